@@ -1,0 +1,120 @@
+/**
+ * Runs the tests of dist/ with node:test and ends with one line: `N passed, N failed, N skipped`.
+ *
+ *   node dist/scripts/test.js                      everything that Node alone can run; tests on real parts are listed as skipped, by name
+ *   node dist/scripts/test.js --real [part …]      tests on real parts (test/real); `part` limits them to folders or files whose path contains it
+ *   node dist/scripts/test.js path-part …          files whose path contains the part
+ *
+ * R1. Only leaves count: a suite (`describe`, or a test with subtests) adds nothing by itself unless it fails on its own.
+ * R2. A skipped test is printed with its reason. With MILLRACE_SKIP=forbid a skipped test is a failure.
+ * R3. A run that executed no test fails.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { run } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
+const args = process.argv.slice(2)
+const real = args.includes('--real')
+const wanted = args.filter(arg => !arg.startsWith('--'))
+const realFolder = join('test', 'real')
+/** Tests on real parts are named as skipped in a plain run, unless whoever calls runs them in a step of its own. */
+const realApart = process.env['MILLRACE_REAL'] === 'apart'
+
+interface Tally { passed: number; failed: number; skipped: number }
+const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
+const failures: string[] = []
+
+const all = testFiles(dist)
+const isReal = (file: string): boolean => relative(dist, file).startsWith(realFolder)
+const files = all.filter(file => isReal(file) === real && (wanted.length === 0 || wanted.some(part => relative(dist, file).includes(part))))
+
+await runFiles(files)
+if (!real && !realApart && wanted.length === 0) listReal(all.filter(isReal))
+finish()
+
+function testFiles(folder: string): string[] {
+  return readdirSync(folder).sort().flatMap(name => {
+    const path = join(folder, name)
+    if (statSync(path).isDirectory()) return name === 'node_modules' ? [] : testFiles(path)
+    return name.endsWith('.test.js') ? [path] : []
+  })
+}
+
+async function runFiles(files: readonly string[]): Promise<void> {
+  if (files.length === 0) return
+  const started = Date.now()
+  // Tests on real parts share two cores with the JVMs they start: one file at a time.
+  const stream = run({ files: [...files], concurrency: real ? 1 : 2, timeout: real ? 900_000 : 240_000 })
+  let output = ''
+  stream.on('test:stdout', event => { if (real) process.stdout.write(event.message); else output += event.message })
+  stream.on('test:stderr', event => process.stderr.write(event.message))
+  stream.on('test:pass', event => record(event))
+  stream.on('test:fail', event => record(event))
+  for await (const _ of stream) { /* events are handled above; the loop only waits for the end */ }
+  if (failures.length > 0 && output !== '') process.stdout.write(output)
+  console.log(`${files.length} files in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+}
+
+interface TestEvent {
+  readonly name: string
+  readonly file?: string | undefined
+  readonly skip?: string | boolean | undefined
+  readonly todo?: string | boolean | undefined
+  readonly details: { readonly type?: string | undefined; readonly duration_ms: number; readonly error?: unknown }
+}
+
+function record(event: TestEvent & { readonly nesting: number }): void {
+  const where = event.file === undefined ? '' : `${relative(dist, event.file)}: `
+  const error = event.details.error
+  if (event.details.type === 'suite') return
+  if (event.skip !== undefined && event.skip !== false) {
+    tally.skipped++
+    console.log(`skipped  ${where}${event.name}: ${typeof event.skip === 'string' && event.skip !== '' ? event.skip : 'no reason given'}`)
+  } else if (event.todo !== undefined && event.todo !== false) {
+    tally.failed++
+    failures.push(`${where}${event.name}: marked todo`)
+  } else if (error === undefined) {
+    // node:test reports each file as a test of its own on some versions; it has no assertion and does not count.
+    if (event.name.endsWith('.test.js')) return
+    tally.passed++
+    if (real) console.log(`ok       ${where}${event.name} (${(event.details.duration_ms / 1000).toFixed(1)} s)`)
+  } else if (causeOf(error)?.failureType === 'subtestsFailed') return
+  else {
+    tally.failed++
+    failures.push(`${where}${event.name}`)
+    console.log(`FAILED   ${where}${event.name}\n${indent(causeOf(error)?.text ?? String(error))}`)
+  }
+}
+
+function causeOf(error: unknown): { readonly failureType: string | undefined; readonly text: string } | undefined {
+  if (!(error instanceof Error)) return undefined
+  const failureType = 'failureType' in error && typeof error.failureType === 'string' ? error.failureType : undefined
+  const cause = error.cause
+  return { failureType, text: cause instanceof Error ? cause.stack ?? cause.message : `${error.message}${cause === undefined ? '' : ` ${String(cause)}`}` }
+}
+
+function indent(text: string): string {
+  return text.split('\n').map(line => `         ${line}`).join('\n')
+}
+
+/** Names each test on real parts with the command that runs it: read from the compiled source, without loading it. */
+function listReal(files: readonly string[]): void {
+  for (const file of files) {
+    const names = [...readFileSync(file, 'utf8').matchAll(/^\s*(?:await )?(?:test|it)\(\s*(['"`])(.+?)\1/gm)].map(match => match[2] ?? '')
+    for (const name of names.length > 0 ? names : ['(names made at run time)']) {
+      tally.skipped++
+      console.log(`skipped  ${relative(dist, file)}: ${name}: needs real parts (scripts/setup.sh installs them): npm run test:real`)
+    }
+  }
+}
+
+function finish(): void {
+  const forbidden = process.env['MILLRACE_SKIP'] === 'forbid' && tally.skipped > 0
+  if (forbidden) console.log('A test was skipped, and MILLRACE_SKIP=forbid is set.')
+  if (tally.passed + tally.failed === 0) console.log('No test ran.')
+  for (const failure of failures) console.log(`failed: ${failure}`)
+  console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`)
+  process.exit(tally.failed > 0 || forbidden || tally.passed === 0 ? 1 : 0)
+}

@@ -1,0 +1,55 @@
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { MillraceError } from '../../base/errors.ts'
+import type { Socket } from '../env.ts'
+import { realEnv } from './env.ts'
+
+test('a file keeps what was written at its position, and a lock excludes a second holder', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-env-'))
+  try {
+    const file = realEnv.disk.open(join(folder, 'f'), 'create')
+    file.write(Buffer.from('hello'), 3)
+    await file.datasync()
+    const target = Buffer.alloc(8)
+    assert.equal(file.read(target, 0, 8, 0), 8)
+    assert.equal(target.toString('latin1'), '\0\0\0hello')
+    file.close()
+    await realEnv.disk.syncDirectory(folder)
+
+    const lock = await realEnv.disk.lock(folder)
+    assert.ok(lock)
+    assert.equal(await realEnv.disk.lock(folder), undefined)
+    // Another process is refused as well.
+    const script = `import(${JSON.stringify(new URL('./disk.js', import.meta.url).href)}).then(async m => { console.log((await m.realDisk.lock(${JSON.stringify(folder)})) === undefined) })`
+    assert.equal(spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' }).stdout.trim(), 'true')
+    lock.release()
+    await new Promise(resolve => setTimeout(resolve, 20))
+    const again = await realEnv.disk.lock(folder)
+    assert.ok(again)
+    again.release()
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('bytes travel both ways over a socket, a taken port and a dead address are named', async () => {
+  const listener = await realEnv.network.listen({ host: '127.0.0.1', port: 0 }, socket => echo(socket))
+  const socket = await realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 1000 })
+  const answer = await new Promise<string>(resolve => {
+    let text = ''
+    socket.setHandlers({ data: chunk => { text += chunk.toString(); if (text.length === 6) socket.end() }, drain: () => {}, close: () => resolve(text) })
+    socket.write([Buffer.from('abc'), Buffer.from('def')])
+  })
+  assert.equal(answer, 'abcdef')
+  await assert.rejects(realEnv.network.listen({ host: '127.0.0.1', port: listener.port }, () => {}), (error: unknown) => error instanceof MillraceError && error.code === 'PORT_IN_USE')
+  await listener.close()
+  await assert.rejects(realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 1000 }), (error: unknown) => error instanceof MillraceError && error.code === 'CONNECTION_FAILED' && error.retriable)
+})
+
+function echo(socket: Socket): void {
+  socket.setHandlers({ data: chunk => void socket.write([chunk]), drain: () => {}, close: () => {} })
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs what the tests on real parts need, and nothing that Millrace itself needs:
+#   scripts/setup.sh            everything
+#   scripts/setup.sh kafka kcat chromium python clients    only the named parts
+# Jars, Python packages and npm packages go to .tools/ (or $MILLRACE_TOOLS); Java, kcat and Chromium come from the system's packages.
+# Running it again installs only what is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools=${MILLRACE_TOOLS:-$PWD/.tools}
+mkdir -p "$tools"
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium python clients)
+
+updated=
+packages() {
+  [ -n "$updated" ] || { apt-get update -qq; updated=yes; }
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$tools/apt.log" 2>&1 || { cat "$tools/apt.log"; exit 1; }
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+for part in "${parts[@]}"; do
+  echo "setup: $part"
+  case $part in
+    kafka)
+      have javac || packages openjdk-17-jdk-headless
+      have mvn || packages maven
+      if [ ! -f "$tools/kafka/complete-4.1.0" ]; then
+        mkdir -p "$tools/kafka"
+        cp scripts/kafka-jars.xml "$tools/kafka/pom.xml"
+        (cd "$tools/kafka" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=jars)
+        touch "$tools/kafka/complete-4.1.0"
+      fi ;;
+    kcat) have kcat || packages kcat ;;
+    chromium) have chromium || packages chromium ;;
+    strace) have strace || packages strace ;;
+    python)
+      have python3 || packages python3 python3-pip
+      if [ ! -d "$tools/python/confluent_kafka" ]; then
+        python3 -m pip --version >/dev/null 2>&1 || packages python3-pip
+        python3 -m pip install -q --target "$tools/python" 'confluent-kafka==2.*'
+      fi ;;
+    clients)
+      # Other people's JavaScript clients, in an install of their own: their engines and their size are not ours.
+      if [ ! -d "$tools/clients/node_modules/@platformatic/kafka" ]; then
+        mkdir -p "$tools/clients"
+        echo '{"private":true,"type":"module"}' >"$tools/clients/package.json"
+        (cd "$tools/clients" && npm install --silent --no-audit --no-fund --ignore-scripts @platformatic/kafka@1.35.0)
+      fi ;;
+    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients"; exit 2 ;;
+  esac
+done

@@ -1,0 +1,46 @@
+/**
+ * What a test on real parts needs, and where it is.
+ *
+ * A test under test/real calls `need('kafka')` and so on at the top of its file. A missing part is an error that names the
+ * command which installs it: `npm run test:real` is for machines that have the parts, so nothing is skipped quietly.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The repository's root, from dist/test/support. */
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+export const TOOLS = process.env['MILLRACE_TOOLS'] ?? join(ROOT, '.tools')
+export const KAFKA_JARS = join(TOOLS, 'kafka', 'jars')
+export const PYTHON_PACKAGES = join(TOOLS, 'python')
+export const OTHER_CLIENTS = join(TOOLS, 'clients')
+/** Real event data, where the checkout lies beside it; tests that use it say so when it is absent. */
+export const DATA = process.env['MILLRACE_DATA'] ?? join(ROOT, '..', 'shared', 'data')
+
+export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace'
+
+const PRESENT: Record<Part, () => boolean> = {
+  kafka: () => existsSync(KAFKA_JARS) && readdirSync(KAFKA_JARS).some(name => name.startsWith('kafka_2.13')) && hasCommand('java'),
+  kcat: () => hasCommand('kcat'),
+  chromium: () => hasCommand('chromium'),
+  python: () => existsSync(join(PYTHON_PACKAGES, 'confluent_kafka')) && hasCommand('python3'),
+  clients: () => existsSync(join(OTHER_CLIENTS, 'node_modules', '@platformatic', 'kafka')),
+  strace: () => hasCommand('strace'),
+}
+
+/** Throws unless every part is installed. */
+export function need(...parts: readonly Part[]): void {
+  for (const part of parts) {
+    if (!PRESENT[part]()) throw new Error(`This test needs '${part}', which is not installed here. Run: scripts/setup.sh ${part}`)
+  }
+}
+
+function hasCommand(name: string): boolean {
+  try {
+    execFileSync('which', [name], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The contract between the operators of a sub-topology, and between them and the engine that runs a shard.
+ *
+ *   engine ──process──▶ SourceOperator ──▶ operator ──▶ … ──▶ SinkOperator ──send──▶ Output (engine)
+ *             │                                │
+ *             └─ advance, wallClock, flush     └─ ShardState (live objects) ──freeze──▶ changelog + store (engine)
+ *
+ * Both sides hold to this:
+ *
+ * O1. Everything is synchronous, on one stack: `process` returns when the record's effects are in state and `Output`.
+ * O2. A record travels as arguments: `key`, `value`, `time` (event time, whole milliseconds, ≥ 0), `origin`. A null key or
+ *     a null value on the wire is `undefined` here; JSON's `null` is a value and is passed as `null`.
+ * O3. `origin` is one object per shard, overwritten for each record. No operator keeps it; a slice of it that is kept is copied.
+ * O4. Operators are single-threaded and never re-entered: the graph has no cycle, and timers fire between records (M2).
+ * O5. All state is in `ShardState` and in `clocks()`. After a rollback the engine builds the run anew (`compileSubTopology`)
+ *     on the rolled-back state and restores the committed clocks, so operators may keep caches without undoing them.
+ * O6. An operator that throws has changed state by half: the engine must roll back to the last commit, then decide (skip, dead letter, fail).
+ * O7. `flush` comes right before a freeze, in topological order; only in it may an operator emit what it has held back for the commit.
+ *
+ * Order within one record: state and outputs of all operators, depth first in the order of declaration; then, where the record moved the
+ * watermark, what it makes due: timers and closed windows in topological order.
+ */
+import type { ShardState } from '../state/shard-state.ts'
+
+export interface RecordHeader {
+  readonly key: string
+  readonly value: Buffer | null
+}
+
+export const NO_HEADERS: readonly RecordHeader[] = []
+
+/** Where the record at hand came from. Reused, see O3. */
+export interface Origin {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /**
+   * The record's key and value as on the wire, `undefined` where null or where there is no single record behind a call (timers,
+   * closed windows, flush). They are those of the record that the engine fed, whatever operators have made of it since: only an operator that the
+   * compiler has told that key (value) is untouched on every path to it may use them. May be getters that cut a slice: read them only when needed.
+   */
+  readonly keyBytes: Buffer | undefined
+  readonly valueBytes: Buffer | undefined
+  headers(): readonly RecordHeader[]
+}
+
+/** The origin of what no single record caused: a timer, a window that closed, a flush. It carries no headers. */
+export const NO_ORIGIN: Origin = { topic: '', partition: -1, offset: -1, keyBytes: undefined, valueBytes: undefined, headers: () => NO_HEADERS }
+
+/** A step of a sub-topology. Operators are built from the sinks up: each gets the ones after it in its constructor. */
+export abstract class Operator {
+  /** Takes one record; calls `process` of the next operators for each result, before it returns. */
+  abstract process(key: unknown, value: unknown, time: number, origin: Origin): void
+
+  /** The table side: row `key` changed from `before` to `after` (`undefined`: absent). Plain operators see the new value only. */
+  change(key: unknown, after: unknown, _before: unknown, time: number, origin: Origin): void {
+    this.process(key, after, time, origin)
+  }
+
+  /** Emits what was held back for the commit (O7). */
+  flush(): void {}
+}
+
+/** An operator with a clock or with work to do as time passes. The compiler registers every one with the run. */
+export abstract class TimedOperator extends Operator {
+  /** Stable within the sub-topology; names this operator's clock in `SubTopologyRun.clocks()`. */
+  abstract readonly name: string
+  /** Stream time: the highest time this operator has seen, −1 before the first record. Kept with the commit (a departure from T2). */
+  streamTime = -1
+
+  /** The shard's watermark has reached what this operator asked for (`ShardTime.wantWatermark`). Asks anew for what is next. */
+  onWatermark(_watermark: number): void {}
+
+  /** The wall clock has reached what this operator asked for (`ShardTime.wantWallClock`). Asks anew for what is next. */
+  onWallClock(_nowMs: number): void {}
+}
+
+/** The shard's clocks as operators see them. */
+export interface ShardTime {
+  /** Lowest over the active inputs of highest time seen − disorder; −1 before every active input has had a record. Never goes back. */
+  readonly watermark: number
+  /** Wall clock, epoch milliseconds. */
+  now(): number
+  /** Asks for `onWatermark` once the watermark is ≥ `time`. Asking costs one comparison; requests are not counted. */
+  wantWatermark(time: number): void
+  /** Asks for `onWallClock` once the wall clock is ≥ `atMs`. */
+  wantWallClock(atMs: number): void
+}
+
+/** Where results leave the shard. Implemented by the engine. */
+export interface Output {
+  /**
+   * Appends one record to `topic` (its name on the cluster). `null` is null on the wire. All bytes and headers are copied before it returns.
+   * The partition follows from the key (murmur2 as Java's; null key: the engine's choice), unless given.
+   */
+  send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly RecordHeader[], partition?: number): void
+}
+
+/** A table that every shard of the process reads and none of them writes (J5). Loaded to its end before the first record is processed. */
+export interface ReadableTable {
+  get(key: unknown): unknown
+}
+
+/** Why a record had no effect. Counted, shown on the status page; never silent. */
+export type DropReason = 'nullKey' | 'nullValue' | 'late' | 'negativeTime'
+
+export interface OperatorCounters {
+  dropped(operator: string, reason: DropReason): void
+}
+
+/** What the engine gives to `compileSubTopology`, one per shard. */
+export interface ShardContext {
+  readonly partition: number
+  readonly state: ShardState
+  readonly output: Output
+  readonly counters: OperatorCounters
+  /** Wall clock, epoch milliseconds. */
+  now(): number
+  globalTable(name: string): ReadableTable
+}
+
+/** A compiled sub-topology of one shard: what the engine drives. Built by `compileSubTopology`. */
+export interface SubTopologyRun {
+  /** Head operators by topic name on the cluster: the engine decodes a record and calls `process`. Each counts for the watermark. */
+  readonly sources: ReadonlyMap<string, Operator>
+  readonly watermark: number
+  /** Wall-clock time (epoch ms) at which `wallClock` should be called next; Infinity: no need. */
+  readonly wallClockDueMs: number
+  /** An idle input is left out of the watermark (M3) until its next record. The engine says so when it is at its end for the declared time. */
+  setIdle(topic: string, idle: boolean): void
+  /** Fires what the watermark allows. Source heads do it after each record by themselves; needed after `setIdle` and after a restore. */
+  advance(): void
+  wallClock(nowMs: number): void
+  /** To be called right before `ShardState.freeze()`. */
+  flush(): void
+  /** Stream times and watermark, to be kept with the commit (offset metadata, store position): short printable ASCII. */
+  clocks(): string
+  /** Puts back what `clocks()` gave. Unknown operators are ignored, missing ones start at −1. */
+  restoreClocks(clocks: string): void
+}

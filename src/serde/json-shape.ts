@@ -1,0 +1,18 @@
+/** How a declared value looks inside a JSON document: what the scanner, the writer and the reference decoder are made from. */
+export type JsonShape =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'int32' }
+  | { readonly kind: 'int64' }
+  | { readonly kind: 'f64' }
+  | { readonly kind: 'bool' }
+  /** Any JSON value, as `JSON.parse` gives it. */
+  | { readonly kind: 'any' }
+  /** Absent or null is `undefined`. */
+  | { readonly kind: 'optional'; readonly of: JsonShape }
+  | { readonly kind: 'list'; readonly of: JsonShape }
+  | { readonly kind: 'record'; readonly fields: readonly JsonField[] }
+
+export interface JsonField {
+  readonly name: string
+  readonly shape: JsonShape
+}

@@ -1,0 +1,68 @@
+/**
+ * CRC-32C (Castagnoli), the checksum of record batches.
+ *
+ * The native module wins from some hundred bytes on; below that, and where it cannot be loaded, a table is used.
+ */
+import { createRequire } from 'node:module'
+
+const NATIVE_BYTES_MIN = 192
+const table = makeTable()
+const native = loadNative()
+
+/** Whether the native module was found (`false`: the table does all the work). */
+export const crc32cIsNative: boolean = native !== undefined
+
+/** CRC-32C of `buffer` in `[start, end)`, as an unsigned 32-bit number. */
+export function crc32c(buffer: Buffer, start: number = 0, end: number = buffer.length): number {
+  if (native === undefined || end - start < NATIVE_BYTES_MIN) return crc32cByTable(buffer, start, end)
+  return native(start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end))
+}
+
+/** The same in plain JavaScript, eight bytes at a time. */
+export function crc32cByTable(buffer: Buffer, start: number, end: number): number {
+  let crc = 0xffff_ffff | 0
+  let at = start
+  for (const endOfEights = start + ((end - start) & ~7); at < endOfEights; at += 8) {
+    const low = crc ^ (byteAt(buffer, at) | (byteAt(buffer, at + 1) << 8) | (byteAt(buffer, at + 2) << 16) | (byteAt(buffer, at + 3) << 24))
+    crc = entry(0x700 | (low & 0xff)) ^ entry(0x600 | ((low >>> 8) & 0xff)) ^ entry(0x500 | ((low >>> 16) & 0xff)) ^ entry(0x400 | (low >>> 24))
+      ^ entry(0x300 | byteAt(buffer, at + 4)) ^ entry(0x200 | byteAt(buffer, at + 5)) ^ entry(0x100 | byteAt(buffer, at + 6)) ^ entry(byteAt(buffer, at + 7))
+  }
+  for (; at < end; at++) crc = entry((crc ^ byteAt(buffer, at)) & 0xff) ^ (crc >>> 8)
+  return ~crc >>> 0
+}
+
+function byteAt(buffer: Buffer, at: number): number {
+  return buffer[at] as number // Callers stay inside of [start, end).
+}
+
+function entry(index: number): number {
+  return table[index] as number // Indexes are below 8 × 256 by construction.
+}
+
+function makeTable(): Int32Array {
+  const values = new Int32Array(8 * 256)
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0x82f6_3b78
+    values[byte] = crc
+  }
+  for (let row = 1; row < 8; row++) {
+    for (let byte = 0; byte < 256; byte++) {
+      const previous = values[(row - 1) * 256 + byte] ?? 0
+      values[row * 256 + byte] = (previous >>> 8) ^ (values[previous & 0xff] ?? 0)
+    }
+  }
+  return values
+}
+
+function loadNative(): ((bytes: Uint8Array) => number) | undefined {
+  try {
+    const module: unknown = createRequire(import.meta.url)('@node-rs/crc32')
+    if (typeof module !== 'object' || module === null || !('crc32c' in module) || typeof module.crc32c !== 'function') return undefined
+    const compute = module.crc32c
+    const check = Buffer.from('123456789')
+    return compute(check) === 0xe306_9283 ? bytes => Number(compute(bytes)) : undefined
+  } catch {
+    return undefined // No prebuilt binary for this platform: the table is correct everywhere, only slower.
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Zstandard: node:zlib's where this Node has it (from 22.15), else WebAssembly.
+ *
+ * Z1. Before anything is decompressed its frames are walked, block by block, and the size is bounded: 128 KiB for each
+ *     compressed block, exact for stored and run-length ones. The window is at most 8 MiB, as the format recommends.
+ */
+import * as zlib from 'node:zlib'
+import { assert } from '../base/assert.ts'
+import { MillraceError } from '../base/errors.ts'
+
+const MAGIC = 0xfd2f_b528
+const SKIPPABLE_MAGIC = 0x184d_2a50
+const BLOCK_BYTES_MAX = 128 * 1024
+const WINDOW_BYTES_MAX = 8 * 1024 * 1024
+const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const
+const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const
+
+interface NativeZstd {
+  zstdCompressSync(data: Buffer): Buffer
+  zstdDecompressSync(data: Buffer, options: { readonly maxOutputLength: number }): Buffer
+}
+
+/** What of the WebAssembly module is used. */
+interface WasmZstd {
+  reset(): void
+  compress(data: Uint8Array): Uint8Array
+  decompressChunk(data: Uint8Array, outputBytes: number): Uint8Array
+}
+
+const native = findNative()
+let wasm: WasmZstd | undefined
+
+/** Whether node:zlib does the work. */
+export const zstdIsNative: boolean = native !== undefined
+
+export async function loadZstd(): Promise<void> {
+  if (native !== undefined || wasm !== undefined) return
+  wasm = await (await import('@hpcc-js/wasm-zstd')).Zstd.load()
+}
+
+export function zstdCompress(data: Buffer): Buffer {
+  return native !== undefined ? native.zstdCompressSync(data) : bufferOf(loaded().compress(data))
+}
+
+/** `BATCH_CORRUPT` where `data` is broken or may become more than `bytesMax` bytes. */
+export function zstdDecompress(data: Buffer, bytesMax: number): Buffer {
+  const bound = zstdBound(data, bytesMax)
+  if (bound === 0) return Buffer.alloc(0)
+  if (native !== undefined) return native.zstdDecompressSync(data, { maxOutputLength: Math.max(1, bytesMax) })
+  const zstd = loaded()
+  zstd.reset()
+  const plain = bufferOf(zstd.decompressChunk(data, bound))
+  if (plain.length > bytesMax) throw broken(`more than ${bytesMax} bytes`)
+  return plain
+}
+
+/** An upper bound of the decompressed size. */
+function zstdBound(data: Buffer, bytesMax: number): number {
+  let at = 0
+  let total = 0
+  while (at < data.length) {
+    if (at + 8 > data.length) throw broken('it ends inside of a frame header')
+    const magic = data.readUInt32LE(at)
+    if ((magic & 0xffff_fff0) >>> 0 === SKIPPABLE_MAGIC) {
+      at += 8 + data.readUInt32LE(at + 4)
+      continue
+    }
+    if (magic !== MAGIC) throw broken('no frame begins where one should')
+    const header = frameHeader(data, at + 4)
+    let bound = 0
+    at = header.end
+    for (let last = false; !last;) {
+      if (at + 3 > data.length) throw broken('it ends inside of a block header')
+      const block = data.readUIntLE(at, 3)
+      last = (block & 1) === 1
+      const type = (block >>> 1) & 3
+      const size = block >>> 3
+      if (type === 3 || size > BLOCK_BYTES_MAX) throw broken('a block is of no defined type or too long')
+      bound += type === 2 ? BLOCK_BYTES_MAX : size
+      at += 3 + (type === 1 ? 1 : size)
+    }
+    if (header.hasChecksum) at += 4
+    total += header.contentBytes === undefined ? bound : Math.min(bound, header.contentBytes)
+    // A block of 128 KiB is only a bound where the size is not told, so it may overshoot by the last one.
+    const allowed = header.contentBytes === undefined ? bytesMax + BLOCK_BYTES_MAX : bytesMax
+    if (total > allowed) throw broken(`up to ${total} bytes, at most ${bytesMax} are allowed`)
+  }
+  if (at > data.length) throw broken('it ends inside of a frame')
+  return total
+}
+
+function frameHeader(data: Buffer, start: number): { readonly end: number, readonly contentBytes: number | undefined, readonly hasChecksum: boolean } {
+  const descriptor = data.readUInt8(start)
+  const isSingleSegment = (descriptor & 0x20) !== 0
+  const dictionaryBytes = DICTIONARY_ID_BYTES[(descriptor & 3) as 0 | 1 | 2 | 3] // Two bits.
+  const sizeCode = (descriptor >>> 6) as 0 | 1 | 2 | 3 // Two bits.
+  const sizeBytes = sizeCode === 0 ? (isSingleSegment ? 1 : 0) : CONTENT_SIZE_BYTES[sizeCode]
+  const sizeAt = start + 1 + (isSingleSegment ? 0 : 1) + dictionaryBytes
+  if (sizeAt + sizeBytes > data.length) throw broken('it ends inside of a frame header')
+  if (!isSingleSegment) {
+    const window = data.readUInt8(start + 1)
+    const base = 2 ** (10 + (window >>> 3))
+    if (base + (base / 8) * (window & 7) > WINDOW_BYTES_MAX) throw broken(`its window is larger than ${WINDOW_BYTES_MAX} bytes`)
+  }
+  return { end: sizeAt + sizeBytes, contentBytes: contentBytesAt(data, sizeAt, sizeBytes), hasChecksum: (descriptor & 0x04) !== 0 }
+}
+
+function contentBytesAt(data: Buffer, at: number, bytes: 0 | 1 | 2 | 4 | 8): number | undefined {
+  switch (bytes) {
+    case 0: return undefined
+    case 1: return data.readUInt8(at)
+    case 2: return data.readUInt16LE(at) + 256
+    case 4: return data.readUInt32LE(at)
+    case 8: return data.readUInt32LE(at) + data.readUInt32LE(at + 4) * 0x1_0000_0000
+  }
+}
+
+function loaded(): WasmZstd {
+  assert(wasm !== undefined, 'await loadCompression() comes before the use of zstd')
+  return wasm
+}
+
+function findNative(): NativeZstd | undefined {
+  const candidate: Partial<NativeZstd> = zlib as Partial<NativeZstd> // The types are of Node 20, where both are missing.
+  const { zstdCompressSync, zstdDecompressSync } = candidate
+  return zstdCompressSync === undefined || zstdDecompressSync === undefined ? undefined : { zstdCompressSync, zstdDecompressSync }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function broken(what: string): MillraceError {
+  return new MillraceError('BATCH_CORRUPT', `corrupt zstd data: ${what}`)
+}

@@ -117,7 +117,7 @@ export interface SourceSite {
 
 /** What is known of the records that leave a node. */
 export interface OutputShape {
-  /** Of the key without its window; `undefined` only before a repartition gave one (never in a built plan). */
+  /** Of the key, without its window. */
   readonly key: Serde<unknown>
   /** Keys are `Windowed` objects around the declared key. */
   readonly windowed: 'no' | 'time' | 'session'
@@ -178,6 +178,8 @@ export interface GlobalTableNode extends NodeBase {
 export interface MapNode extends NodeBase {
   readonly kind: 'map'
   readonly map: UserFunction<unknown>
+  /** What the user declared the result to be written with inside the app; `undefined`: JSON. */
+  readonly value: Serde<unknown> | undefined
 }
 
 export interface FilterNode extends NodeBase {
@@ -188,6 +190,7 @@ export interface FilterNode extends NodeBase {
 export interface FlatMapNode extends NodeBase {
   readonly kind: 'flatMap'
   readonly map: UserFunction<Iterable<unknown>>
+  readonly value: Serde<unknown> | undefined
 }
 
 /** Each record goes to the first arm whose test holds, else to the arm `otherwise` (no test). Consumers name the arm in their edge. */
@@ -210,6 +213,7 @@ export interface PeekNode extends NodeBase {
 export interface KeyByNode extends NodeBase {
   readonly kind: 'keyBy'
   readonly keyOf: UserFunction<unknown>
+  readonly key: Serde<unknown>
   /** Enforced partition count of the repartition topic (P2). */
   readonly partitions: number | undefined
 }
@@ -289,6 +293,7 @@ export interface ProcessNode extends NodeBase {
   readonly onRecord: (value: unknown, context: ProcessContext) => void
   readonly onTimer: ((timer: Timer, context: ProcessContext) => void) | undefined
   readonly state: Serde<unknown>
+  readonly emits: Serde<unknown>
   readonly store: string
   /** Of kind `timers`; there if `onTimer` is. */
   readonly timersStore: string | undefined

@@ -40,8 +40,6 @@ export interface ShardState {
   written(): Promise<void>
   /** Restore: applies changelog records of one store, in order, under `position`; only before the first record is processed. */
   restore(store: string, records: readonly ChangelogRecord[], position: StorePosition): Promise<void>
-  /** Empties the store, for a rebuild from the start of the changelogs. */
-  clear(): Promise<void>
   close(): Promise<void>
 }
 

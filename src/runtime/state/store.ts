@@ -16,14 +16,26 @@ export interface StateStore {
   get(key: Buffer): Buffer | undefined
   /** Entries with `from` ≤ key < `to` in order of keys. `limit`: at most that many. The store must not change while iterating. */
   range(from: Buffer, to: Buffer, options?: RangeOptions): Iterable<StoreEntry>
-  /** Applies `changes` and sets the position, atomically; resolves once both are visible to `get`. The buffers must not change before. */
-  commit(changes: StoreChanges, position: StorePosition): Promise<void>
+  /**
+   * Applies `changes` and sets the position, atomically; resolves once both are visible to `get`. The buffers must not change before.
+   * Of the ranges at most `RANGE_DELETES_MAX` entries go in one commit, lowest first: the answer says whether the ranges are empty now;
+   * where not, the caller names them again in a later commit.
+   */
+  commit(changes: StoreChanges, position: StorePosition): Promise<CommitResult>
   /** Position of the last commit; `undefined` in a new store. */
   position(): StorePosition | undefined
   /** Number of entries, by the store's own statistics. */
   entryCount(): number
-  /** Waits for the commit under way, then marks the close as clean and releases the files. */
+  /** Waits for the commit under way, makes everything durable, marks the close as clean and releases the files. */
   close(): Promise<void>
+}
+
+/** Opens stores by directory: one per shard. `lmdbStores` in life, `MemoryStores` in tests and simulation. */
+export interface StoreProvider {
+  /** Opens or makes it. Rejects with `STORE_CORRUPT` where its bytes are no store: then `remove` and open again, to rebuild. */
+  open(directory: string): Promise<StateStore>
+  /** Deletes a store that is not open. */
+  remove(directory: string): void
 }
 
 export interface RangeOptions {
@@ -33,6 +45,10 @@ export interface RangeOptions {
 export interface StoreEntry {
   readonly key: Buffer
   readonly value: Buffer
+}
+
+export interface CommitResult {
+  readonly rangesEmpty: boolean
 }
 
 /** Applied in this order: first `deleteRanges`, then `keys[i]` = `values[i]` (`undefined`: delete). A key comes at most once. */
@@ -64,7 +80,10 @@ export interface ChangelogPosition {
   readonly leaderEpoch: number
 }
 
-/** Longest key. Record keys are bounded by this; longer ones are refused with `USER_CODE`-side errors before they reach a store. */
+/** Entries that one commit deletes for its ranges at most, so that a large expiry does not hold up the shard. */
+export const RANGE_DELETES_MAX = 10_000
+
+/** Longest key, in bytes: a record's key and what a store puts before it. */
 export const KEY_BYTES_MAX = 1_048_576
 
 export const NO_CHANGES: StoreChanges = { deleteRanges: [], keys: [], values: [] }

@@ -20,14 +20,10 @@
  * Order within one record: state and outputs of all operators, depth first in the order of declaration; then, where the record moved the
  * watermark, what it makes due: timers and closed windows in topological order.
  */
+import type { Header, NodeId } from '../../topology/node.ts'
 import type { ShardState } from '../state/shard-state.ts'
 
-export interface RecordHeader {
-  readonly key: string
-  readonly value: Buffer | null
-}
-
-export const NO_HEADERS: readonly RecordHeader[] = []
+export const NO_HEADERS: readonly Header[] = []
 
 /** Where the record at hand came from. Reused, see O3. */
 export interface Origin {
@@ -41,7 +37,7 @@ export interface Origin {
    */
   readonly keyBytes: Buffer | undefined
   readonly valueBytes: Buffer | undefined
-  headers(): readonly RecordHeader[]
+  headers(): readonly Header[]
 }
 
 /** The origin of what no single record caused: a timer, a window that closed, a flush. It carries no headers. */
@@ -51,11 +47,6 @@ export const NO_ORIGIN: Origin = { topic: '', partition: -1, offset: -1, keyByte
 export abstract class Operator {
   /** Takes one record; calls `process` of the next operators for each result, before it returns. */
   abstract process(key: unknown, value: unknown, time: number, origin: Origin): void
-
-  /** The table side: row `key` changed from `before` to `after` (`undefined`: absent). Plain operators see the new value only. */
-  change(key: unknown, after: unknown, _before: unknown, time: number, origin: Origin): void {
-    this.process(key, after, time, origin)
-  }
 
   /** Emits what was held back for the commit (O7). */
   flush(): void {}
@@ -93,7 +84,7 @@ export interface Output {
    * Appends one record to `topic` (its name on the cluster). `null` is null on the wire. All bytes and headers are copied before it returns.
    * The partition follows from the key (murmur2 as Java's; null key: the engine's choice), unless given.
    */
-  send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly RecordHeader[], partition?: number): void
+  send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly Header[], partition?: number): void
 }
 
 /** A table that every shard of the process reads and none of them writes (J5). Loaded to its end before the first record is processed. */
@@ -121,12 +112,12 @@ export interface ShardContext {
 
 /** A compiled sub-topology of one shard: what the engine drives. Built by `compileSubTopology`. */
 export interface SubTopologyRun {
-  /** Head operators by topic name on the cluster: the engine decodes a record and calls `process`. Each counts for the watermark. */
-  readonly sources: ReadonlyMap<string, Operator>
+  /** The operator behind each head node: the engine decodes a record with the node's serdes and calls `process`. Each is an input of the watermark. */
+  readonly sources: ReadonlyMap<NodeId, Operator>
   readonly watermark: number
   /** Wall-clock time (epoch ms) at which `wallClock` should be called next; Infinity: no need. */
   readonly wallClockDueMs: number
-  /** An idle input is left out of the watermark (M3) until its next record. The engine says so when it is at its end for the declared time. */
+  /** An idle input (all heads of that topic) is left out of the watermark (M3) until its next record. The engine says so when it is at its end for the declared time. */
   setIdle(topic: string, idle: boolean): void
   /** Fires what the watermark allows. Source heads do it after each record by themselves; needed after `setIdle` and after a restore. */
   advance(): void

@@ -86,16 +86,16 @@ export class MemoryStore implements StateStore {
 
   get(key: Buffer): Buffer | undefined {
     this.#check()
-    return this.#files.entries.get(key.latin1Slice())
+    return this.#files.entries.get(key.toString('latin1'))
   }
 
   *range(from: Buffer, to: Buffer, options: RangeOptions = {}): Iterable<StoreEntry> {
     this.#check()
     this.#sorted ??= [...this.#files.entries.keys()].sort()
     const sorted = this.#sorted
-    const end = to.latin1Slice()
+    const end = to.toString('latin1')
     let left = options.limit ?? Infinity
-    for (let index = lowerBound(sorted, from.latin1Slice()); index < sorted.length; index++, left--) {
+    for (let index = lowerBound(sorted, from.toString('latin1')); index < sorted.length; index++, left--) {
       const key = sorted[index]
       if (key === undefined || key >= end || left <= 0) return
       const value = this.#files.entries.get(key)
@@ -158,14 +158,14 @@ export class MemoryStore implements StateStore {
           break
         }
         deletesLeft--
-        entries.delete(key.latin1Slice())
+        entries.delete(key.toString('latin1'))
       }
       this.#sorted = undefined
     }
     changes.keys.forEach((key, index) => {
       const value = changes.values[index]
-      if (value === undefined) entries.delete(key.latin1Slice())
-      else entries.set(key.latin1Slice(), Buffer.from(value))
+      if (value === undefined) entries.delete(key.toString('latin1'))
+      else entries.set(key.toString('latin1'), Buffer.from(value))
     })
     this.#sorted = undefined
     this.#files.position = { ...position, cleanClose: false }

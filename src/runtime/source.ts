@@ -1,0 +1,224 @@
+/**
+ * One input of a shard: a topic partition's fetched batches, and the record at its head, decoded.
+ *
+ * Q1. A record is decoded and its time extracted when it becomes the head (T1), once.
+ * Q2. `position` is the offset to commit: that of the first record whose effects are not in state and output yet; where nothing waits, it has moved
+ *     over control batches and aborted records too.
+ * Q3. A batch's bytes are given back to the fetcher when its last record has been taken.
+ * Q4. A record that does not decode is handed to `onBadRecord`, which throws (policy fail) or returns (skipped, or dead-lettered already): `position` moves over it.
+ */
+import { MillraceError, messageOf } from '../base/errors.ts'
+import { FetchedCursor } from '../client/fetched-batches.ts'
+import type { FetchedBatches } from '../client/fetched-batches.ts'
+import type { Serde } from '../serde/serde.ts'
+import type { Operator, Origin, RecordHeader } from './operators/operator.ts'
+
+export interface SourceInput {
+  readonly topic: string
+  readonly partition: number
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Event time of a value; the record's own timestamp where absent. */
+  readonly time?: ((value: unknown, key: unknown, timestamp: number) => number) | undefined
+  /** A null value is a deletion and reaches the operators as `undefined`; elsewhere only an optional serde takes it. */
+  readonly tombstones: boolean
+  readonly head: Operator
+}
+
+/** The raw record that something went wrong with. Slices are valid during the call only. */
+export interface BadRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  headers(): readonly RecordHeader[]
+  readonly error: unknown
+  readonly stage: 'decode' | 'time' | 'process'
+}
+
+export interface SourceHooks {
+  onBadRecord(record: BadRecord): void
+  /** A negative time: dropped and counted (T1). */
+  onNegativeTime(topic: string): void
+  /** Offsets that are to be left out, because processing them failed before and the policy says so. Removed when passed. */
+  skips(topic: string, partition: number, offset: number): boolean
+}
+
+export class PartitionQueue {
+  readonly input: SourceInput
+  readonly #hooks: SourceHooks
+  readonly #waiting: FetchedBatches[] = []
+  readonly #cursor = new FetchedCursor()
+  #open: FetchedBatches | undefined
+  #position = -1
+  /** Bytes waiting, of all batches held. */
+  bytes = 0
+  hasHead = false
+  headKey: unknown = undefined
+  headValue: unknown = undefined
+  headTime = -1
+  headOffset = -1
+  /** Highest time taken from this partition, −1 before the first; kept in the offset's metadata. */
+  timeMax = -1
+  recordsTaken = 0
+  leaderEpoch = -1
+
+  constructor(input: SourceInput, hooks: SourceHooks) {
+    this.input = input
+    this.#hooks = hooks
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** Starts at `offset` (−1: not known yet, the first fetch tells), forgetting everything queued. */
+  reset(offset: number, timeMax: number): void {
+    this.#open?.release()
+    this.#open = undefined
+    for (const batches of this.#waiting) batches.release()
+    this.#waiting.length = 0
+    this.bytes = 0
+    this.hasHead = false
+    this.#position = offset
+    this.timeMax = timeMax
+  }
+
+  push(batches: FetchedBatches): void {
+    if (this.#position < 0) this.#position = batches.offsetWanted
+    this.#waiting.push(batches)
+    this.bytes += batches.batches.length
+  }
+
+  /** Makes the next record the head; false where none is queued. */
+  prepare(): boolean {
+    while (!this.hasHead) {
+      if (this.#open === undefined) {
+        const next = this.#waiting.shift()
+        if (next === undefined) return false
+        this.#open = next
+        this.#cursor.open(next)
+      }
+      if (this.#cursor.next()) this.#decodeHead()
+      else this.#closeBatches(this.#open)
+    }
+    return true
+  }
+
+  /** The head has been processed, with all its effects. */
+  take(): void {
+    this.hasHead = false
+    this.#position = this.headOffset + 1
+    if (this.headTime > this.timeMax) this.timeMax = this.headTime
+    this.recordsTaken++
+  }
+
+  /** The raw record at the head, for error handling. */
+  badHead(error: unknown, stage: BadRecord['stage']): BadRecord {
+    const cursor = this.#cursor
+    return {
+      topic: this.input.topic, partition: this.input.partition, offset: cursor.offset, timestamp: cursor.timestamp, error, stage,
+      key: this.keyBytes() ?? null,
+      value: this.valueBytes() ?? null,
+      headers: () => cursor.readHeaders(),
+    }
+  }
+
+  keyBytes(): Buffer | undefined {
+    const { keyStart, keyEnd, buffer } = this.#cursor
+    return keyStart < 0 ? undefined : buffer.subarray(keyStart, keyEnd)
+  }
+
+  valueBytes(): Buffer | undefined {
+    const { valueStart, valueEnd, buffer } = this.#cursor
+    return valueStart < 0 ? undefined : buffer.subarray(valueStart, valueEnd)
+  }
+
+  headers(): readonly RecordHeader[] {
+    return this.#cursor.headerCount === 0 ? [] : this.#cursor.readHeaders()
+  }
+
+  /** Broker timestamp of the head, for lag in seconds. */
+  get headTimestamp(): number {
+    return this.hasHead ? this.#cursor.timestamp : -1
+  }
+
+  #closeBatches(batches: FetchedBatches): void {
+    this.#open = undefined
+    this.#position = Math.max(this.#position, batches.offsetNext)
+    this.bytes -= batches.batches.length
+    batches.release()
+  }
+
+  #decodeHead(): void {
+    const cursor = this.#cursor
+    const { input } = this
+    this.headOffset = cursor.offset
+    this.leaderEpoch = cursor.leaderEpoch
+    if (this.#hooks.skips(input.topic, input.partition, cursor.offset)) return this.#pass()
+    try {
+      const { buffer } = cursor
+      this.headKey = cursor.keyStart < 0 ? undefined : input.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
+      if (cursor.valueStart >= 0) this.headValue = input.value.deserialize(buffer, cursor.valueStart, cursor.valueEnd)
+      else if (input.tombstones || input.value.optional) this.headValue = undefined
+      else throw new MillraceError('SERDE_FAILED', `value: null, but ${input.topic} is declared with a ${input.value.kind} value that is never null. Declare it optional(…), or read the topic as a table.`)
+    } catch (error) {
+      this.#hooks.onBadRecord(this.badHead(error, 'decode'))
+      return this.#pass()
+    }
+    this.#extractTime()
+  }
+
+  #extractTime(): void {
+    const { timestamp } = this.#cursor
+    const extract = this.input.time
+    let time = timestamp
+    if (extract !== undefined && this.headValue !== undefined) {
+      try {
+        time = extract(this.headValue, this.headKey, timestamp)
+        if (!Number.isSafeInteger(time)) throw new MillraceError('USER_CODE', `The time of a record of ${this.input.topic} is ${String(time)}, not whole milliseconds since 1970.`)
+      } catch (error) {
+        this.#hooks.onBadRecord(this.badHead(error, 'time'))
+        return this.#pass()
+      }
+    }
+    if (time < 0) {
+      this.#hooks.onNegativeTime(this.input.topic)
+      return this.#pass()
+    }
+    this.headTime = time
+    this.hasHead = true
+  }
+
+  #pass(): void {
+    this.#position = this.headOffset + 1
+    this.recordsTaken++
+  }
+}
+
+/** The one `Origin` of a shard (O3): points at whichever queue's head is being processed. */
+export class HeadOrigin implements Origin {
+  queue: PartitionQueue
+
+  constructor(queue: PartitionQueue) {
+    this.queue = queue
+  }
+
+  get topic(): string { return this.queue.input.topic }
+  get partition(): number { return this.queue.input.partition }
+  get offset(): number { return this.queue.headOffset }
+  get keyBytes(): Buffer | undefined { return this.queue.keyBytes() }
+  get valueBytes(): Buffer | undefined { return this.queue.valueBytes() }
+  headers(): readonly RecordHeader[] { return this.queue.headers() }
+}
+
+/** `orders/2@8121`, for messages. */
+export function coordinatesOf(record: { readonly topic: string; readonly partition: number; readonly offset: number }): string {
+  return `${record.topic}/${record.partition}@${record.offset}`
+}
+
+export function describeBadRecord(record: BadRecord): string {
+  return `${coordinatesOf(record)}: ${messageOf(record.error)}`
+}

@@ -7,22 +7,30 @@
  * Q3. A batch's bytes are given back to the fetcher when its last record has been taken.
  * Q4. A record that does not decode is handed to `onBadRecord`, which throws (policy fail) or returns (skipped, or dead-lettered already): `position` moves over it.
  */
+import { assert } from '../base/assert.ts'
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { FetchedCursor } from '../client/fetched-batches.ts'
 import type { FetchedBatches } from '../client/fetched-batches.ts'
 import type { Serde } from '../serde/serde.ts'
+import type { TimeExtractor } from '../topology/node.ts'
 import type { Operator, Origin, RecordHeader } from './operators/operator.ts'
+
+/** A node at the head of a sub-topology: how it decodes, and the operator it feeds. */
+export interface SourceHead {
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Event time of a value; the record's own timestamp where `undefined`. */
+  readonly time: TimeExtractor | undefined
+  /** A null value is a deletion and reaches the operator as `undefined`; elsewhere only an optional serde takes it. */
+  readonly tombstones: boolean
+  readonly operator: Operator
+}
 
 export interface SourceInput {
   readonly topic: string
   readonly partition: number
-  readonly key: Serde<unknown>
-  readonly value: Serde<unknown>
-  /** Event time of a value; the record's own timestamp where absent. */
-  readonly time?: ((value: unknown, key: unknown, timestamp: number) => number) | undefined
-  /** A null value is a deletion and reaches the operators as `undefined`; elsewhere only an optional serde takes it. */
-  readonly tombstones: boolean
-  readonly head: Operator
+  /** At least one; the first one's time counts. */
+  readonly heads: readonly SourceHead[]
 }
 
 /** The raw record that something went wrong with. Slices are valid during the call only. */
@@ -39,11 +47,13 @@ export interface BadRecord {
 }
 
 export interface SourceHooks {
+  /** Whether `skips` may be true for anything: saves the call. */
+  readonly skipping: boolean
   onBadRecord(record: BadRecord): void
   /** A negative time: dropped and counted (T1). */
   onNegativeTime(topic: string): void
-  /** Offsets that are to be left out, because processing them failed before and the policy says so. Removed when passed. */
-  skips(topic: string, partition: number, offset: number): boolean
+  /** Whether the record is to be left out, because processing it failed before and the policy says so; dead-letters it then. */
+  skips(topic: string, partition: number, offset: number, record: () => BadRecord): boolean
 }
 
 export class PartitionQueue {
@@ -51,13 +61,14 @@ export class PartitionQueue {
   readonly #hooks: SourceHooks
   readonly #waiting: FetchedBatches[] = []
   readonly #cursor = new FetchedCursor()
+  readonly #heads: readonly SourceHead[]
+  readonly #decoded: DecodedRecord[]
   #open: FetchedBatches | undefined
   #position = -1
+  readonly #asSkipped = (): BadRecord => this.badHead(undefined, 'process')
   /** Bytes waiting, of all batches held. */
   bytes = 0
   hasHead = false
-  headKey: unknown = undefined
-  headValue: unknown = undefined
   headTime = -1
   headOffset = -1
   /** Highest time taken from this partition, −1 before the first; kept in the offset's metadata. */
@@ -66,8 +77,11 @@ export class PartitionQueue {
   leaderEpoch = -1
 
   constructor(input: SourceInput, hooks: SourceHooks) {
+    assert(input.heads.length > 0, `${input.topic}: an input that nobody reads`)
     this.input = input
     this.#hooks = hooks
+    this.#heads = input.heads
+    this.#decoded = input.heads.map(() => ({ key: undefined, value: undefined }))
   }
 
   get position(): number {
@@ -105,6 +119,14 @@ export class PartitionQueue {
       else this.#closeBatches(this.#open)
     }
     return true
+  }
+
+  /** Runs the head through its operators; then `take()`. */
+  process(origin: Origin): void {
+    for (let index = 0; index < this.#heads.length; index++) {
+      const decoded = this.#decoded[index]
+      if (decoded !== undefined) this.#heads[index]?.operator.process(decoded.key, decoded.value, this.headTime, origin)
+    }
   }
 
   /** The head has been processed, with all its effects. */
@@ -157,32 +179,22 @@ export class PartitionQueue {
     const { input } = this
     this.headOffset = cursor.offset
     this.leaderEpoch = cursor.leaderEpoch
-    if (this.#hooks.skips(input.topic, input.partition, cursor.offset)) return this.#pass()
+    if (this.#hooks.skipping && this.#hooks.skips(input.topic, input.partition, cursor.offset, this.#asSkipped)) return this.#pass()
+    let stage: BadRecord['stage'] = 'decode'
+    let time = cursor.timestamp
     try {
-      const { buffer } = cursor
-      this.headKey = cursor.keyStart < 0 ? undefined : input.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
-      if (cursor.valueStart >= 0) this.headValue = input.value.deserialize(buffer, cursor.valueStart, cursor.valueEnd)
-      else if (input.tombstones || input.value.optional) this.headValue = undefined
-      else throw new MillraceError('SERDE_FAILED', `value: null, but ${input.topic} is declared with a ${input.value.kind} value that is never null. Declare it optional(…), or read the topic as a table.`)
-    } catch (error) {
-      this.#hooks.onBadRecord(this.badHead(error, 'decode'))
-      return this.#pass()
-    }
-    this.#extractTime()
-  }
-
-  #extractTime(): void {
-    const { timestamp } = this.#cursor
-    const extract = this.input.time
-    let time = timestamp
-    if (extract !== undefined && this.headValue !== undefined) {
-      try {
-        time = extract(this.headValue, this.headKey, timestamp)
-        if (!Number.isSafeInteger(time)) throw new MillraceError('USER_CODE', `The time of a record of ${this.input.topic} is ${String(time)}, not whole milliseconds since 1970.`)
-      } catch (error) {
-        this.#hooks.onBadRecord(this.badHead(error, 'time'))
-        return this.#pass()
+      for (let index = 0; index < this.#heads.length; index++) {
+        const head = this.#heads[index]
+        const slot = this.#decoded[index]
+        assert(head !== undefined && slot !== undefined, 'a head without its slot')
+        stage = 'decode'
+        this.#decode(head, slot)
+        stage = 'time'
+        if (index === 0 && head.time !== undefined && slot.value !== undefined) time = extractTime(head.time, slot.value, time, input.topic)
       }
+    } catch (error) {
+      this.#hooks.onBadRecord(this.badHead(error, stage))
+      return this.#pass()
     }
     if (time < 0) {
       this.#hooks.onNegativeTime(this.input.topic)
@@ -192,10 +204,30 @@ export class PartitionQueue {
     this.hasHead = true
   }
 
+  #decode(head: SourceHead, into: DecodedRecord): void {
+    const cursor = this.#cursor
+    const { buffer } = cursor
+    into.key = cursor.keyStart < 0 ? undefined : head.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
+    if (cursor.valueStart >= 0) into.value = head.value.deserialize(buffer, cursor.valueStart, cursor.valueEnd)
+    else if (head.tombstones || head.value.optional) into.value = undefined
+    else throw new MillraceError('SERDE_FAILED', `value: null, but ${this.input.topic} is declared with a ${head.value.kind} value that is never null. Declare it optional(…), or read the topic as a table.`)
+  }
+
   #pass(): void {
     this.#position = this.headOffset + 1
     this.recordsTaken++
   }
+}
+
+interface DecodedRecord {
+  key: unknown
+  value: unknown
+}
+
+function extractTime(extract: TimeExtractor, value: unknown, recordTime: number, topic: string): number {
+  const time = extract(value, recordTime)
+  if (!Number.isSafeInteger(time)) throw new MillraceError('USER_CODE', `The time of a record of ${topic} is ${String(time)}, not whole milliseconds since 1970.`)
+  return time
 }
 
 /** The one `Origin` of a shard (O3): points at whichever queue's head is being processed. */

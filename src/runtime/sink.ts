@@ -1,0 +1,59 @@
+/**
+ * Where a worker's shards write: the task's producer, behind the operators' `Output` contract.
+ *
+ * K1. The partition of a record with a key is murmur2 of the key's bytes over the topic's partition count, as Java's
+ *     default partitioner has it, so that topics written by others and by Millrace are co-partitioned.
+ * K2. Records without a key go to one partition for `KEYLESS_RUN` records, then to the next: full batches, even spread.
+ * K3. A partition count is read once per topic and kept while the task runs: records of a key stay in one partition.
+ */
+import { MillraceError } from '../base/errors.ts'
+import type { Cluster } from '../client/cluster.ts'
+import type { Producer } from '../client/producer.ts'
+import { partitionOf } from '../wire/partitioner.ts'
+import type { Output, RecordHeader } from './operators/operator.ts'
+
+const KEYLESS_RUN = 1_000
+
+interface Target {
+  readonly partitions: number
+  keylessLeft: number
+  keylessPartition: number
+}
+
+export class ProducerOutput implements Output {
+  readonly #producer: Producer
+  readonly #targets = new Map<string, Target>()
+  /** Records sent to topics, changelogs not counted. */
+  recordsSent = 0
+
+  constructor(producer: Producer) {
+    this.#producer = producer
+  }
+
+  /** Learns the partition counts of `topics`; needed before the first record to any of them. */
+  async prepare(cluster: Cluster, topics: Iterable<string>): Promise<void> {
+    for (const topic of topics) {
+      if (this.#targets.has(topic)) continue
+      const partitions = await cluster.partitions(topic)
+      this.#targets.set(topic, { partitions: partitions.length, keylessLeft: 0, keylessPartition: -1 })
+    }
+  }
+
+  send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly RecordHeader[], partition?: number): void {
+    const target = this.#targets.get(topic)
+    if (target === undefined) throw new MillraceError('INTERNAL', `Nothing is known of topic ${topic}: it is written to, but the plan does not say so.`)
+    this.recordsSent++
+    const to = partition ?? (key === null ? keylessPartition(target) : partitionOf(key, target.partitions))
+    if (headers.length === 0) this.#producer.send(topic, to, time, key, value)
+    else this.#producer.send(topic, to, time, key, value, headers)
+  }
+}
+
+function keylessPartition(target: Target): number {
+  if (target.keylessLeft === 0) {
+    target.keylessLeft = KEYLESS_RUN
+    target.keylessPartition = (target.keylessPartition + 1) % target.partitions
+  }
+  target.keylessLeft--
+  return target.keylessPartition
+}

@@ -27,6 +27,10 @@ export interface TaskSnapshot {
   readonly commitMsP99: number
   /** Records between what was processed and the last stable offset, over the shards' inputs. */
   readonly lag: number
+  /** Age of the oldest record that waits, in seconds. */
+  readonly lagSeconds?: number | undefined
+  /** Records that had no effect, by `<operator>: <reason>`. */
+  readonly dropped?: Readonly<Record<string, number>> | undefined
   /** Progress of a restore under way, in changelog offsets. */
   readonly restore: { readonly done: number; readonly total: number } | null
   /** The last restore that ended: how many changelog records were replayed, and how long it took. */

@@ -40,12 +40,16 @@ export interface RestoreOptions {
   readonly partition: number
   readonly stores: readonly StorePlan[]
   readonly state: ShardState
+  /** Closes `state`, removes its files and opens it anew, empty: for a rebuild. */
+  readonly reopenEmpty: () => Promise<ShardState>
   readonly onProgress: (progress: RestoreProgress) => void
   /** Looked at between chunks: the shard was taken away meanwhile. */
   readonly cancelled: () => boolean
 }
 
 export interface RestoreResult {
+  /** The state to go on with: another object after a rebuild. */
+  readonly state: ShardState
   readonly records: number
   readonly offsets: number
   readonly ms: number
@@ -78,13 +82,13 @@ export async function restoreShard(options: RestoreOptions): Promise<RestoreResu
   const rebuilt = before === undefined ? undefined : rebuildReason(before, changelogs, options)
   if (rebuilt !== undefined) {
     options.logger.warn('rebuilding state from the start of its changelogs', { reason: rebuilt, partition: options.partition })
-    await options.state.clear()
   }
+  const state = rebuilt === undefined ? options.state : await options.reopenEmpty()
   for (const changelog of changelogs) if (rebuilt !== undefined || before?.changelogs[changelog.store] === undefined) changelog.next = changelog.start
   const total = changelogs.reduce((sum, changelog) => sum + Math.max(0, changelog.end - changelog.next), 0)
   options.onProgress({ done: 0, total })
-  const records = total === 0 ? 0 : await replay(options, changelogs, { total, clocks: rebuilt === undefined ? before?.clocks ?? '' : '' })
-  return { records, offsets: total, ms: options.env.clock.monotonic() - startedAt, rebuilt, changelogs: positionsOf(changelogs) }
+  const records = total === 0 ? 0 : await replay({ ...options, state }, changelogs, { total, clocks: rebuilt === undefined ? before?.clocks ?? '' : '' })
+  return { state, records, offsets: total, ms: options.env.clock.monotonic() - startedAt, rebuilt, changelogs: positionsOf(changelogs) }
 }
 
 async function openChangelogs(options: RestoreOptions, before: StorePosition | undefined): Promise<Changelog[]> {

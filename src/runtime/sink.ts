@@ -10,7 +10,8 @@ import { MillraceError } from '../base/errors.ts'
 import type { Cluster } from '../client/cluster.ts'
 import type { Producer } from '../client/producer.ts'
 import { partitionOf } from '../wire/partitioner.ts'
-import type { Output, RecordHeader } from './operators/operator.ts'
+import type { Header } from '../topology/node.ts'
+import type { Output } from './operators/operator.ts'
 
 const KEYLESS_RUN = 1_000
 
@@ -39,7 +40,7 @@ export class ProducerOutput implements Output {
     }
   }
 
-  send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly RecordHeader[], partition?: number): void {
+  send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly Header[], partition?: number): void {
     const target = this.#targets.get(topic)
     if (target === undefined) throw new MillraceError('INTERNAL', `Nothing is known of topic ${topic}: it is written to, but the plan does not say so.`)
     this.recordsSent++

@@ -12,8 +12,8 @@ import { MillraceError, messageOf } from '../base/errors.ts'
 import { FetchedCursor } from '../client/fetched-batches.ts'
 import type { FetchedBatches } from '../client/fetched-batches.ts'
 import type { Serde } from '../serde/serde.ts'
-import type { TimeExtractor } from '../topology/node.ts'
-import type { Operator, Origin, RecordHeader } from './operators/operator.ts'
+import type { Header, TimeExtractor } from '../topology/node.ts'
+import type { Operator, Origin } from './operators/operator.ts'
 
 /** A node at the head of a sub-topology: how it decodes, and the operator it feeds. */
 export interface SourceHead {
@@ -41,7 +41,7 @@ export interface BadRecord {
   readonly timestamp: number
   readonly key: Buffer | null
   readonly value: Buffer | null
-  headers(): readonly RecordHeader[]
+  headers(): readonly Header[]
   readonly error: unknown
   readonly stage: 'decode' | 'time' | 'process'
 }
@@ -158,7 +158,7 @@ export class PartitionQueue {
     return valueStart < 0 ? undefined : buffer.subarray(valueStart, valueEnd)
   }
 
-  headers(): readonly RecordHeader[] {
+  headers(): readonly Header[] {
     return this.#cursor.headerCount === 0 ? [] : this.#cursor.readHeaders()
   }
 
@@ -243,7 +243,7 @@ export class HeadOrigin implements Origin {
   get offset(): number { return this.queue.headOffset }
   get keyBytes(): Buffer | undefined { return this.queue.keyBytes() }
   get valueBytes(): Buffer | undefined { return this.queue.valueBytes() }
-  headers(): readonly RecordHeader[] { return this.queue.headers() }
+  headers(): readonly Header[] { return this.queue.headers() }
 }
 
 /** `orders/2@8121`, for messages. */

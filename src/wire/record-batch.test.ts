@@ -7,8 +7,8 @@ import { crc32c, crc32cByTable } from './crc32c.ts'
 import { murmur2, partitionOf } from './partitioner.ts'
 import { BatchView, setBaseOffset, setLeaderEpoch, setMaxTimestampLogAppend, validateBatches, walkBatches } from './record-batch.ts'
 import type { RecordHeader } from './record-batch.ts'
-import { seededRandom } from './seeded-random.ts'
-import type { SeededRandom } from './seeded-random.ts'
+import { seededRandom } from '../../test/support/seeded-random.ts'
+import type { SeededRandom } from '../../test/support/seeded-random.ts'
 
 interface Row {
   readonly timestamp: number

@@ -30,6 +30,8 @@ export interface FieldShape {
   readonly to: number
   readonly default: string | number | boolean | null | undefined
   readonly tag: number | undefined
+  /** Whether it may be left out when encoding, and then stands for its default. */
+  readonly optional: boolean
 }
 
 export type Decoder = (reader: WireReader) => unknown
@@ -174,7 +176,7 @@ class EncoderSource {
     shape.fields.forEach((field, index) => {
       if (!has(field, this.#version)) return
       lines.push(`  let f${index} = v[${JSON.stringify(field.name)}]`)
-      if (mayBeLeftOut(field)) lines.push(`  if (f${index} === undefined) f${index} = ${defaultOf(field, this.#version)}`)
+      if (field.optional) lines.push(`  if (f${index} === undefined) f${index} = ${defaultOf(field, this.#version)}`)
       if (field.tag === undefined) lines.push(`  ${this.statement(field.shape, `f${index}`)}`)
       else tagged.push({ index, field })
     })
@@ -194,11 +196,6 @@ class EncoderSource {
 
 function has(field: FieldShape, version: number): boolean {
   return version >= field.from && version <= field.to
-}
-
-/** Only what `field` and `tagged` made has versions, a default or a tag. */
-function mayBeLeftOut(field: FieldShape): boolean {
-  return field.default !== undefined || field.tag !== undefined || field.from > 0 || field.to !== Infinity
 }
 
 /** A condition: the tagged field's value is not its default. */

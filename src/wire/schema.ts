@@ -208,7 +208,7 @@ function makeField<O, I>(shape: Shape, options: FieldOptions): Field<O, I> {
 function fieldShape(name: string, type: AnyType | Field<unknown, unknown>): FieldShape {
   const options: FieldOptions = 'field' in type ? type.field : {}
   const [from, to] = versionRange(options.versions ?? '0+')
-  return { name, shape: type.shape, from, to, default: options.default, tag: options.tag }
+  return { name, shape: type.shape, from, to, default: options.default, tag: options.tag, optional: 'field' in type }
 }
 
 function versionRange(text: string): readonly [number, number] {

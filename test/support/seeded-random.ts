@@ -1,5 +1,5 @@
 /**
- * Randomness for tests and benchmarks of this folder, from a seed that a failure prints (`MILLRACE_SEED` repeats it).
+ * Randomness for tests and benchmarks, from a seed that a failure prints (`MILLRACE_SEED` repeats it).
  * 32-bit multiply-and-xorshift (SplitMix32): not for anything secret.
  */
 export interface SeededRandom {

@@ -9,7 +9,7 @@ import { ANY_JSON } from '../serde/json.ts'
 import type { Serde } from '../serde/serde.ts'
 import { text } from '../serde/text.ts'
 import type { Window } from '../serde/windowed.ts'
-import type { Edge, NodeId, ProcessContext, Timer } from '../topology/node.ts'
+import type { Edge, NodeId, ProcessContext, TableReader, Timer } from '../topology/node.ts'
 import { topologyError } from '../topology/names.ts'
 import { addFold, countFold, reduceFold, type AggregateOptions } from './aggregate.ts'
 import { erased } from './erased.ts'
@@ -155,12 +155,15 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
    *     onTimer(timer, { key, state, emit }) { emit({ shopper: key }); state.delete() },
    *   })
    */
-  process<S, O = never>(this: Stream<K, V>, name: string, options: ProcessOptions<NonNullable<K>, V, S, O>): Stream<NonNullable<K>, O> {
+  process<S, O = never, const T extends GlobalTables = Record<never, never>>(this: Stream<K, V>, name: string, options: ProcessOptions<NonNullable<K>, V, S, O, T>): Stream<NonNullable<K>, O> {
     const { onTimer } = options
+    const tables = Object.entries<GlobalTable<never, unknown>>(options.tables ?? {})
+    for (const [, { table }] of tables) this.graph.mustOwn(table.graph, 'global table')
     return new Stream(this.graph, this.graph.add({
       kind: 'process',
       onRecord: erased<void>(options.onRecord),
       onTimer: onTimer === undefined ? undefined : erased<void>(onTimer),
+      tables: tables.map(([as, { table }]) => ({ name: as, node: table.node })),
       state: options.state,
       emits: options.emits ?? ANY_JSON,
       store: name,
@@ -244,13 +247,20 @@ export interface DistinctOptions<K, V> {
   readonly within: Duration
 }
 
-export interface ProcessOptions<K, V, S, O> {
+export type GlobalTables = Readonly<Record<string, GlobalTable<never, unknown>>>
+
+/** What `context.tables` is, for the tables that were asked for. */
+export type TableReaders<T> = { readonly [N in keyof T]: T[N] extends GlobalTable<infer K, infer V> ? TableReader<K, V> : never }
+
+export interface ProcessOptions<K, V, S, O, T> {
   /** How the state of a key is kept; gives its type. */
   readonly state: Serde<S>
   /** What `emit` takes; without it nothing can be emitted. */
   readonly emits?: Serde<O> | undefined
-  readonly onRecord: (value: V, context: ProcessContext<K, S, O, undefined>) => void | undefined
-  readonly onTimer?: ((timer: Timer, context: ProcessContext<K, S, O, undefined>) => void | undefined) | undefined
+  /** Global tables to look up: `context.tables.<name>.get(key)`. */
+  readonly tables?: T | undefined
+  readonly onRecord: (value: V, context: ProcessContext<K, S, O, undefined, TableReaders<T>>) => void | undefined
+  readonly onTimer?: ((timer: Timer, context: ProcessContext<K, S, O, undefined, TableReaders<T>>) => void | undefined) | undefined
 }
 
 type Guarded<T, V> = T extends (value: V, ...rest: never[]) => value is (infer U extends V) ? U : V

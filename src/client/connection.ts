@@ -1,0 +1,240 @@
+/**
+ * One TCP connection that carries Kafka frames: pipelined requests out, answers matched by correlation id.
+ *
+ * K1. An answer is handed out as one contiguous frame without its size; nothing is allocated for announced bytes that have not arrived.
+ * K2. A frame longer than `responseBytesMax`, or an answer that nobody asked for, closes the connection.
+ * K3. A request without an answer in time closes the connection: what comes after it could not be told apart from a stalled peer.
+ * K4. After the close every waiting request is rejected, once, with a retriable error; nothing is resolved any more.
+ * K5. At most `inFlightMax` requests are unanswered; later ones wait in order and count against their own deadline.
+ */
+import { MillraceError } from '../base/errors.ts'
+import type { Clock, Env, Socket, Timer } from '../env/env.ts'
+
+export interface ConnectionOptions {
+  readonly host: string
+  readonly port: number
+  readonly connectTimeoutMs: number
+  readonly responseBytesMax: number
+  readonly inFlightMax: number
+}
+
+interface Pending {
+  readonly correlationId: number
+  readonly chunks: readonly Buffer[]
+  /** On the monotonic clock. */
+  readonly deadline: number
+  readonly resolve: (frame: Buffer) => void
+  readonly reject: (error: Error) => void
+}
+
+const SIZE_BYTES = 4
+const CORRELATION_ID_MAX = 0x7fff_ffff
+
+export class Connection {
+  readonly address: string
+  readonly #socket: Socket
+  readonly #clock: Clock
+  readonly #options: ConnectionOptions
+  readonly #inFlight = new Map<number, Pending>()
+  #waiting: Pending[] = []
+  /** Posts that wait for the socket to drain. */
+  readonly #writers: { readonly resolve: () => void, readonly reject: (error: Error) => void }[] = []
+  #correlationId = 0
+  #timer: Timer | undefined
+  #timerAt = Infinity
+  #closed: Error | undefined
+  #onClose: (error: Error) => void = () => {}
+  /** Parts of a frame that is not complete yet. */
+  #parts: Buffer[] = []
+  #partBytes = 0
+  /** Size of that frame with its size field; 0 while the size itself is not complete. */
+  #frameBytes = 0
+
+  private constructor(socket: Socket, clock: Clock, options: ConnectionOptions) {
+    this.address = `${options.host}:${options.port}`
+    this.#socket = socket
+    this.#clock = clock
+    this.#options = options
+    socket.setHandlers({
+      data: chunk => this.#receive(chunk),
+      drain: () => { for (const writer of this.#writers.splice(0)) writer.resolve() },
+      close: error => this.#closeWith(error?.message ?? 'the broker closed it', error),
+    })
+  }
+
+  /** Rejects with `CONNECTION_FAILED`. */
+  static async open(env: Env, options: ConnectionOptions): Promise<Connection> {
+    const socket = await env.network.connect({ host: options.host, port: options.port, timeoutMs: options.connectTimeoutMs })
+    return new Connection(socket, env.clock, options)
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size + this.#waiting.length
+  }
+
+  /** Called once, when the connection is no more; replaces what was set before. */
+  onClose(callback: (error: Error) => void): void {
+    this.#onClose = callback
+  }
+
+  /** The id for the next `exchange`; each is used for one request. */
+  nextCorrelationId(): number {
+    this.#correlationId = this.#correlationId === CORRELATION_ID_MAX ? 0 : this.#correlationId + 1
+    return this.#correlationId
+  }
+
+  /** Sends a frame (with its size in front) and resolves with the answer's frame (without). The chunks must not change until then. */
+  exchange(chunks: readonly Buffer[], correlationId: number, timeoutMs: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) return reject(this.#closed)
+      const pending: Pending = { correlationId, chunks, deadline: this.#clock.monotonic() + timeoutMs, resolve, reject }
+      if (this.#inFlight.size >= this.#options.inFlightMax) this.#waiting.push(pending)
+      else this.#transmit(pending)
+      this.#armTimer(pending.deadline)
+    })
+  }
+
+  /** Sends a frame that gets no answer (Produce with acks = 0); resolves when the socket takes more, rejects when it closed before. */
+  post(chunks: readonly Buffer[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) reject(this.#closed)
+      else if (this.#socket.write(chunks)) resolve()
+      else this.#writers.push({ resolve, reject })
+    })
+  }
+
+  close(reason: string = 'it was closed here'): void {
+    if (this.#closed !== undefined) return
+    this.#closeWith(reason, undefined)
+    this.#socket.destroy()
+  }
+
+  #transmit(pending: Pending): void {
+    this.#inFlight.set(pending.correlationId, pending)
+    // The socket's own queue is not waited for: what may be queued there is bounded by `inFlightMax` and the callers' byte budgets.
+    this.#socket.write(pending.chunks)
+  }
+
+  #receive(chunk: Buffer): void {
+    let rest = chunk
+    while (this.#closed === undefined) {
+      if (this.#partBytes === 0) {
+        const taken = this.#takeWhole(rest)
+        if (taken === rest.length) return
+        rest = taken === 0 ? rest : rest.subarray(taken)
+      }
+      if (this.#closed !== undefined) return
+      this.#parts.push(rest)
+      this.#partBytes += rest.length
+      if (this.#frameBytes === 0) {
+        if (this.#partBytes < SIZE_BYTES) return
+        this.#frameBytes = this.#sizeOf(this.#parts)
+      }
+      if (this.#closed !== undefined || this.#partBytes < this.#frameBytes) return
+      rest = this.#joinParts(rest)
+      if (rest.length === 0) return
+    }
+  }
+
+  /** Delivers the frames that lie whole in `chunk`, without a copy; returns how many bytes they took. */
+  #takeWhole(chunk: Buffer): number {
+    let offset = 0
+    while (chunk.length - offset >= SIZE_BYTES) {
+      const end = offset + this.#checkedSize(chunk.readInt32BE(offset))
+      if (this.#closed !== undefined || end > chunk.length) break
+      this.#deliver(chunk.subarray(offset + SIZE_BYTES, end))
+      offset = end
+    }
+    return offset
+  }
+
+  #sizeOf(parts: readonly Buffer[]): number {
+    const head = parts.length === 1 ? parts[0] : Buffer.concat(parts)
+    return head === undefined ? 0 : this.#checkedSize(head.readInt32BE(0))
+  }
+
+  /** Bytes of a frame with its size field, or a closed connection. */
+  #checkedSize(size: number): number {
+    if (size < SIZE_BYTES || size > this.#options.responseBytesMax) {
+      this.#fail(new MillraceError('FRAME_MALFORMED', `${this.address} announced an answer of ${size} bytes; at most ${this.#options.responseBytesMax} are accepted. Is it a Kafka broker?`))
+    }
+    return size + SIZE_BYTES
+  }
+
+  /** Makes one Buffer of the collected parts, delivers it, and returns what follows it in `last`, the newest part. */
+  #joinParts(last: Buffer): Buffer {
+    const surplus = this.#partBytes - this.#frameBytes
+    const frame = Buffer.allocUnsafeSlow(this.#frameBytes - SIZE_BYTES)
+    let skip = SIZE_BYTES
+    let offset = 0
+    for (const part of this.#parts) {
+      const start = Math.min(skip, part.length)
+      skip -= start
+      offset += part.copy(frame, offset, start)
+    }
+    this.#parts = []
+    this.#partBytes = 0
+    this.#frameBytes = 0
+    this.#deliver(frame)
+    return last.subarray(last.length - surplus)
+  }
+
+  #deliver(frame: Buffer): void {
+    const correlationId = frame.readInt32BE(0)
+    const pending = this.#inFlight.get(correlationId)
+    if (pending === undefined) {
+      return this.#fail(new MillraceError('FRAME_MALFORMED', `${this.address} answered request ${correlationId}, which is not open`))
+    }
+    this.#inFlight.delete(correlationId)
+    pending.resolve(frame)
+    const next = this.#waiting.length > 0 ? this.#waiting.shift() : undefined
+    if (next !== undefined) this.#transmit(next)
+  }
+
+  #armTimer(deadline: number): void {
+    if (deadline >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = deadline
+    this.#timer = this.#clock.setTimer(() => this.#checkDeadlines(), Math.max(1, deadline - this.#clock.monotonic()), { background: true })
+  }
+
+  #checkDeadlines(): void {
+    this.#timerAt = Infinity
+    this.#timer = undefined
+    const now = this.#clock.monotonic()
+    let earliest = Infinity
+    for (const pending of [...this.#inFlight.values(), ...this.#waiting]) {
+      if (pending.deadline <= now) {
+        return this.#fail(new MillraceError('TIMEOUT', `${this.address} did not answer in time; the connection was closed`, { retriable: true }))
+      }
+      earliest = Math.min(earliest, pending.deadline)
+    }
+    if (earliest < Infinity) this.#armTimer(earliest)
+  }
+
+  #fail(error: MillraceError): void {
+    if (this.#closed !== undefined) return
+    this.#settleClosed(error)
+    this.#socket.destroy()
+  }
+
+  #closeWith(reason: string, cause: Error | undefined): void {
+    if (this.#closed !== undefined) return
+    this.#settleClosed(new MillraceError('CONNECTION_CLOSED', `The connection to ${this.address} is closed: ${reason}`, { retriable: true, cause }))
+  }
+
+  #settleClosed(error: MillraceError): void {
+    this.#closed = error
+    this.#timer?.cancel()
+    const waiting = [...this.#inFlight.values(), ...this.#waiting]
+    this.#inFlight.clear()
+    this.#waiting = []
+    this.#parts = []
+    for (const pending of [...waiting, ...this.#writers.splice(0)]) pending.reject(error)
+    this.#onClose(error)
+  }
+}

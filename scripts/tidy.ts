@@ -39,9 +39,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOSTS = ['src/env/real/', 'src/http/', 'src/cli/', 'src/testing/', 'demo/', 'scripts/', 'test/', 'examples/', 'bench/']
 const WORLD = /from ['"]node:(fs|net|timers|worker_threads|child_process|dgram|http|https|os|crypto|dns)(\/promises)?['"]|\b(Date\.now|Math\.random|setTimeout|setInterval|setImmediate|performance\.now)\(|new Date\(\)/
 /** Files outside env/real that touch Node all the same, each with its reason. */
-const WORLD_ALLOWED: Readonly<Record<string, string>> = {}
+const WORLD_ALLOWED: Readonly<Record<string, string>> = {
+  'src/runtime/state/lmdb-store.ts': 'SHA-256 of long keys: a pure function',
+}
 /** Files over 500 lines, or with a function over 70, each with its reason. */
-const LONG: Readonly<Record<string, string>> = {}
+const LONG: Readonly<Record<string, string>> = {
+  'src/runtime/state/store-contract.ts': 'one function that is a list of tests',
+}
 const LINES_MAX = 500
 const FUNCTION_LINES_MAX = 70
 

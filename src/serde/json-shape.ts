@@ -7,6 +7,8 @@ export type JsonShape =
   | { readonly kind: 'bool' }
   /** Any JSON value, as `JSON.parse` gives it. */
   | { readonly kind: 'any' }
+  /** Any JSON value that `check` takes; it returns the value to give, or throws `SERDE_FAILED`. */
+  | { readonly kind: 'checked'; readonly check: (value: unknown) => unknown }
   /** Absent or null is `undefined`. */
   | { readonly kind: 'optional'; readonly of: JsonShape }
   | { readonly kind: 'list'; readonly of: JsonShape }

@@ -30,7 +30,7 @@ export interface FieldSerde<T> extends Serde<T> {
 }
 
 /** The value type of a serde: `Infer<typeof ShopEvent>`. */
-export type Infer<S extends Serde<never>> = S extends { deserialize(buffer: Buffer, start: number, end: number): infer T } ? T : never
+export type Infer<S extends Serde<unknown>> = S extends { deserialize(buffer: Buffer, start: number, end: number): infer T } ? T : never
 
 /** Builds the error of S1; `path` is where inside the value (`items[2].price`), empty for the value itself. */
 export function serdeError(path: string, problem: string, cause?: unknown): MillraceError {

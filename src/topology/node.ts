@@ -82,9 +82,16 @@ export interface KeyState<S> {
   delete(): void
 }
 
+/** Rows of a global table, by any key. */
+export interface TableReader<K = unknown, T = unknown> {
+  get(key: K): T | undefined
+}
+
 /** What `onRecord` and `onTimer` of a `process` operator get besides the value. */
-export interface ProcessContext<K = unknown, S = unknown, O = unknown, W = Window | undefined> extends RecordContext<K, W> {
+export interface ProcessContext<K = unknown, S = unknown, O = unknown, W = Window | undefined, T = Readonly<Record<string, TableReader>>> extends RecordContext<K, W> {
   readonly state: KeyState<S>
+  /** The global tables named in `tables`. */
+  readonly tables: T
   readonly timers: Timers
   /** Passes `value` on under the same key, with the time of the record or timer at hand unless `time` is given. */
   emit(value: O, time?: number): void
@@ -292,6 +299,8 @@ export interface ProcessNode extends NodeBase {
   readonly kind: 'process'
   readonly onRecord: (value: unknown, context: ProcessContext) => void
   readonly onTimer: ((timer: Timer, context: ProcessContext) => void) | undefined
+  /** Global tables it looks up, under the names that `ProcessContext.tables` has them by. */
+  readonly tables: readonly { readonly name: string; readonly node: NodeId }[]
   readonly state: Serde<unknown>
   readonly emits: Serde<unknown>
   readonly store: string

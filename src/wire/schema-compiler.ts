@@ -32,6 +32,8 @@ export interface FieldShape {
   readonly tag: number | undefined
   /** Whether it may be left out when encoding, and then stands for its default. */
   readonly optional: boolean
+  /** First version in which null may be written; before it, '' or [] is written instead. */
+  readonly nullableFrom: number
 }
 
 export type Decoder = (reader: WireReader) => unknown
@@ -177,6 +179,7 @@ class EncoderSource {
       if (!has(field, this.#version)) return
       lines.push(`  let f${index} = v[${JSON.stringify(field.name)}]`)
       if (field.optional) lines.push(`  if (f${index} === undefined) f${index} = ${defaultOf(field, this.#version)}`)
+      if (this.#version < field.nullableFrom) lines.push(`  if (f${index} === null) f${index} = ${field.shape.kind === 'array' ? '[]' : "''"}`)
       if (field.tag === undefined) lines.push(`  ${this.statement(field.shape, `f${index}`)}`)
       else tagged.push({ index, field })
     })

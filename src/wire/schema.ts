@@ -8,7 +8,8 @@
  *     the zero UUID, null for a nullable type, [] for an array, a struct of defaults).
  * S2. To encode, an entry made by `field` or `tagged` may be left out and stands for its default. A field that the
  *     version lacks is left out silently, whatever its value: who depends on it checks the version.
- * S3. Null is accepted for a nullable type in every version, also in early ones where Kafka did not have it yet.
+ * S3. Null is read for a nullable type in every version. Where `nullableFrom` says that early versions do not have it,
+ *     '' or [] is written for it there.
  * S4. Unknown tagged fields are skipped when decoding and not kept.
  */
 import { assert } from '../base/assert.ts'
@@ -38,6 +39,8 @@ export interface FieldOptions {
   readonly versions?: string
   readonly default?: string | number | boolean | null
   readonly tag?: number
+  /** First version in which Kafka allows null: in earlier ones '' or [] is written for it. */
+  readonly nullableFrom?: number
 }
 
 type AnyType = Type<unknown, unknown>
@@ -208,7 +211,7 @@ function makeField<O, I>(shape: Shape, options: FieldOptions): Field<O, I> {
 function fieldShape(name: string, type: AnyType | Field<unknown, unknown>): FieldShape {
   const options: FieldOptions = 'field' in type ? type.field : {}
   const [from, to] = versionRange(options.versions ?? '0+')
-  return { name, shape: type.shape, from, to, default: options.default, tag: options.tag, optional: 'field' in type }
+  return { name, shape: type.shape, from, to, default: options.default, tag: options.tag, optional: 'field' in type, nullableFrom: options.nullableFrom ?? 0 }
 }
 
 function versionRange(text: string): readonly [number, number] {

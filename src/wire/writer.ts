@@ -31,27 +31,32 @@ export class WireWriter {
 
   int8(value: number): void {
     assert((value << 24) >> 24 === value, `not an int8: ${value}`)
-    this.#chunk[this.#room(1)] = value
+    const at = this.#room(1)
+    this.#chunk[at] = value
   }
 
   int16(value: number): void {
     assert((value << 16) >> 16 === value, `not an int16: ${value}`)
-    this.#chunk.writeInt16BE(value, this.#room(2))
+    const at = this.#room(2)
+    this.#chunk.writeInt16BE(value, at)
   }
 
   uint16(value: number): void {
     assert((value & 0xffff) === value, `not a uint16: ${value}`)
-    this.#chunk.writeUInt16BE(value, this.#room(2))
+    const at = this.#room(2)
+    this.#chunk.writeUInt16BE(value, at)
   }
 
   int32(value: number): void {
     assert((value | 0) === value, `not an int32: ${value}`)
-    this.#chunk.writeInt32BE(value, this.#room(4))
+    const at = this.#room(4)
+    this.#chunk.writeInt32BE(value, at)
   }
 
   uint32(value: number): void {
     assert(value >>> 0 === value, `not a uint32: ${value}`)
-    this.#chunk.writeUInt32BE(value, this.#room(4))
+    const at = this.#room(4)
+    this.#chunk.writeUInt32BE(value, at)
   }
 
   int64(value: number): void {
@@ -63,12 +68,14 @@ export class WireWriter {
 
   float64(value: number): void {
     assert(typeof value === 'number', `not a float64: ${String(value)}`)
-    this.#chunk.writeDoubleBE(value, this.#room(8))
+    const at = this.#room(8)
+    this.#chunk.writeDoubleBE(value, at)
   }
 
   bool(value: boolean): void {
     assert(typeof value === 'boolean', `not a bool: ${String(value)}`)
-    this.#chunk[this.#room(1)] = value ? 1 : 0
+    const at = this.#room(1)
+    this.#chunk[at] = value ? 1 : 0
   }
 
   uuid(value: string): void {
@@ -194,7 +201,8 @@ export class WireWriter {
   }
 
   #text(value: string, bytes: number): void {
-    this.#chunk.write(value, this.#room(bytes), bytes, 'utf8')
+    const at = this.#room(bytes)
+    this.#chunk.write(value, at, bytes, 'utf8')
   }
 
   #close(): void {
@@ -204,7 +212,7 @@ export class WireWriter {
     this.#start = this.#offset
   }
 
-  /** Makes sure that `length` bytes fit, moves the offset past them, returns where they begin. */
+  /** Makes sure that `length` bytes fit, moves the offset past them, returns where they begin. May replace `#chunk`: call it first. */
   #room(length: number): number {
     if (this.#offset + length > this.#chunk.length) {
       this.#close()

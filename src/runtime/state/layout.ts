@@ -83,12 +83,12 @@ export function readTime(bytes: Buffer, at: number): number {
   return bytes.readUInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
 }
 
-/** `version ‖ time ‖ payload`. */
-export function encodeValue(time: number, payload: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(VALUE_HEADER_BYTES + payload.length)
+/** `version ‖ time ‖ payload[0, payloadLength)`. */
+export function encodeValue(time: number, payload: Buffer, payloadLength: number = payload.length): Buffer {
+  const bytes = Buffer.allocUnsafe(VALUE_HEADER_BYTES + payloadLength)
   bytes[0] = VALUE_VERSION
   writeTime(bytes, 1, time)
-  payload.copy(bytes, VALUE_HEADER_BYTES)
+  payload.copy(bytes, VALUE_HEADER_BYTES, 0, payloadLength)
   return bytes
 }
 

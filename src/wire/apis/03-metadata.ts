@@ -16,7 +16,7 @@ export const metadata = defineApi({
   versions: [0, 13],
   flexibleFrom: 9,
   request: struct({
-    topics: nullableArray(struct({ topicId: field(uuid, { versions: '10+' }), name: nullableString })),
+    topics: field(nullableArray(struct({ topicId: field(uuid, { versions: '10+' }), name: field(nullableString, { nullableFrom: 10, default: null }) })), { nullableFrom: 1, default: null }),
     allowAutoTopicCreation: field(bool, { versions: '4+', default: true }),
     includeClusterAuthorizedOperations: field(bool, { versions: '8-10', default: false }),
     includeTopicAuthorizedOperations: field(bool, { versions: '8+', default: false }),
@@ -28,7 +28,7 @@ export const metadata = defineApi({
     controllerId: field(int32, { versions: '1+', default: -1 }),
     topics: array(struct({
       errorCode: int16,
-      name: nullableString,
+      name: field(nullableString, { nullableFrom: 12, default: null }),
       topicId: field(uuid, { versions: '10+' }),
       isInternal: field(bool, { versions: '1+', default: false }),
       partitions: array(struct({

@@ -26,7 +26,7 @@ export const joinGroup = defineApi({
     errorCode: int16,
     generationId: field(int32, { default: -1 }),
     protocolType: field(nullableString, { versions: '7+', default: null }),
-    protocolName: nullableString,
+    protocolName: field(nullableString, { nullableFrom: 7, default: null }),
     leader: string,
     skipAssignment: field(bool, { versions: '9+', default: false }),
     memberId: string,

@@ -18,7 +18,7 @@ export const deleteTopics = defineApi({
   response: struct({
     throttleTimeMs: field(int32, { versions: '1+' }),
     responses: array(struct({
-      name: nullableString,
+      name: field(nullableString, { nullableFrom: 6, default: null }),
       topicId: field(uuid, { versions: '6+' }),
       errorCode: int16,
       errorMessage: field(nullableString, { versions: '5+', default: null }),

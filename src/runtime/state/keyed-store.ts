@@ -1,0 +1,124 @@
+/**
+ * One row per key: the state of tables, of aggregates without a window and of `process` operators, as live objects.
+ *
+ * Y1. An entry that an operator holds is good until the end of the record at hand; `set` at any time in between counts.
+ * Y2. A missing row has an entry too (value `undefined`), so that asking for it again costs no read of the store.
+ */
+import type { Serde } from '../../serde/serde.ts'
+import { PREFIX_BYTES, keyedKey, storeEnd, storeStart, valueTime } from './layout.ts'
+import { type EntryOwner, LiveEntry, setEntry } from './live-entry.ts'
+import { type KeyBytes, RowCodec } from './row-codec.ts'
+import type { ShardState, ShardStateCore } from './shard-state.ts'
+
+/** A row as a scan gives it. */
+export interface Row {
+  readonly key: unknown
+  readonly value: unknown
+  readonly time: number
+}
+
+export class KeyedStore implements EntryOwner {
+  readonly name: string
+  readonly #core: ShardStateCore
+  readonly #prefix: number
+  readonly #codec: RowCodec
+  readonly #live = new Map<unknown, LiveEntry>()
+  #hand: Iterator<LiveEntry> = this.#live.values()
+
+  constructor(name: string, core: ShardStateCore, prefix: number, codec: RowCodec) {
+    this.name = name
+    this.#core = core
+    this.#prefix = prefix
+    this.#codec = codec
+  }
+
+  /** The store called `name` of `state`. */
+  static of(state: ShardState, name: string, key: Serde<unknown>, value: Serde<unknown>): KeyedStore {
+    return state.owner(name, (core, prefix) => new KeyedStore(name, core, prefix, new RowCodec(key, value)))
+  }
+
+  /** The entry of `key`, with value `undefined` where there is no row. `from`: where the key's bytes are, if they are at hand. */
+  entry(key: unknown, from?: KeyBytes): LiveEntry {
+    const identity = this.#codec.identity(key)
+    const entry = this.#live.get(identity)
+    if (entry === undefined) return this.#load(identity, key, from)
+    entry.used = true
+    return entry
+  }
+
+  get(key: unknown): unknown {
+    return this.entry(key).value
+  }
+
+  /** Sets the row of an entry; `undefined` deletes it. */
+  set(entry: LiveEntry, value: unknown, time: number): void {
+    setEntry(this.#core, entry, value, time)
+  }
+
+  /** All rows, in the order of their keys' bytes. Reads the whole store: for queries and tests, not for a record. */
+  rows(): Row[] {
+    const rows = new Map<string, Row>()
+    for (const { key, value } of this.#core.store.range(storeStart(this.#prefix), storeEnd(this.#prefix))) {
+      rows.set(key.toString('latin1'), { key: this.#codec.keyOf(key, PREFIX_BYTES), value: this.#codec.valueOf(value), time: valueTime(value) })
+    }
+    for (const entry of this.#live.values()) {
+      const at = entry.key.toString('latin1')
+      if (entry.value === undefined) rows.delete(at)
+      else rows.set(at, { key: this.#codec.keyOf(entry.key, PREFIX_BYTES), value: entry.value, time: entry.time })
+    }
+    return [...rows].sort(([left], [right]) => left < right ? -1 : 1).map(([, row]) => row)
+  }
+
+  // ------------------------------------------------------------ EntryOwner
+
+  encode(entry: LiveEntry): Buffer | undefined {
+    return this.#codec.encode(entry.value, entry.time)
+  }
+
+  written(entry: LiveEntry): void {
+    // Deleted rows need no memory any more.
+    if (entry.value === undefined) this.#drop(entry)
+  }
+
+  revive(entry: LiveEntry): void {
+    this.#live.set(entry.identity, entry)
+  }
+
+  evict(bytes: number): number {
+    let freed = 0
+    for (let looked = 0, limit = this.#live.size; looked < limit && freed < bytes; looked++) {
+      let next = this.#hand.next()
+      if (next.done === true) {
+        this.#hand = this.#live.values()
+        next = this.#hand.next()
+        if (next.done === true) return freed
+      }
+      const entry = next.value
+      if (entry.held) continue
+      if (entry.used) entry.used = false
+      else {
+        freed += entry.bytes
+        this.#drop(entry)
+      }
+    }
+    return freed
+  }
+
+  #load(identity: unknown, key: unknown, from: KeyBytes | undefined): LiveEntry {
+    const canonical = this.#codec.canonical(key)
+    if (canonical !== key) return this.entry(canonical)
+    const bytes = keyedKey(this.#prefix, this.#codec.keyBytes(key, from))
+    const stored = this.#core.store.get(bytes)
+    const entry = stored === undefined
+      ? new LiveEntry(this, identity, bytes, undefined, -1, 0)
+      : new LiveEntry(this, identity, bytes, this.#codec.valueOf(stored), valueTime(stored), stored.length)
+    this.#live.set(identity, entry)
+    this.#core.loaded(entry)
+    return entry
+  }
+
+  #drop(entry: LiveEntry): void {
+    this.#live.delete(entry.identity)
+    this.#core.dropped(entry)
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Keys and values of one store, between user code's objects, the live map's identities and bytes.
+ *
+ * C1. Two keys have one identity exactly when their bytes are equal. Text and whole numbers are their own identity, which
+ *     costs nothing; other keys are known by their bytes. Text with lone surrogates, which UTF-8 cannot hold, is first made
+ *     what it will read back as (`canonical`).
+ */
+import { ByteWriter } from '../../serde/byte-writer.ts'
+import type { Serde } from '../../serde/serde.ts'
+import { encodeValue, VALUE_HEADER_BYTES } from './layout.ts'
+
+/** Where the bytes of a record's key may be had without serializing: see `Origin.keyBytes`. */
+export interface KeyBytes {
+  readonly keyBytes: Buffer | undefined
+}
+
+const OWN_IDENTITY: ReadonlySet<string> = new Set(['text', 'int32', 'int64', 'bool'])
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+
+export class RowCodec {
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  readonly #ownIdentity: boolean
+  readonly #writer = new ByteWriter(256)
+
+  constructor(key: Serde<unknown>, value: Serde<unknown>) {
+    this.key = key
+    this.value = value
+    this.#ownIdentity = OWN_IDENTITY.has(key.kind)
+  }
+
+  identity(key: unknown): unknown {
+    if (this.#ownIdentity) return key
+    return this.key.serialize(key).toString('latin1')
+  }
+
+  /** The key that `key` reads back as (C1). To be asked where an identity was not found. */
+  canonical(key: unknown): unknown {
+    if (typeof key !== 'string' || !this.#ownIdentity || !LONE_SURROGATE.test(key)) return key
+    return this.keyOf(this.key.serialize(key), 0)
+  }
+
+  keyBytes(key: unknown, from: KeyBytes | undefined): Buffer {
+    return from?.keyBytes ?? this.key.serialize(key)
+  }
+
+  keyOf(bytes: Buffer, start: number): unknown {
+    return this.key.deserialize(bytes, start, bytes.length)
+  }
+
+  encode(value: unknown, time: number): Buffer | undefined {
+    if (value === undefined) return undefined
+    this.#writer.reset()
+    this.value.write(value, this.#writer)
+    const { buffer, length } = this.#writer
+    return encodeValue(time, buffer, length)
+  }
+
+  /** The value of stored bytes; `time` of them by `valueTime`. */
+  valueOf(stored: Buffer): unknown {
+    return this.value.deserialize(stored, VALUE_HEADER_BYTES, stored.length)
+  }
+}

@@ -1,0 +1,23 @@
+/** From a JSON shape to the functions that read and write it. */
+import type { ByteWriter } from './byte-writer.ts'
+import { decodeReference, encodeReference } from './json-reference.ts'
+import type { JsonShape } from './json-shape.ts'
+
+/** Reads `buffer[start, end)`; throws `SERDE_FAILED`. */
+export type JsonReader = (buffer: Buffer, start: number, end: number) => unknown
+
+export interface JsonWriter {
+  write(value: unknown, into: ByteWriter): void
+  toBuffer(value: unknown): Buffer
+}
+
+export function compileReader(shape: JsonShape): JsonReader {
+  return (buffer, start, end) => decodeReference(shape, buffer.toString('utf8', start, end))
+}
+
+export function compileWriter(shape: JsonShape): JsonWriter {
+  return {
+    write: (value, into) => into.utf8(encodeReference(shape, value)),
+    toBuffer: value => Buffer.from(encodeReference(shape, value), 'utf8'),
+  }
+}

@@ -1,6 +1,7 @@
 /** From a JSON shape to the functions that read and write it. */
 import type { ByteWriter } from './byte-writer.ts'
 import { decodeReference, encodeReference } from './json-reference.ts'
+import { compileScanner, GAVE_UP } from './json-scanner.ts'
 import type { JsonShape } from './json-shape.ts'
 
 /** Reads `buffer[start, end)`; throws `SERDE_FAILED`. */
@@ -12,7 +13,13 @@ export interface JsonWriter {
 }
 
 export function compileReader(shape: JsonShape): JsonReader {
-  return (buffer, start, end) => decodeReference(shape, buffer.toString('utf8', start, end))
+  const slow: JsonReader = (buffer, start, end) => decodeReference(shape, buffer.toString('utf8', start, end))
+  const scan = compileScanner(shape)
+  if (scan === undefined) return slow
+  return (buffer, start, end) => {
+    const value = scan(buffer, start, end)
+    return value === GAVE_UP ? slow(buffer, start, end) : value
+  }
 }
 
 export function compileWriter(shape: JsonShape): JsonWriter {

@@ -7,7 +7,7 @@
 import type { ByteWriter } from './byte-writer.ts'
 import { serdeError, type FieldSerde } from './serde.ts'
 
-const INTERN_BYTES_MAX = 24
+export const INTERN_BYTES_MAX = 24
 const INTERN_SLOTS = 8192
 const interned: string[] = new Array<string>(INTERN_SLOTS).fill('')
 
@@ -41,7 +41,7 @@ export const text: FieldSerde<string> = new TextSerde()
 export function decodeUtf8(buffer: Buffer, start: number, end: number): string {
   const length = end - start
   if (length > INTERN_BYTES_MAX) return buffer.toString('utf8', start, end)
-  let hash = length
+  let hash = 0
   for (let at = start; at < end; at++) {
     const byte = buffer[at] ?? 0x80
     if (byte >= 0x80) return buffer.toString('utf8', start, end)

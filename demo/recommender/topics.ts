@@ -113,23 +113,32 @@ export type Metrics = Infer<typeof Metrics>
 const compacted = { cleanup: 'compact' } as const
 const kept = { retention: 'forever' } as const
 
-/** The topics, named `<prefix>shop.events` and so on. `partitions` is for those keyed by visitor or item. */
-export function recommenderTopics(options: { readonly prefix: string; readonly partitions: number }) {
+export interface TopicsOptions {
+  /** Stands before every name. */
+  readonly prefix: string
+  /** Of the topics keyed by visitor or item. */
+  readonly partitions: number
+  /** Keep every list of a visitor, not the last alone: for scoring. */
+  readonly keepRecs: boolean
+}
+
+/** The topics, named `<prefix>shop.events` and so on. */
+export function recommenderTopics(options: TopicsOptions) {
   const { prefix, partitions } = options
   const name = (rest: string): string => `${prefix}${rest}`
   return {
-    events: topic(name('shop.events'), { key: text, value: ShopEvent, time: event => event.at, partitions, ...kept }),
-    clicks: topic(name('session.clicks'), { key: text, value: Click, time: click => click.at, partitions, ...kept }),
-    pairs: topic(name('pairs'), { key: text, value: PairsRecord, time: pairs => pairs.at, partitions, ...kept }),
-    mass: topic(name('item.mass'), { key: text, value: Mass, time: mass => mass.at, partitions, ...kept }),
-    neighbors: topic(name('item.neighbors'), { key: text, value: Neighbors, time: list => list.at, partitions, ...compacted }),
-    hotPartial: topic(name('hot.partial'), { key: text, value: HotPartial, time: partial => partial.at, partitions: 1, ...kept }),
-    hotTop: topic(name('hot.top'), { key: text, value: HotTop, time: top => top.at, partitions: 1, ...compacted }),
-    recs: topic(name('recs'), { key: text, value: Recs, time: recs => recs.at, partitions, ...kept }),
-    intent: topic(name('intent'), { key: text, value: Intent, time: intent => intent.at, partitions, ...compacted }),
-    intentSamples: topic(name('intent.samples'), { key: text, value: IntentSample, time: sample => sample.at, partitions: 1, ...kept }),
-    intentModel: topic(name('intent.model'), { key: text, value: IntentModel, time: model => model.at, partitions: 1, ...compacted }),
-    metrics: topic(name('metrics'), { key: text, value: Metrics, time: metrics => metrics.at, partitions: 1, ...compacted }),
+    events: topic(name('shop.events'), { key: text, value: ShopEvent, time: 'at', partitions, ...kept }),
+    clicks: topic(name('session.clicks'), { key: text, value: Click, time: 'at', partitions, ...kept }),
+    pairs: topic(name('pairs'), { key: text, value: PairsRecord, time: 'at', partitions, ...kept }),
+    mass: topic(name('item.mass'), { key: text, value: Mass, time: 'at', partitions, ...kept }),
+    neighbors: topic(name('item.neighbors'), { key: text, value: Neighbors, time: 'at', partitions, ...compacted }),
+    hotPartial: topic(name('hot.partial'), { key: text, value: HotPartial, time: 'at', partitions: 1, ...kept }),
+    hotTop: topic(name('hot.top'), { key: text, value: HotTop, time: 'at', partitions: 1, ...compacted }),
+    recs: topic(name('recs'), { key: text, value: Recs, time: 'at', partitions, ...(options.keepRecs ? kept : compacted) }),
+    intent: topic(name('intent'), { key: text, value: Intent, time: 'at', partitions, ...compacted }),
+    intentSamples: topic(name('intent.samples'), { key: text, value: IntentSample, time: 'at', partitions: 1, ...kept }),
+    intentModel: topic(name('intent.model'), { key: text, value: IntentModel, time: 'at', partitions: 1, ...compacted }),
+    metrics: topic(name('metrics'), { key: text, value: Metrics, time: 'at', partitions: 1, ...compacted }),
   }
 }
 export type RecommenderTopics = ReturnType<typeof recommenderTopics>

@@ -14,9 +14,11 @@ export interface Click {
   readonly at: number
 }
 
+const POPULARITY_KEPT = 400
+
 export interface Rival {
-  /** `items`: the session so far, oldest first, repetitions included. */
-  recommend(items: readonly string[], query: Click): string[]
+  /** `items`: the session so far, oldest first, repetitions included; `filtered`: what must not be answered. */
+  recommend(items: readonly string[], query: Click, filtered?: ReadonlySet<string>): string[]
   learn(click: Click, before: readonly string[]): void
 }
 
@@ -27,35 +29,29 @@ export function compareId(a: string, b: string): number {
 }
 
 /** The heaviest `count` keys. */
-export function topKeys(scores: ReadonlyMap<string, number>, count: number, without: string | undefined): string[] {
+export function topKeys(scores: ReadonlyMap<string, number>, count: number, without: string | undefined, filtered?: ReadonlySet<string>): string[] {
   const kept: { key: string; score: number }[] = []
-  for (const [key, score] of scores) if (key !== without && score > 0) kept.push({ key, score })
+  for (const [key, score] of scores) if (key !== without && score > 0 && filtered?.has(key) !== true) kept.push({ key, score })
   return kept.sort((a, b) => b.score - a.score || compareId(a.key, b.key)).slice(0, count).map(entry => entry.key)
 }
 
-/** Counts that halve every `halfLifeMs`; only the ranking is kept fresh, at most once in `refreshMs` of event time. */
+/** Counts that halve every `halfLifeMs`. Weights only grow, so the list of the heaviest is kept by moving up what was touched. */
 export class Popularity implements Rival {
   readonly #halfLifeMs: number
-  readonly #refreshMs: number
   readonly #count: number
   readonly #weights = new Map<string, number>()
+  /** The heaviest, heaviest first; more than are asked for, since some are filtered. */
+  readonly #top: string[] = []
   #landmark: number | undefined
-  #rankedAt = Number.NEGATIVE_INFINITY
-  #ranked: string[] = []
 
-  constructor(halfLifeMs: number, count: number, refreshMs = 60_000) {
+  constructor(halfLifeMs: number, count: number) {
     this.#halfLifeMs = halfLifeMs
     this.#count = count
-    this.#refreshMs = refreshMs
   }
 
-  recommend(items: readonly string[], query: Click): string[] {
-    if (query.at - this.#rankedAt >= this.#refreshMs) {
-      this.#ranked = topKeys(this.#weights, this.#count + 50, undefined)
-      this.#rankedAt = query.at
-    }
+  recommend(items: readonly string[], _query: Click, filtered?: ReadonlySet<string>): string[] {
     const current = items.at(-1)
-    return this.#ranked.filter(item => item !== current).slice(0, this.#count)
+    return this.#top.filter(item => item !== current && filtered?.has(item) !== true).slice(0, this.#count)
   }
 
   learn(click: Click): void {
@@ -66,7 +62,27 @@ export class Popularity implements Rival {
       this.#landmark = click.at
       exponent = 0
     }
-    this.#weights.set(click.item, (this.#weights.get(click.item) ?? 0) + 2 ** exponent)
+    const weight = (this.#weights.get(click.item) ?? 0) + 2 ** exponent
+    this.#weights.set(click.item, weight)
+    this.#moveUp(click.item, weight)
+  }
+
+  #moveUp(item: string, weight: number): void {
+    const top = this.#top
+    let place = top.indexOf(item)
+    if (place < 0) {
+      const last = top.at(-1)
+      if (last === undefined || top.length < POPULARITY_KEPT) top.push(item)
+      else if ((this.#weights.get(last) ?? 0) < weight) top[top.length - 1] = item
+      else return
+      place = top.length - 1
+    }
+    for (; place > 0; place -= 1) {
+      const above = top[place - 1] ?? ''
+      if ((this.#weights.get(above) ?? 0) >= weight) break
+      top[place] = above
+    }
+    top[place] = item
   }
 }
 
@@ -78,9 +94,9 @@ export class RecentlyViewed implements Rival {
     this.#count = count
   }
 
-  recommend(items: readonly string[]): string[] {
+  recommend(items: readonly string[], _query: Click, filtered?: ReadonlySet<string>): string[] {
     const current = items.at(-1)
-    return [...new Set(items.toReversed())].filter(item => item !== current).slice(0, this.#count)
+    return [...new Set(items.toReversed())].filter(item => item !== current && filtered?.has(item) !== true).slice(0, this.#count)
   }
 
   learn(): void {
@@ -98,10 +114,10 @@ export class SequentialRules implements Rival {
     this.#count = count
   }
 
-  recommend(items: readonly string[]): string[] {
+  recommend(items: readonly string[], _query: Click, filtered?: ReadonlySet<string>): string[] {
     const current = items.at(-1)
     const rules = current === undefined ? undefined : this.#rules.get(current)
-    return rules === undefined ? [] : topKeys(rules, this.#count, current)
+    return rules === undefined ? [] : topKeys(rules, this.#count, current, filtered)
   }
 
   learn(click: Click, before: readonly string[]): void {

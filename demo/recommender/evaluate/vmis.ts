@@ -49,7 +49,7 @@ export class Vmis implements Rival {
     for (const touched of this.#touched.values()) touched.sort((a, b) => a.time - b.time)
   }
 
-  recommend(items: readonly string[], query: Click): string[] {
+  recommend(items: readonly string[], query: Click, filtered?: ReadonlySet<string>): string[] {
     const recent = items.slice(-this.#options.last).toReversed()
     const scores = this.#candidates(recent, query.session)
     const neighbours = [...scores].sort((a, b) => b[1] - a[1] || b[0].time - a[0].time).slice(0, this.#options.k)
@@ -62,7 +62,7 @@ export class Vmis implements Rival {
         votes.set(item, (votes.get(item) ?? 0) + weight * rarity)
       }
     }
-    return topKeys(votes, this.#options.count, items.at(-1))
+    return topKeys(votes, this.#options.count, items.at(-1), filtered)
   }
 
   #candidates(recent: readonly string[], own: string): Map<PastSession, number> {

@@ -1,0 +1,44 @@
+/**
+ * How a stream is sent through a topology so that what comes out follows from the stream alone.
+ *
+ * P1. Slices: all events of a slice are sent, then awaited in `recs`; only then a mark is sent, which makes the tables publish; only when the tables
+ *     have reached the mark comes the next slice. So a slice is answered from the lists of the slices before it, whatever runs faster.
+ * P2. The scored day is sent event by event; earlier days in slices of event time.
+ * P3. A frozen model is trained without pacing (its answers are not scored), marked once, then asked.
+ */
+import type { StreamEvent } from '../data/stream.ts'
+import { PUBLISH_MS } from '../tasks/context.ts'
+
+/** A topology that is being replayed to. */
+export interface Replayed {
+  /** Sends events, and waits until `recs` has an answer to each. */
+  answer(events: readonly StreamEvent[], options: { readonly frozen: boolean }): Promise<void>
+  /** Makes everything published that is due by `time`, and waits until the tables have it. */
+  mark(time: number): Promise<void>
+}
+
+export const SLICE_MS = 10 * 60_000
+
+export interface PaceOptions {
+  readonly sliceMs: number
+  /** From which event time on each event is a slice of its own. */
+  readonly singlyFrom: number
+  readonly onProgress: (sent: number) => void
+}
+
+export async function pace(events: readonly StreamEvent[], replayed: Replayed, options: PaceOptions): Promise<void> {
+  let start = 0
+  while (start < events.length) {
+    const first = events[start]
+    if (first === undefined) break
+    let end = start + 1
+    if (first.at < options.singlyFrom) {
+      const sliceEnd = Math.min(options.singlyFrom, (Math.floor(first.at / options.sliceMs) + 1) * options.sliceMs)
+      while (end < events.length && (events[end]?.at ?? sliceEnd) < sliceEnd) end += 1
+    }
+    await replayed.answer(events.slice(start, end), { frozen: false })
+    await replayed.mark((events[end - 1]?.at ?? first.at) + PUBLISH_MS)
+    start = end
+    options.onProgress(end)
+  }
+}

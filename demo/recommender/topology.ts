@@ -1,0 +1,89 @@
+/**
+ * The recommender as one app: seven tasks linked by topics.
+ *
+ *   shop.events ─▶ sessionize ─▶ session.clicks ─▶ recommend ─▶ recs ─▶ (the page)
+ *                      │              ├─▶ intent ─▶ intent ; intent.samples ─▶ learn ─▶ intent.model
+ *                      │              └─▶ measure ◀─ recs ; ─▶ metrics
+ *                      ├─▶ pairs ─▶ cooc ─▶ item.neighbors ─▶ (global table of recommend)
+ *                      └─▶ item.mass ─▶ hot ─▶ hot.partial ─▶ hot ─▶ hot.top ─▶ (global table of recommend and measure)
+ *
+ * Counts are only right if nothing is processed twice: exactly-once is not an ornament here, a doubled pair is a wrong list.
+ */
+import { app, deadLetter, json, record, list, optional, type App } from 'millrace'
+import { BASKET_CAPACITY, SHOP_CAPACITY } from './model/cooc.ts'
+import type { Session } from './model/session.ts'
+import { cooc, type CoocState } from './tasks/cooc.ts'
+import { hot, mergeHot, type HotReport, type HotState, type MergeState } from './tasks/hot.ts'
+import { intent, learnIntent, type IntentTaskState, type LearnState } from './tasks/intent.ts'
+import { measure, sumOutcomes, type Measured, type MeasureState, type Outcome, type SumState } from './tasks/measure.ts'
+import { recommend, type RecommendState } from './tasks/recommend.ts'
+import { sessionize } from './tasks/sessionize.ts'
+import { Click, HotTop, Intent, IntentModel, IntentSample, Mass, Metrics, Neighbors, PairsRecord, Recs, recommenderTopics, type RecommenderTopics, type TopicsOptions } from './topics.ts'
+
+export interface RecommenderOptions extends TopicsOptions {
+  readonly name: string
+  /** Baskets instead of clicks: longer lists, and what is in the basket never comes back. */
+  readonly isBasket: boolean
+  /** One visitor in ten gets popular items, to compare with. */
+  readonly compare: boolean
+  /** Wall clocks in clicks and lists, for the rail of the page. Off: a replay writes the same bytes each time. */
+  readonly trace: boolean
+}
+
+const SessionizedOut = record({ click: optional(Click), pairs: list(PairsRecord), mass: optional(Mass) })
+const IntentOut = record({ intent: optional(Intent), samples: list(IntentSample) })
+
+export function recommender(options: RecommenderOptions): { readonly app: App; readonly topics: RecommenderTopics } {
+  const topics = recommenderTopics(options)
+  const lists = cooc({ capacity: options.isBasket ? BASKET_CAPACITY : SHOP_CAPACITY })
+  const recommendClick = recommend({ compare: options.compare, trace: options.trace, revisit: options.isBasket ? 0 : 1 })
+  const described = app(options.name)
+    .task('sessionize', ({ read }) => {
+      const out = read(topics.events).process('session', { state: json<Session>(), emits: SessionizedOut, onRecord: sessionize(options) })
+      out.flatMap(({ click }) => click === undefined ? [] : [click], { as: Click }).write(topics.clicks)
+      out.flatMap(({ pairs }) => pairs, { as: PairsRecord }).write(topics.pairs, { key: pairs => pairs.item })
+      out.flatMap(({ mass }) => mass === undefined ? [] : [mass], { as: Mass }).write(topics.mass, { key: mass => mass.item })
+    }, { onError: deadLetter(`${options.prefix}shop.events.dead`) })
+    .task('cooc', ({ read }) => {
+      read(topics.pairs).process('lists', { state: json<CoocState>(), emits: Neighbors, ...lists }).write(topics.neighbors)
+    })
+    .task('hot', ({ read }) => {
+      read(topics.mass).process('heat', { state: json<HotState>(), emits: json<HotReport>(), ...hot })
+        .keyBy(report => report.list)
+        .map(report => report.partial)
+        .write(topics.hotPartial)
+      read(topics.hotPartial).process('top', { state: json<MergeState>(), emits: HotTop, ...mergeHot }).write(topics.hotTop)
+    })
+    .task('recommend', ({ read, globalTable }) => {
+      const tables = { neighbors: globalTable(topics.neighbors), hot: globalTable(topics.hotTop) }
+      read(topics.clicks).process('bought', {
+        state: json<RecommendState>(), emits: Recs, tables,
+        onRecord: (click, context) => recommendClick(click, context, context.tables),
+      }).write(topics.recs)
+    })
+    .task('intent', ({ read, globalTable }) => {
+      const out = read(topics.clicks).process('features', {
+        state: json<IntentTaskState>(), emits: IntentOut, tables: { model: globalTable(topics.intentModel) },
+        onRecord: (click, context) => intent.onRecord(click, context, context.tables),
+        onTimer: (timer, context) => intent.onTimer(timer, context),
+      })
+      out.flatMap(({ intent: row }) => row === undefined ? [] : [row], { as: Intent }).write(topics.intent)
+      out.flatMap(({ samples }) => samples, { as: IntentSample }).write(topics.intentSamples, { key: () => 'model' })
+    })
+    .task('learn', ({ read }) => {
+      read(topics.intentSamples).process('ftrl', { state: json<LearnState>(), emits: IntentModel, ...learnIntent }).write(topics.intentModel)
+    })
+    .task('measure', ({ read, globalTable }) => {
+      const measureOne = measure(options)
+      const lists = read(topics.recs).map((recs): Measured => ({ kind: 'recs', recs }))
+      const clicks = read(topics.clicks).map((click): Measured => ({ kind: 'click', click }))
+      lists.merge(clicks).process('lists', {
+        state: json<MeasureState>(), emits: json<Outcome>(), tables: { hot: globalTable(topics.hotTop) },
+        onRecord: (input, context) => measureOne(input, context, context.tables),
+      })
+        .keyBy(outcome => outcome.group, { partitions: 1 })
+        .process('sums', { state: json<SumState>(), emits: Metrics, ...sumOutcomes })
+        .write(topics.metrics)
+    })
+  return { app: described, topics }
+}

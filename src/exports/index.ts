@@ -5,6 +5,7 @@ export { app, deadLetter, type App, type AppOptions, type ForeignOptions, type T
 export type { GlobalTable, Stream, Table, TableStream } from '../dsl/stream.ts'
 export { topic, type Topic, type TopicOptions, type WritableTopic } from '../dsl/topic.ts'
 export type { SessionStream, TimeWindowStream } from '../dsl/windowed.ts'
+export { ByteWriter } from '../serde/byte-writer.ts'
 export { bytes } from '../serde/bytes.ts'
 export { json } from '../serde/json.ts'
 export { bool, f64, int32, int64 } from '../serde/number.ts'

@@ -1,8 +1,9 @@
 /** From a JSON shape to the functions that read and write it. */
-import type { ByteWriter } from './byte-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { decodeReference, encodeReference } from './json-reference.ts'
 import { compileScanner, GAVE_UP } from './json-scanner.ts'
 import type { JsonShape } from './json-shape.ts'
+import { compilePrinter } from './json-writer.ts'
 
 /** Reads `buffer[start, end)`; throws `SERDE_FAILED`. */
 export type JsonReader = (buffer: Buffer, start: number, end: number) => unknown
@@ -23,8 +24,19 @@ export function compileReader(shape: JsonShape): JsonReader {
 }
 
 export function compileWriter(shape: JsonShape): JsonWriter {
+  const print = compilePrinter(shape)
+  const write = (value: unknown, into: ByteWriter): void => {
+    if (print === undefined || !print(value, into)) into.utf8(encodeReference(shape, value))
+  }
   return {
-    write: (value, into) => into.utf8(encodeReference(shape, value)),
-    toBuffer: value => Buffer.from(encodeReference(shape, value), 'utf8'),
+    write,
+    toBuffer: value => {
+      scratch.reset()
+      write(value, scratch)
+      return scratch.toBuffer()
+    },
   }
 }
+
+/** Shared by all writers: nothing is written while another value is being written. */
+const scratch = new ByteWriter()

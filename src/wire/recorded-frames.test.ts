@@ -1,0 +1,142 @@
+/**
+ * Frames of real clients and of Apache Kafka 4.1 (test/fixtures/frames, recorded by scripts/record-frames.ts): each is decoded to
+ * its last byte, and encoding what was decoded gives the same bytes again.
+ */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { APIS } from './apis/index.ts'
+import { decodeAssignment, decodeSubscription } from './consumer-protocol.ts'
+import { decodeRequest, decodeRequestHeader, decodeResponse, decodeResponseHeader, encodeRequest, encodeResponse } from './frames.ts'
+import { loadCompression } from './compression.ts'
+import { validateBatches } from './record-batch.ts'
+
+interface RecordedFrame {
+  readonly client: string
+  readonly key: number
+  readonly version: number
+  readonly direction: 'q' | 'p'
+  readonly frame: Buffer
+}
+
+const folder = join(import.meta.dirname, '..', '..', 'test', 'fixtures', 'frames')
+const frames = readdirSync(folder).filter(name => name.endsWith('.jsonl.gz')).sort().flatMap(readFrames)
+
+/** What clients asked of Apache Kafka that has no table here: client telemetry (KIP-714), which is not to be served. */
+const NOT_DESCRIBED: readonly number[] = [71, 72]
+
+/** API versions without a recorded frame, each with its reason. */
+const NOT_RECORDED: Readonly<Record<string, string>> = {}
+
+for (const client of new Set(frames.map(frame => frame.client))) {
+  test(`frames of ${client} are decoded to their last byte and come back the same`, () => {
+    let count = 0
+    for (const recorded of frames.filter(frame => frame.client === client)) {
+      const api = APIS.get(recorded.key)
+      if (api === undefined) {
+        assert.ok(NOT_DESCRIBED.includes(recorded.key), `API ${recorded.key} is not described`)
+        continue
+      }
+      const what = `${api.name} v${recorded.version} ${recorded.direction === 'q' ? 'request' : 'response'}: ${recorded.frame.toString('hex').slice(0, 2_000)}`
+      assert.equal(reencoded(recorded, what).toString('hex'), recorded.frame.toString('hex'), what)
+      count++
+    }
+    assert.ok(count >= 20, `only ${count} frames`)
+  })
+}
+
+test('every API and version is covered by a recorded request and response', () => {
+  const seen = new Set(frames.map(({ key, version, direction }) => `${key} ${version} ${direction}`))
+  const missing: string[] = []
+  for (const api of APIS.values()) {
+    for (let version = api.versionMin; version <= api.versionMax; version++) {
+      for (const direction of ['q', 'p']) if (!seen.has(`${api.key} ${version} ${direction}`)) missing.push(`${api.name} v${version} ${direction}`)
+    }
+  }
+  assert.deepEqual(missing.sort(), Object.keys(NOT_RECORDED).sort())
+})
+
+test('record batches of real clients are sound, whatever their codec', async () => {
+  await loadCompression()
+  const codecs = new Set<number>()
+  let batches = 0
+  for (const { records, what } of frames.flatMap(recordsOf)) {
+    // A fetched range may end inside of a batch; whole ones must be sound.
+    const result = validateBatches(records, { records: true })
+    assert.ok(result.ok || (result.fault === 'truncated' && what.startsWith('Fetch')), `${what}: ${result.ok ? '' : result.message}`)
+    for (let at = 0; at + 61 <= records.length; at += records.readInt32BE(at + 8) + 12) {
+      codecs.add(records.readInt16BE(at + 21) & 7)
+      batches++
+    }
+  }
+  assert.ok(batches > 100)
+  assert.deepEqual([...codecs].sort(), [0, 1, 2, 3, 4])
+})
+
+test('subscriptions and assignments of real consumers are read', () => {
+  let subscriptions = 0
+  for (const recorded of frames) {
+    if (recorded.key !== 11 || recorded.direction !== 'q') continue
+    const value = decoded(recorded)
+    assert.ok(typeof value === 'object' && value !== null && 'protocols' in value && Array.isArray(value.protocols))
+    for (const { metadata } of value.protocols) {
+      assert.ok(decodeSubscription(metadata).topics.length > 0)
+      subscriptions++
+    }
+  }
+  let assignments = 0
+  for (const recorded of frames) {
+    if (recorded.key !== 14 || recorded.direction !== 'p') continue
+    const value = decoded(recorded)
+    assert.ok(typeof value === 'object' && value !== null && 'assignment' in value && Buffer.isBuffer(value.assignment))
+    decodeAssignment(value.assignment)
+    assignments++
+  }
+  assert.ok(subscriptions > 20 && assignments >= 10, `${subscriptions} subscriptions, ${assignments} assignments`)
+})
+
+function readFrames(name: string): RecordedFrame[] {
+  const lines = gunzipSync(readFileSync(join(folder, name))).toString('utf8').trim().split('\n')
+  return lines.map(line => {
+    const { k, v, d, f }: { k: number, v: number, d: 'q' | 'p', f: string } = JSON.parse(line)
+    return { client: name.replace('.jsonl.gz', ''), key: k, version: v, direction: d, frame: Buffer.from(f, 'base64') }
+  })
+}
+
+function decoded(recorded: RecordedFrame): unknown {
+  const api = APIS.get(recorded.key)
+  assert.ok(api !== undefined)
+  if (recorded.direction === 'q') return decodeRequest(api, recorded.version, decodeRequestHeader(recorded.frame).reader)
+  return decodeResponse(api, recorded.version, decodeResponseHeader(recorded.frame).reader)
+}
+
+function reencoded(recorded: RecordedFrame, what: string): Buffer {
+  const api = APIS.get(recorded.key)
+  assert.ok(api !== undefined)
+  const { version, frame } = recorded
+  if (recorded.direction === 'p') {
+    const { correlationId, reader } = decodeResponseHeader(frame)
+    return Buffer.concat(encodeResponse(api, version, correlationId, decodeResponse(api, version, reader))).subarray(4)
+  }
+  const header = decodeRequestHeader(frame)
+  const body = decodeRequest(api, version, header.reader)
+  assert.equal(header.reader.remaining, 0, what)
+  return Buffer.concat(encodeRequest(api, version, header, body)).subarray(4)
+}
+
+/** Every `records` field of a Produce request or Fetch response. */
+function recordsOf(recorded: RecordedFrame): { readonly records: Buffer, readonly what: string }[] {
+  if (!(recorded.key === 0 && recorded.direction === 'q') && !(recorded.key === 1 && recorded.direction === 'p')) return []
+  const found: { readonly records: Buffer, readonly what: string }[] = []
+  const search = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return
+    for (const [name, inner] of Object.entries(value)) {
+      if (name === 'records' && Buffer.isBuffer(inner)) found.push({ records: inner, what: `${recorded.key === 0 ? 'Produce' : 'Fetch'} of ${recorded.client}` })
+      else search(inner)
+    }
+  }
+  search(decoded(recorded))
+  return found
+}

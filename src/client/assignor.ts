@@ -27,7 +27,7 @@ export interface Assignor {
   /**
    * `eager`: everything is revoked before the join, `assign` may give anything to anybody.
    * `cooperative`: members keep what they own during the join. What `assign` gives to another than its owner is held back
-   * by the member (`GroupMember` on the leader) until the owner has revoked it and joined again.
+   * (by `GroupMember` on the leader, see hand-over.ts) until the owner has given it up and joined again.
    */
   readonly protocol: 'eager' | 'cooperative'
   /** Called at each join with what is owned then. */

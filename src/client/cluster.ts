@@ -263,8 +263,9 @@ export class Cluster {
         failure = kafkaError(code, `${api.name} at ${broker.connection.address}`)
       } catch (error) {
         if (this.#closed) throw closedError()
-        if (!retry || !(error instanceof MillraceError && error.retriable)) throw error
+        if (!(error instanceof MillraceError && error.retriable)) throw error
         this.#forget(target)
+        if (!retry) throw error
         failure = error
       }
       if (this.env.clock.monotonic() >= until) throw failure

@@ -1,0 +1,120 @@
+/**
+ * How far each partition was durable, one flush round late: what tells a torn tail from a rotten one.
+ *
+ * ```
+ *  commit-marks: slots of 64 bytes, one a partition, two halves of 32 written in turn:
+ *  topic id 16 bytes │ partition int32 │ durable to, int64 │ CRC-32C uint32 of the 28 bytes before
+ * ```
+ * M1. A round writes the durable offsets of the round before and syncs this file beside the segments, so a mark never claims
+ *     more than is durable, and lags by one round.
+ * M2. After a power cut, what is bad below the mark is corruption; what is bad at or above it may be dropped, even where
+ *     later bytes of the same round survived. Left over: rot of the very last acknowledged round looks like a torn write.
+ * M3. The file exists only while the durability is `sync`; without it recovery goes by the recovery point alone.
+ */
+import type { Disk, DiskFile } from '../env/env.ts'
+import { crc32c } from '../wire/crc32c.ts'
+import { join, readWhole, unlinkIfExists } from './files.ts'
+
+const FILE = 'commit-marks'
+const HALF_BYTES = 32
+const SLOT_BYTES = 64
+
+interface Slot {
+  readonly index: number
+  readonly topicId: Buffer
+  readonly partition: number
+  /** -1: free. */
+  offset: number
+  half: 0 | 1
+}
+
+export class CommitMarks {
+  readonly #file: DiskFile
+  readonly #slots = new Map<string, Slot>()
+  #pending = new Map<Slot, number>()
+  #slotNext: number
+
+  private constructor(file: DiskFile, slots: Iterable<Slot>, slotNext: number) {
+    this.#file = file
+    this.#slotNext = slotNext
+    for (const slot of slots) this.#slots.set(keyOf(slot.topicId, slot.partition), slot)
+  }
+
+  /** Opens or makes the file; `undefined`, and the file gone, where the durability is not `sync` (M3). */
+  static open(disk: Disk, root: string, isSync: boolean): CommitMarks | undefined {
+    const path = join(root, FILE)
+    if (!isSync) {
+      unlinkIfExists(disk, path)
+      return undefined
+    }
+    const bytes = readWhole(disk, path) ?? Buffer.alloc(0)
+    const slots: Slot[] = []
+    for (let index = 0; (index + 1) * SLOT_BYTES <= bytes.length; index++) {
+      const halves = ([0, 1] as const).map(half => decodeHalf(bytes.subarray(index * SLOT_BYTES + half * HALF_BYTES, index * SLOT_BYTES + (half + 1) * HALF_BYTES), index, half))
+      const [first, second] = halves
+      const best = first === undefined || (second !== undefined && second.offset > first.offset) ? second : first
+      if (best !== undefined) slots.push(best)
+    }
+    return new CommitMarks(disk.open(path, 'create'), slots, Math.ceil(bytes.length / SLOT_BYTES))
+  }
+
+  /** The partition's mark; `undefined` where none is known. */
+  get(topicId: string, partition: number): number | undefined {
+    const slot = this.#slots.get(keyOf(Buffer.from(topicId, 'base64url'), partition))
+    return slot === undefined || slot.offset < 0 ? undefined : slot.offset
+  }
+
+  /** Notes that everything below `offset` is durable; written with the next round. */
+  note(topicId: string, partition: number, offset: number): void {
+    const id = Buffer.from(topicId, 'base64url')
+    const key = keyOf(id, partition)
+    let slot = this.#slots.get(key)
+    if (slot === undefined) {
+      slot = { index: this.#slotNext, topicId: id, partition, offset: -1, half: 1 }
+      this.#slotNext += 1
+      this.#slots.set(key, slot)
+    }
+    if (offset > slot.offset) this.#pending.set(slot, offset)
+  }
+
+  /** Takes a mark back, durable or not: the partition's log was cut below it by hand, or is gone. */
+  forget(topicId: string, partition: number): void {
+    const key = keyOf(Buffer.from(topicId, 'base64url'), partition)
+    const slot = this.#slots.get(key)
+    if (slot === undefined) return
+    this.#slots.delete(key)
+    this.#pending.delete(slot)
+    this.#file.write(Buffer.alloc(SLOT_BYTES), slot.index * SLOT_BYTES)
+  }
+
+  /** Writes what is noted; the file to sync, `undefined` where nothing was. */
+  write(): DiskFile | undefined {
+    if (this.#pending.size === 0) return undefined
+    for (const [slot, offset] of this.#pending) {
+      slot.offset = offset
+      slot.half = slot.half === 0 ? 1 : 0
+      const bytes = Buffer.alloc(HALF_BYTES)
+      slot.topicId.copy(bytes, 0)
+      bytes.writeInt32BE(slot.partition, 16)
+      bytes.writeBigInt64BE(BigInt(offset), 20)
+      bytes.writeUInt32BE(crc32c(bytes, 0, 28), 28)
+      this.#file.write(bytes, slot.index * SLOT_BYTES + slot.half * HALF_BYTES)
+    }
+    this.#pending = new Map()
+    return this.#file
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}
+
+function decodeHalf(bytes: Buffer, index: number, half: 0 | 1): Slot | undefined {
+  if (bytes.readUInt32BE(28) !== crc32c(bytes, 0, 28)) return undefined
+  // All zero, as a forgotten slot is, has a wrong checksum: CRC-32C of zeros is not zero.
+  return { index, topicId: Buffer.from(bytes.subarray(0, 16)), partition: bytes.readInt32BE(16), offset: Number(bytes.readBigInt64BE(20)), half }
+}
+
+function keyOf(topicId: Buffer, partition: number): string {
+  return `${topicId.toString('base64url')}/${partition}`
+}

@@ -1,0 +1,96 @@
+/**
+ * Reading a segment's bytes batch by batch with every check, for recovery and scrubbing.
+ *
+ * C1. A batch is sound if its header is (size, magic, counts), its CRC-32C agrees, its offsets continue those before it and
+ *     its leader epoch is not below theirs. The first one that is not ends the scan.
+ */
+import type { DiskFile } from '../env/env.ts'
+import { crc32c } from '../wire/crc32c.ts'
+import { batchFault, BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../wire/record-batch.ts'
+
+const CHUNK_BYTES = 4 * 1024 * 1024
+
+export interface ScanState {
+  /** The lowest offset that the next batch may begin at. */
+  nextOffset: number
+  /** The lowest leader epoch that the next batch may have. */
+  leaderEpoch: number
+}
+
+export interface ScanFault {
+  readonly position: number
+  readonly message: string
+}
+
+/**
+ * Calls `onBatch` with each sound batch from `position` on and its position (the view is of a Buffer that is not written
+ * again); gives the first fault, or `undefined` at a clean end.
+ */
+export function scanBatches(file: DiskFile, position: number, state: ScanState, onBatch: (batch: BatchView, position: number) => void): ScanFault | undefined {
+  const size = file.size()
+  let chunk: Buffer = Buffer.alloc(0)
+  let chunkAt = position
+  let at = position
+  while (at < size) {
+    let fault: string | undefined
+    const wanted = Math.min(CHUNK_BYTES, size - at)
+    const room = chunkAt + chunk.length - at
+    const length = room >= BATCH_HEADER_BYTES ? chunk.readInt32BE(at - chunkAt + 8) + BATCH_OVERHEAD_BYTES : wanted
+    if (room < BATCH_HEADER_BYTES || room < length) {
+      const needed = room >= BATCH_HEADER_BYTES && length > wanted && length <= size - at ? length : wanted
+      if (needed > room) {
+        chunk = readAt(file, at, needed)
+        chunkAt = at
+        continue
+      }
+    }
+    fault = batchFault(chunk, at - chunkAt, chunk.length)?.[1]
+    if (fault === undefined) {
+      const batch = new BatchView(chunk, at - chunkAt)
+      fault = continuityFault(batch, state)
+      if (fault === undefined) {
+        onBatch(batch, at)
+        state.nextOffset = batch.lastOffset + 1
+        state.leaderEpoch = Math.max(state.leaderEpoch, batch.leaderEpoch)
+        at += batch.sizeBytes
+        continue
+      }
+    }
+    return { position: at, message: fault }
+  }
+  return undefined
+}
+
+/** Whether a sound batch at or above `offsetMin` begins anywhere after `position`: a hint that what is bad there was not the end. */
+export function findLaterBatch(file: DiskFile, position: number, offsetMin: number): number | undefined {
+  const size = file.size()
+  for (let chunkAt = position + 1; chunkAt + BATCH_HEADER_BYTES <= size; chunkAt += CHUNK_BYTES) {
+    const chunk = readAt(file, chunkAt, Math.min(CHUNK_BYTES + BATCH_HEADER_BYTES, size - chunkAt))
+    for (let at = 0; at < CHUNK_BYTES && at + BATCH_HEADER_BYTES <= chunk.length; at++) {
+      if (chunk[at + 16] !== 2) continue
+      const sizeBytes = chunk.readInt32BE(at + 8) + BATCH_OVERHEAD_BYTES
+      if (sizeBytes < BATCH_HEADER_BYTES || sizeBytes > size - chunkAt - at) continue
+      if (chunk.readInt32BE(at) * 0x1_0000_0000 + chunk.readUInt32BE(at + 4) < offsetMin) continue
+      const batch = readAt(file, chunkAt + at, sizeBytes)
+      if (batch.length === sizeBytes && batch.readUInt32BE(17) === crc32c(batch, 21, sizeBytes)) return chunkAt + at
+    }
+  }
+  return undefined
+}
+
+function continuityFault(batch: BatchView, state: ScanState): string | undefined {
+  if (batch.baseOffset < state.nextOffset) return `a batch begins at offset ${batch.baseOffset}, the one before ended at ${state.nextOffset}`
+  if (batch.leaderEpoch < state.leaderEpoch && batch.leaderEpoch !== -1) return `a batch has leader epoch ${batch.leaderEpoch} after ${state.leaderEpoch}`
+  return undefined
+}
+
+function readAt(file: DiskFile, position: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  while (at < length) {
+    const count = file.read(bytes, at, length - at, position + at)
+    if (count === 0) break
+    at += count
+  }
+  return bytes.subarray(0, at)
+}

@@ -1,0 +1,102 @@
+/**
+ * The newest batches in memory, so that a reader at the tail costs no system call.
+ *
+ * T1. A partition's cached range is contiguous and ends at its log end; the oldest go first.
+ * T2. All partitions share one budget, spent in the order of appending: an idle partition's tail is evicted by busy ones.
+ */
+
+export interface TailChunk {
+  readonly baseOffset: number
+  readonly nextOffset: number
+  /** Whole batches, as written. */
+  readonly bytes: Buffer
+}
+
+/** The budget of all partitions of a log manager. */
+export class TailBudget {
+  readonly bytesMax: number
+  bytes = 0
+  #queue: (TailCache | undefined)[] = []
+  #head = 0
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
+
+  /** `cache` has taken in `bytes`. */
+  added(cache: TailCache, bytes: number): void {
+    this.bytes += bytes
+    this.#queue.push(cache)
+    while (this.bytes > this.bytesMax && this.#head < this.#queue.length) {
+      const oldest = this.#queue[this.#head]
+      this.#queue[this.#head] = undefined
+      this.#head += 1
+      oldest?.dropOldest()
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+export class TailCache {
+  readonly #budget: TailBudget
+  #chunks: TailChunk[] = []
+  #head = 0
+  /** Chunks that were cleared but still stand in the budget's queue. */
+  #ghosts = 0
+
+  constructor(budget: TailBudget) {
+    this.#budget = budget
+  }
+
+  add(chunk: TailChunk): void {
+    if (chunk.bytes.length > this.#budget.bytesMax) {
+      // Larger than everything: what is older would not be contiguous with what comes next.
+      this.clear()
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#budget.added(this, chunk.bytes.length)
+  }
+
+  /** Called by the budget, once for each chunk that was added. */
+  dropOldest(): void {
+    if (this.#ghosts > 0) {
+      this.#ghosts -= 1
+      return
+    }
+    const chunk = this.#chunks[this.#head]
+    if (chunk === undefined) return
+    this.#budget.bytes -= chunk.bytes.length
+    this.#head += 1
+    if (this.#head * 2 > this.#chunks.length) {
+      this.#chunks = this.#chunks.slice(this.#head)
+      this.#head = 0
+    }
+  }
+
+  clear(): void {
+    for (let index = this.#head; index < this.#chunks.length; index++) {
+      this.#budget.bytes -= this.#chunks[index]?.bytes.length ?? 0
+      this.#ghosts += 1
+    }
+    this.#chunks = []
+    this.#head = 0
+  }
+
+  /** The chunks from the one that holds `offset` on; `undefined` where that is not cached. */
+  from(offset: number): { readonly chunks: readonly TailChunk[]; readonly index: number } | undefined {
+    const first = this.#chunks[this.#head]
+    if (first === undefined || offset < first.baseOffset) return undefined
+    let low = this.#head
+    let high = this.#chunks.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#chunks[middle]?.nextOffset ?? 0) <= offset) low = middle + 1
+      else high = middle
+    }
+    return low === this.#chunks.length ? undefined : { chunks: this.#chunks, index: low }
+  }
+}

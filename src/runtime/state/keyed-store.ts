@@ -7,7 +7,7 @@
 import type { Serde } from '../../serde/serde.ts'
 import { PREFIX_BYTES, keyedKey, storeEnd, storeStart, valueTime } from './layout.ts'
 import { type EntryOwner, LiveEntry, setEntry } from './live-entry.ts'
-import { type KeyBytes, RowCodec } from './row-codec.ts'
+import { RowCodec } from './row-codec.ts'
 import type { ShardState, ShardStateCore } from './shard-state.ts'
 
 /** A row as a scan gives it. */
@@ -37,11 +37,11 @@ export class KeyedStore implements EntryOwner {
     return state.owner(name, (core, prefix) => new KeyedStore(name, core, prefix, new RowCodec(key, value)))
   }
 
-  /** The entry of `key`, with value `undefined` where there is no row. `from`: where the key's bytes are, if they are at hand. */
-  entry(key: unknown, from?: KeyBytes): LiveEntry {
+  /** The entry of `key`, with value `undefined` where there is no row. */
+  entry(key: unknown): LiveEntry {
     const identity = this.#codec.identity(key)
     const entry = this.#live.get(identity)
-    if (entry === undefined) return this.#load(identity, key, from)
+    if (entry === undefined) return this.#load(identity, key)
     entry.used = true
     return entry
   }
@@ -104,10 +104,10 @@ export class KeyedStore implements EntryOwner {
     return freed
   }
 
-  #load(identity: unknown, key: unknown, from: KeyBytes | undefined): LiveEntry {
+  #load(identity: unknown, key: unknown): LiveEntry {
     const canonical = this.#codec.canonical(key)
     if (canonical !== key) return this.entry(canonical)
-    const bytes = keyedKey(this.#prefix, this.#codec.keyBytes(key, from))
+    const bytes = keyedKey(this.#prefix, this.#codec.keyBytes(key))
     const stored = this.#core.store.get(bytes)
     const entry = stored === undefined
       ? new LiveEntry(this, identity, bytes, undefined, -1, 0)

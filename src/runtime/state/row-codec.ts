@@ -9,11 +9,6 @@ import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
 import { encodeValue, VALUE_HEADER_BYTES } from './layout.ts'
 
-/** Where the bytes of a record's key may be had without serializing: see `Origin.keyBytes`. */
-export interface KeyBytes {
-  readonly keyBytes: Buffer | undefined
-}
-
 const OWN_IDENTITY: ReadonlySet<string> = new Set(['text', 'int32', 'int64', 'bool'])
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
@@ -40,8 +35,9 @@ export class RowCodec {
     return this.keyOf(this.key.serialize(key), 0)
   }
 
-  keyBytes(key: unknown, from: KeyBytes | undefined): Buffer {
-    return from?.keyBytes ?? this.key.serialize(key)
+  /** Always serialized anew, also where the record's bytes are at hand: those need not be the only ones that read as this key. */
+  keyBytes(key: unknown): Buffer {
+    return this.key.serialize(key)
   }
 
   keyOf(bytes: Buffer, start: number): unknown {

@@ -9,7 +9,7 @@ import { assert } from '../../base/assert.ts'
 import type { Serde } from '../../serde/serde.ts'
 import { EMPTY, PREFIX_BYTES, TIME_BYTES, readTime, timeKey, valueTime } from './layout.ts'
 import { type EntryOwner, LiveEntry, setEntry } from './live-entry.ts'
-import { type KeyBytes, RowCodec } from './row-codec.ts'
+import { RowCodec } from './row-codec.ts'
 import type { Row } from './keyed-store.ts'
 import type { ShardState, ShardStateCore } from './shard-state.ts'
 
@@ -48,12 +48,12 @@ export class WindowStore implements EntryOwner {
     return this.#expiredBelow
   }
 
-  entry(start: number, key: unknown, from?: KeyBytes): LiveEntry {
+  entry(start: number, key: unknown): LiveEntry {
     assert(start >= this.#expiredBelow, `store '${this.name}': the window at ${start} has expired`)
     const rows = start === this.#lastStart ? this.#lastRows : this.#rowsOf(start)
     const identity = this.#codec.identity(key)
     const entry = rows.get(identity)
-    if (entry === undefined) return this.#load(start, rows, identity, key, from)
+    if (entry === undefined) return this.#load(start, rows, identity, key)
     entry.used = true
     return entry
   }
@@ -93,11 +93,12 @@ export class WindowStore implements EntryOwner {
     return [...rows].sort(([left], [right]) => left < right ? -1 : 1).map(([, row]) => row)
   }
 
-  /** Lowest start of a row, `undefined` where there is none. Reads the store. */
-  lowestStart(): number | undefined {
+  /** A start ≥ `from` below which (and ≥ `from`) there is no row, `undefined` where there is none at all above. Reads the store. */
+  nextStart(from: number): number | undefined {
+    const low = Math.max(from, this.#expiredBelow)
     let lowest: number | undefined
-    for (const { key } of this.#core.store.range(timeKey(this.#prefix, this.#expiredBelow, EMPTY), timeKey(this.#prefix, Number.MAX_SAFE_INTEGER, EMPTY), { limit: 1 })) lowest = readTime(key, PREFIX_BYTES)
-    for (const [start, rows] of this.#live) if (rows.size > 0 && (lowest === undefined || start < lowest)) lowest = start
+    for (const { key } of this.#core.store.range(timeKey(this.#prefix, low, EMPTY), timeKey(this.#prefix, Number.MAX_SAFE_INTEGER, EMPTY), { limit: 1 })) lowest = readTime(key, PREFIX_BYTES)
+    for (const [start, rows] of this.#live) if (start >= low && rows.size > 0 && (lowest === undefined || start < lowest)) lowest = start
     return lowest
   }
 
@@ -150,10 +151,10 @@ export class WindowStore implements EntryOwner {
     return rows
   }
 
-  #load(start: number, rows: Map<unknown, LiveEntry>, identity: unknown, key: unknown, from: KeyBytes | undefined): LiveEntry {
+  #load(start: number, rows: Map<unknown, LiveEntry>, identity: unknown, key: unknown): LiveEntry {
     const canonical = this.#codec.canonical(key)
     if (canonical !== key) return this.entry(start, canonical)
-    const bytes = timeKey(this.#prefix, start, this.#codec.keyBytes(key, from))
+    const bytes = timeKey(this.#prefix, start, this.#codec.keyBytes(key))
     const stored = this.#core.store.get(bytes)
     const entry = stored === undefined
       ? new LiveEntry(this, identity, bytes, undefined, -1, 0)

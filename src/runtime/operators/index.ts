@@ -1,0 +1,191 @@
+/**
+ * Compiles a sub-topology of a plan into operators for one shard, from the sinks up. A new kind of node does not compile until it has its case here.
+ */
+import { assert, unreachable } from '../../base/assert.ts'
+import type { Serde } from '../../serde/serde.ts'
+import type { AggregateNode, Node, NodeId, OutputShape, ProcessNode, SinkNode } from '../../topology/node.ts'
+import type { GlobalTableNode } from '../../topology/node.ts'
+import type { StorePlan, SubTopology } from '../../topology/plan.ts'
+import { KeyedStore } from '../state/keyed-store.ts'
+import { sessionRows } from '../state/session-rows.ts'
+import { TimerStore } from '../state/timer-store.ts'
+import { WindowStore } from '../state/window-store.ts'
+import { Watermark, WatermarkInput } from '../time/watermark.ts'
+import { AggregateOperator } from './aggregate.ts'
+import { BranchOperator } from './branch.ts'
+import { DistinctOperator, keyAndBy } from './distinct.ts'
+import { FilterOperator } from './filter.ts'
+import { FlatMapOperator } from './flat-map.ts'
+import { forkTo } from './fork.ts'
+import { KeyByOperator } from './key-by.ts'
+import { MapOperator } from './map.ts'
+import { TimedOperator, type Operator, type ShardContext, type SubTopologyRun } from './operator.ts'
+import { PeekOperator } from './peek.ts'
+import { ProcessOperator } from './process.ts'
+import { Run, RunTime } from './run.ts'
+import { SessionAggregateOperator } from './session-aggregate.ts'
+import { SinkOperator } from './sink.ts'
+import { SourceOperator } from './source.ts'
+import { StreamGlobalJoinOperator } from './stream-global-join.ts'
+import { StreamTableJoinOperator } from './stream-table-join.ts'
+import { TableOperator } from './table.ts'
+import { WindowAggregateOperator } from './window-aggregate.ts'
+
+/** Lateness to be expected within an input, taken off its highest time in the watermark. Nothing declares another value yet. */
+const DISORDER_MS = 0
+
+/**
+ * Builds the operators of one shard. `globalTables`: those of the task (`NativeTaskPlan.globalTables`), by which joins find their table.
+ * Stores are those of `context.state`, which holds every store of `sub`; state must be restored before.
+ */
+export function compileSubTopology(sub: SubTopology, globalTables: readonly GlobalTableNode[], context: ShardContext): SubTopologyRun {
+  return new Compiler(sub, globalTables, context).compile()
+}
+
+class Compiler {
+  readonly #sub: SubTopology
+  readonly #globalTables: readonly GlobalTableNode[]
+  readonly #context: ShardContext
+  readonly #nodes: ReadonlyMap<NodeId, Node>
+  readonly #inputs: readonly WatermarkInput[]
+  readonly #time: RunTime
+  readonly #watermark: Watermark
+  /** What takes a node's inputs; for a head: what takes its records. */
+  readonly #made = new Map<NodeId, Operator>()
+  readonly #sources = new Map<NodeId, Operator>()
+  #recordDone: (watermarkMayMove: boolean) => void = () => undefined
+
+  constructor(sub: SubTopology, globalTables: readonly GlobalTableNode[], context: ShardContext) {
+    this.#sub = sub
+    this.#globalTables = globalTables
+    this.#context = context
+    this.#nodes = new Map(sub.nodes.map(node => [node.id, node]))
+    this.#inputs = sub.sources.map(node => {
+      const topic = typeof node.topic === 'string' ? node.topic : node.topic.name
+      // Two heads of one topic are told apart by what they are; they see the same records.
+      return new WatermarkInput(`${topic}/${node.kind}`, topic, DISORDER_MS)
+    })
+    this.#watermark = new Watermark(this.#inputs)
+    this.#time = new RunTime(this.#watermark, () => context.now())
+  }
+
+  compile(): SubTopologyRun {
+    for (const node of [...this.#sub.nodes].reverse()) this.#made.set(node.id, this.#operator(node))
+    const operators = this.#sub.nodes.map(node => this.#made.get(node.id)).filter(operator => operator !== undefined)
+    const run = new Run({
+      context: this.#context, watermark: this.#watermark, time: this.#time, sources: this.#sources,
+      operators: [...new Set(operators)], timed: [...new Set(operators)].filter(operator => operator instanceof TimedOperator),
+    })
+    this.#recordDone = moves => run.recordDone(moves)
+    return run
+  }
+
+  #operator(node: Node): Operator {
+    const next = this.#next(node)
+    const { counters, output } = this.#context
+    switch (node.kind) {
+      case 'source': case 'repartitionSource': return this.#head(node.id, next)
+      case 'table': return this.#head(node.id, new TableOperator(node.store, this.#keyed(node.store), next, counters))
+      case 'map': return new MapOperator(node.map, next)
+      case 'filter': return new FilterOperator(node.test, next)
+      case 'flatMap': return new FlatMapOperator(node.map, next)
+      case 'peek': return new PeekOperator(node.look, next)
+      case 'keyBy': return new KeyByOperator(node.keyOf, next)
+      case 'merge': return next
+      case 'branch': return new BranchOperator(node.arms.map(arm => ({ test: arm.test, next: this.#next(node, arm.name) })), this.#next(node, 'otherwise'))
+      case 'aggregate': return this.#aggregate(node, next)
+      case 'distinct': return new DistinctOperator(node, this.#windows(node.store, node.by === undefined ? undefined : keyAndBy(node.output.key, node.bySerde)), next, counters)
+      case 'streamTableJoin': return new StreamTableJoinOperator(node, this.#keyed(this.#tableStore(node.table)), next, counters)
+      case 'streamGlobalJoin': return new StreamGlobalJoinOperator(node, this.#context.globalTable(this.#globalTable(node.table).store), next, counters)
+      case 'process': return this.#process(node, next)
+      case 'repartitionSink': return new SinkOperator({
+        name: node.name, topic: node.topic, key: node.key, value: node.value, keyOf: undefined, nullValues: true, output,
+        keyAsItCame: cameAs(this.#input(node), 'key', node.key), valueAsItCame: cameAs(this.#input(node), 'value', node.value),
+      })
+      case 'sink': return this.#sink(node)
+      case 'globalTable': throw new TypeError(`global table ${node.name} is in no sub-topology`)
+      default: return unreachable(node)
+    }
+  }
+
+  #head(id: NodeId, next: Operator): Operator {
+    const input = this.#inputs[this.#sub.sources.findIndex(node => node.id === id)]
+    assert(input !== undefined, `node ${id} is not among the sources of ${this.#sub.id}`)
+    this.#sources.set(id, new SourceOperator(input, next, moves => this.#recordDone(moves)))
+    return next
+  }
+
+  #aggregate(node: AggregateNode, next: Operator): Operator {
+    const { counters } = this.#context
+    if (node.window === undefined) return new AggregateOperator(node, this.#keyed(node.store), next, counters)
+    if (node.window.kind === 'time') return new WindowAggregateOperator(node, this.#windows(node.store), next, this.#time, counters)
+    const plan = this.#plan(node.store)
+    return new SessionAggregateOperator(node, WindowStore.of(this.#context.state, plan.name, plan.key, sessionRows(plan.value)), next, this.#time, counters)
+  }
+
+  #process(node: ProcessNode, next: Operator): Operator {
+    const { state, counters } = this.#context
+    const timers = node.timersStore === undefined ? undefined : TimerStore.of(state, node.timersStore, this.#plan(node.timersStore).key)
+    return new ProcessOperator(node, { store: this.#keyed(node.store), timers, next, time: this.#time, counters })
+  }
+
+  #sink(node: SinkNode): Operator {
+    const { name, key, value } = node.topic
+    const input = this.#input(node)
+    return new SinkOperator({
+      name: node.name, topic: name, key, value, keyOf: node.keyOf, nullValues: value.optional, output: this.#context.output,
+      keyAsItCame: node.keyOf === undefined && cameAs(input, 'key', key), valueAsItCame: cameAs(input, 'value', value),
+    })
+  }
+
+  /** What takes the records that leave `node` (by `arm`). */
+  #next(node: Node, arm?: string): Operator {
+    const edges = (this.#sub.children.get(node.id) ?? []).filter(edge => edge.arm === arm)
+    return forkTo(edges.map(edge => {
+      const operator = this.#made.get(edge.to)
+      assert(operator !== undefined, `node ${edge.to} comes before its input ${node.id}`)
+      return operator
+    }))
+  }
+
+  #input(node: Node): OutputShape {
+    const input = node.inputs[0] && this.#nodes.get(node.inputs[0].node)
+    assert(input !== undefined, `node ${node.id} has no input in ${this.#sub.id}`)
+    return input.output
+  }
+
+  #tableStore(id: NodeId): string {
+    const node = this.#nodes.get(id)
+    assert(node?.kind === 'table' || node?.kind === 'aggregate', `node ${id} is no table of ${this.#sub.id}`)
+    return node.store
+  }
+
+  #globalTable(id: NodeId): GlobalTableNode {
+    const node = this.#globalTables.find(table => table.id === id)
+    assert(node !== undefined, `node ${id} is no global table of the task`)
+    return node
+  }
+
+  #keyed(name: string): KeyedStore {
+    const plan = this.#plan(name)
+    return KeyedStore.of(this.#context.state, name, plan.key, plan.value)
+  }
+
+  #windows(name: string, key?: Serde<unknown>): WindowStore {
+    const plan = this.#plan(name)
+    return WindowStore.of(this.#context.state, name, key ?? plan.key, plan.value)
+  }
+
+  #plan(name: string): StorePlan {
+    const plan = this.#sub.stores.find(store => store.name === name)
+    assert(plan !== undefined, `store '${name}' is not among those of ${this.#sub.id}`)
+    return plan
+  }
+}
+
+/** Whether the record's own bytes may be written for its key or value. */
+function cameAs(input: OutputShape, part: 'key' | 'value', serde: Serde<unknown>): boolean {
+  return part === 'key'
+    ? input.keyUntouched && input.windowed === 'no' && input.key === serde
+    : input.valueUntouched && input.value === serde
+}

@@ -1,0 +1,66 @@
+/**
+ * Writes records to a topic, with their own time and headers (T4, M5): `write`, and the sink in front of a repartition topic.
+ *
+ * K1. Bytes of the record as it came are written as they are where its key (value) is the very one that came and the serdes are the same object.
+ * K2. A key of `undefined` is null on the wire. A value of `undefined` is, where the topic's serde is optional or the topic is internal;
+ *     elsewhere it is refused: readers of the topic are promised that no value is null.
+ */
+import { MillraceError } from '../../base/errors.ts'
+import { ByteWriter } from '../../serde/byte-writer.ts'
+import type { Serde } from '../../serde/serde.ts'
+import type { UserFunction } from '../../topology/node.ts'
+import { Operator, type Origin, type Output } from './operator.ts'
+import { UserContext } from './user-context.ts'
+
+export interface SinkParts {
+  readonly name: string
+  readonly topic: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  readonly keyOf: UserFunction<unknown> | undefined
+  /** The record's own bytes may be written (K1). */
+  readonly keyAsItCame: boolean
+  readonly valueAsItCame: boolean
+  readonly nullValues: boolean
+  readonly output: Output
+}
+
+export class SinkOperator extends Operator {
+  readonly #parts: SinkParts
+  readonly #context = new UserContext()
+  readonly #keyWriter = new ByteWriter(256)
+  readonly #valueWriter = new ByteWriter(1_024)
+
+  constructor(parts: SinkParts) {
+    super()
+    this.#parts = parts
+  }
+
+  process(key: unknown, value: unknown, time: number, origin: Origin): void {
+    const { topic, keyOf, output } = this.#parts
+    const keyBytes = this.#keyBytes(keyOf === undefined ? key : keyOf(value, this.#context.set(key, time, origin)), origin)
+    output.send(topic, time, keyBytes, this.#valueBytes(value, origin), origin.headers())
+  }
+
+  #keyBytes(key: unknown, origin: Origin): Buffer | null {
+    if (key === undefined) return null
+    const raw = this.#parts.keyAsItCame ? origin.keyBytes : undefined
+    return raw ?? written(this.#parts.key, key, this.#keyWriter)
+  }
+
+  #valueBytes(value: unknown, origin: Origin): Buffer | null {
+    if (value === undefined) {
+      if (this.#parts.nullValues) return null
+      throw new MillraceError('SERDE_FAILED', `'${this.#parts.name}' writes no value to ${this.#parts.topic}, which is declared with a ${this.#parts.value.kind} value that is never null. Filter it out, or declare the topic's value optional(…).`)
+    }
+    const raw = this.#parts.valueAsItCame ? origin.valueBytes : undefined
+    return raw ?? written(this.#parts.value, value, this.#valueWriter)
+  }
+}
+
+/** The bytes of `value`, valid until the next call with `writer`. */
+function written(serde: Serde<unknown>, value: unknown, writer: ByteWriter): Buffer {
+  writer.reset()
+  serde.write(value, writer)
+  return writer.buffer.subarray(0, writer.length)
+}

@@ -107,7 +107,8 @@ export interface ShardContext {
   readonly counters: OperatorCounters
   /** Wall clock, epoch milliseconds. */
   now(): number
-  globalTable(name: string): ReadableTable
+  /** By the store name of its node (`GlobalTableNode.store`). */
+  globalTable(store: string): ReadableTable
 }
 
 /** A compiled sub-topology of one shard: what the engine drives. Built by `compileSubTopology`. */

@@ -11,7 +11,7 @@ import type { KeyState, ProcessContext, ProcessNode, Timer, Timers } from '../..
 import type { KeyedStore } from '../state/keyed-store.ts'
 import type { LiveEntry } from '../state/live-entry.ts'
 import type { DueTimers, TimerClock, TimerStore } from '../state/timer-store.ts'
-import { NO_ORIGIN, TimedOperator, type Operator, type OperatorCounters, type Origin, type ShardTime } from './operator.ts'
+import { NO_ORIGIN, TimedOperator, type Operator, type OperatorCounters, type Origin, type ReadableTable, type ShardTime } from './operator.ts'
 import { UserContext } from './user-context.ts'
 
 /** More than can be due at once, after however long a pause: beyond it `onTimer` goes round in circles. */
@@ -21,6 +21,8 @@ export interface ProcessParts {
   readonly store: KeyedStore
   /** There if the node has `onTimer`. */
   readonly timers: TimerStore | undefined
+  /** Global tables, by the names the node has them under. */
+  readonly tables: Readonly<Record<string, ReadableTable>>
   readonly next: Operator
   readonly time: ShardTime
   readonly counters: OperatorCounters
@@ -82,12 +84,14 @@ export class ProcessOperator extends TimedOperator {
 class OperatorProcessContext extends UserContext implements ProcessContext {
   readonly state: StateOfKey
   readonly timers: TimersOfKey
+  readonly tables: Readonly<Record<string, ReadableTable>>
   readonly emit: (value: unknown, time?: number) => void
 
   constructor(operator: string, parts: ProcessParts) {
     super()
     this.state = new StateOfKey(parts.store)
     this.timers = new TimersOfKey(operator, parts)
+    this.tables = parts.tables
     this.emit = (value, time = this.time) => parts.next.process(this.key, value, time, this.origin)
   }
 

@@ -38,8 +38,8 @@ const DISORDER_MS = 0
  * Builds the operators of one shard. `globalTables`: those of the task (`NativeTaskPlan.globalTables`), by which joins find their table.
  * Stores are those of `context.state`, which holds every store of `sub`; state must be restored before.
  */
-export function compileSubTopology(sub: SubTopology, globalTables: readonly GlobalTableNode[], context: ShardContext): SubTopologyRun {
-  return new Compiler(sub, globalTables, context).compile()
+export function compileSubTopology(sub: SubTopology, context: ShardContext, globalTables: readonly GlobalTableNode[]): SubTopologyRun {
+  return new Compiler(sub, context, globalTables).compile()
 }
 
 class Compiler {
@@ -55,7 +55,7 @@ class Compiler {
   readonly #sources = new Map<NodeId, Operator>()
   #recordDone: (watermarkMayMove: boolean) => void = () => undefined
 
-  constructor(sub: SubTopology, globalTables: readonly GlobalTableNode[], context: ShardContext) {
+  constructor(sub: SubTopology, context: ShardContext, globalTables: readonly GlobalTableNode[]) {
     this.#sub = sub
     this.#globalTables = globalTables
     this.#context = context
@@ -126,7 +126,8 @@ class Compiler {
   #process(node: ProcessNode, next: Operator): Operator {
     const { state, counters } = this.#context
     const timers = node.timersStore === undefined ? undefined : TimerStore.of(state, node.timersStore, this.#plan(node.timersStore).key)
-    return new ProcessOperator(node, { store: this.#keyed(node.store), timers, next, time: this.#time, counters })
+    const tables = Object.fromEntries(node.tables.map(table => [table.name, this.#context.globalTable(this.#globalTable(table.node).store)]))
+    return new ProcessOperator(node, { store: this.#keyed(node.store), timers, tables, next, time: this.#time, counters })
   }
 
   #sink(node: SinkNode): Operator {

@@ -1,0 +1,212 @@
+/**
+ * One client's connection: bytes to frames, frames to answers, answers back in the order of the requests.
+ *
+ *   reading ──socket closed, bad frame, cut──▶ closed
+ *
+ * N1. Nothing is allocated on the word of a size field: bytes are kept as they arrived until the frame is whole.
+ * N2. A size ≤ 0 or over `frameBytesMax` closes the connection (also "GET " and a TLS hello read as a size).
+ * N3. Answers leave in the order of the requests, however long each takes.
+ * N4. At most `REQUESTS_MAX` requests are under way and `QUEUED_BYTES_MAX` bytes of answers queued: beyond, the socket is not read.
+ * N5. A connection that sends no whole request within `HANDSHAKE_MS`, leaves one half sent for `PARTIAL_FRAME_MS`, or is idle
+ *     for `IDLE_MS` is closed.
+ */
+import type { Clock, Socket, Timer } from '../env/env.ts'
+
+const REQUESTS_MAX = 100
+const QUEUED_BYTES_MAX = 32 * 1024 * 1024
+const HANDSHAKE_MS = 10_000
+const PARTIAL_FRAME_MS = 30_000
+const IDLE_MS = 10 * 60_000
+
+/** What became of a frame: the chunks of its answer, `none` (no answer), or `close`. */
+export type FrameOutcome = readonly Buffer[] | 'none' | 'close'
+
+export interface ConnectionHost {
+  readonly clock: Clock
+  readonly frameBytesMax: number
+  /** Starts the request at once; the outcome may come later, or at once. */
+  onFrame(frame: Buffer, connection: Connection): Promise<FrameOutcome> | FrameOutcome
+  onClose(connection: Connection, why: string): void
+}
+
+interface Slot {
+  outcome: FrameOutcome | undefined
+}
+
+export class Connection {
+  readonly id: number
+  readonly socket: Socket
+  readonly #host: ConnectionHost
+  #chunks: Buffer[] = []
+  #bytes = 0
+  #slots: Slot[] = []
+  #closed = false
+  #paused = false
+  #reading = false
+  #closeCallbacks = new Set<() => void>()
+  #timer: Timer | undefined = undefined
+  #lastFrameAt: number
+  #frames = 0
+
+  constructor(id: number, socket: Socket, host: ConnectionHost) {
+    this.id = id
+    this.socket = socket
+    this.#host = host
+    this.#lastFrameAt = host.clock.monotonic()
+    socket.setHandlers({
+      data: chunk => this.#onData(chunk),
+      drain: () => this.#resumeWhereBelow(),
+      close: error => this.#onClosed(error === undefined ? 'the client closed it' : error.message),
+    })
+    this.#watch(HANDSHAKE_MS)
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Requests not answered yet. */
+  get pending(): number {
+    return this.#slots.length
+  }
+
+  onClose(callback: () => void): () => void {
+    this.#closeCallbacks.add(callback)
+    return () => this.#closeCallbacks.delete(callback)
+  }
+
+  /** Cuts the connection; what was not answered never will be. */
+  close(why: string): void {
+    if (this.#closed) return
+    this.socket.destroy()
+    this.#onClosed(why)
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#closed) return
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+    this.#readFrames()
+  }
+
+  #readFrames(): void {
+    if (this.#reading) return
+    this.#reading = true
+    while (!this.#closed && !this.#paused && this.#bytes >= 4) {
+      const size = this.#peekSize()
+      if (size <= 0 || size > this.#host.frameBytesMax) {
+        this.close(`a frame of ${size} bytes was announced; at most ${this.#host.frameBytesMax} are taken`)
+        break
+      }
+      if (this.#bytes < size + 4) break
+      const frame = this.#take(size + 4).subarray(4)
+      this.#lastFrameAt = this.#host.clock.monotonic()
+      this.#frames += 1
+      this.#start(frame)
+      if (this.#slots.length >= REQUESTS_MAX) this.#pause()
+    }
+    this.#reading = false
+  }
+
+  #start(frame: Buffer): void {
+    const slot: Slot = { outcome: undefined }
+    this.#slots.push(slot)
+    const outcome = this.#host.onFrame(frame, this)
+    if (!(outcome instanceof Promise)) {
+      slot.outcome = outcome
+      this.#sendReady()
+      return
+    }
+    void outcome.then(settled => {
+      slot.outcome = settled
+      this.#sendReady()
+    })
+  }
+
+  #sendReady(): void {
+    if (this.#closed) return
+    const chunks: Buffer[] = []
+    for (;;) {
+      const outcome = this.#slots[0]?.outcome
+      if (outcome === undefined) break
+      this.#slots.shift()
+      if (outcome === 'none') continue
+      if (outcome === 'close') {
+        if (chunks.length > 0) this.socket.write(chunks)
+        return this.close('closed by its request')
+      }
+      for (const chunk of outcome) chunks.push(chunk)
+    }
+    if (chunks.length > 0) this.socket.write(chunks)
+    if (this.socket.bytesQueued > QUEUED_BYTES_MAX) this.#pause()
+    else this.#resumeWhereBelow()
+  }
+
+  #pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.socket.pause()
+  }
+
+  #resumeWhereBelow(): void {
+    if (!this.#paused || this.#closed) return
+    if (this.#slots.length >= REQUESTS_MAX || this.socket.bytesQueued > QUEUED_BYTES_MAX) return
+    this.#paused = false
+    this.socket.resume()
+    // Whole frames may be waiting already.
+    this.#readFrames()
+  }
+
+  #peekSize(): number {
+    const first = this.#chunks[0]
+    if (first !== undefined && first.length >= 4) return first.readInt32BE(0)
+    this.#chunks = [Buffer.concat(this.#chunks)]
+    return this.#chunks[0]?.readInt32BE(0) ?? 0
+  }
+
+  /** The first `length` bytes of what was received; a copy only where they came in pieces. */
+  #take(length: number): Buffer {
+    this.#bytes -= length
+    const pieces: Buffer[] = []
+    let left = length
+    let used = 0
+    for (const chunk of this.#chunks) {
+      if (left === 0) break
+      if (chunk.length > left) {
+        pieces.push(chunk.subarray(0, left))
+        this.#chunks[used] = chunk.subarray(left)
+        left = 0
+        break
+      }
+      pieces.push(chunk)
+      left -= chunk.length
+      used += 1
+    }
+    if (used > 0) this.#chunks.splice(0, used)
+    const [only] = pieces
+    return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, length)
+  }
+
+  #watch(delayMs: number): void {
+    this.#timer = this.#host.clock.setTimer(() => {
+      const quietMs = this.#host.clock.monotonic() - this.#lastFrameAt
+      if (this.#frames === 0) return this.close(`no request came within ${HANDSHAKE_MS} ms`)
+      if (this.#slots.length === 0 && !this.#paused) {
+        if (this.#bytes > 0 && quietMs >= PARTIAL_FRAME_MS) return this.close(`a request was left half sent for ${PARTIAL_FRAME_MS} ms`)
+        if (quietMs >= IDLE_MS) return this.close(`idle for ${IDLE_MS} ms`)
+      }
+      this.#watch(PARTIAL_FRAME_MS)
+    }, delayMs, { background: true })
+  }
+
+  #onClosed(why: string): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#timer?.cancel()
+    this.#chunks = []
+    this.#slots = []
+    for (const callback of this.#closeCallbacks) callback()
+    this.#closeCallbacks.clear()
+    this.#host.onClose(this, why)
+  }
+}

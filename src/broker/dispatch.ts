@@ -1,0 +1,128 @@
+/**
+ * From a frame to its answer: header, the handler from the one list, fault hooks, body, response.
+ *
+ * S1. An API or version that is not served closes the connection, as Kafka does, and is remembered (`describe().refusals`), so
+ *     that somebody can see why; ApiVersions alone answers a version that is too high, in version 0 (KIP-511).
+ * S2. A malformed frame costs the connection and nothing else.
+ * S3. A failure inside a handler is logged and closes the connection: no client ever sees a half-made answer.
+ */
+import { messageOf, MillraceError } from '../base/errors.ts'
+import { errorCode } from '../wire/error-codes.ts'
+import { decodeRequest, decodeRequestHeader, encodeResponse } from '../wire/frames.ts'
+import type { RequestHeader } from '../wire/frames.ts'
+import type { Connection, FrameOutcome } from './connection.ts'
+import type { Control, ControlAction } from './control.ts'
+import type { Call, Core, Handler } from './handler.ts'
+
+const API_VERSIONS_KEY = 18
+
+export class Dispatch {
+  readonly #core: Core
+  readonly #control: Control | undefined
+  readonly #handlers: ReadonlyMap<number, Handler>
+
+  constructor(core: Core, control: Control | undefined) {
+    this.#core = core
+    this.#control = control
+    this.#handlers = new Map(core.served.map(handler => [handler.api.key, handler]))
+  }
+
+  onFrame(frame: Buffer, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
+    try {
+      return this.#start(frame, connection)
+    } catch (error) {
+      return this.#failed(error, connection)
+    }
+  }
+
+  #start(frame: Buffer, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
+    const header = decodeRequestHeader(frame)
+    const client = this.#core.clients.get(connection.id)
+    if (client !== undefined) {
+      client.clientId = header.clientId ?? ''
+      client.requests += 1
+    }
+    const handler = this.#handlers.get(header.apiKey)
+    if (handler === undefined || header.apiVersion < handler.versionMin || header.apiVersion > handler.versionMax) return this.#refuse(header, handler, connection)
+    const request = decodeRequest(handler.api, header.apiVersion, header.reader)
+    const action = this.#control?.intercept({ apiKey: header.apiKey, apiName: handler.api.name, version: header.apiVersion, clientId: header.clientId ?? '', request })
+    if (action !== undefined) return this.#controlled(action, handler, header, request, connection)
+    return this.#handle(handler, header, request, connection)
+  }
+
+  #handle(handler: Handler, header: RequestHeader, request: unknown, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
+    const body = handler.handle(this.#core, request, this.#callOf(header, connection))
+    if (!(body instanceof Promise)) return this.#encode(handler, header, body)
+    return body.then(settled => this.#encode(handler, header, settled)).catch(error => this.#failed(error, connection))
+  }
+
+  #encode(handler: Handler, header: RequestHeader, body: unknown): FrameOutcome {
+    if (body === undefined) return 'none'
+    // The handler's type made it a response of this API.
+    return encodeResponse(handler.api, header.apiVersion, header.correlationId, body as Parameters<typeof encodeResponse>[3])
+  }
+
+  #callOf(header: RequestHeader, connection: Connection): Call {
+    const { advertise } = this.#core.options
+    const { socket } = connection
+    return {
+      version: header.apiVersion,
+      clientId: header.clientId ?? '',
+      clientHost: `/${socket.remoteAddress.replace(/:\d+$/, '')}`,
+      address: advertise ?? { host: plainAddress(socket.localAddress), port: this.#core.port() },
+      connectionId: connection.id,
+      onClose: callback => connection.onClose(callback),
+    }
+  }
+
+  #refuse(header: RequestHeader, handler: Handler | undefined, connection: Connection): FrameOutcome {
+    const client = this.#core.clients.get(connection.id)
+    const apiName = handler?.api.name ?? `API ${header.apiKey}`
+    if (client !== undefined) this.#core.clients.refused(client, header.apiKey, apiName, header.apiVersion)
+    if (header.apiKey === API_VERSIONS_KEY && handler !== undefined && header.apiVersion > handler.versionMax) {
+      const apiKeys = this.#core.served.map(served => ({ apiKey: served.api.key, minVersion: served.advertisedFrom ?? served.versionMin, maxVersion: served.versionMax }))
+      const body = { errorCode: errorCode('UNSUPPORTED_VERSION'), apiKeys: apiKeys.filter(({ apiKey }) => apiKey === API_VERSIONS_KEY) }
+      return encodeResponse(handler.api, 0, header.correlationId, body as Parameters<typeof encodeResponse>[3]) // As in `#encode`.
+    }
+    this.#core.logger.warn('a request is not served; closing its connection', { api: apiName, version: header.apiVersion, client: client?.softwareName === '' ? client.clientId : `${client?.softwareName} ${client?.softwareVersion}` })
+    return 'close'
+  }
+
+  async #controlled(action: ControlAction, handler: Handler, header: RequestHeader, request: unknown, connection: Connection): Promise<FrameOutcome> {
+    switch (action.kind) {
+      case 'delay':
+        await this.#core.env.clock.sleep(action.ms)
+        return this.#handle(handler, header, request, connection)
+      case 'answer':
+        return this.#encode(handler, header, action.body)
+      case 'fail': {
+        const body = await handler.handle(this.#core, request, this.#callOf(header, connection))
+        return this.#encode(handler, header, withErrorCode(body, errorCode(action.error)))
+      }
+      case 'drop':
+        return new Promise(() => { /* Never answered: that is the fault. */ })
+      case 'cut':
+        if (action.when === 'after') await this.#handle(handler, header, request, connection)
+        return 'close'
+    }
+  }
+
+  #failed(error: unknown, connection: Connection): FrameOutcome {
+    const malformed = error instanceof MillraceError && (error.code === 'FRAME_MALFORMED' || error.code === 'BATCH_CORRUPT')
+    const fields = { client: connection.socket.remoteAddress, error: malformed ? messageOf(error) : error instanceof Error ? error.stack ?? error.message : String(error) }
+    if (malformed) this.#core.logger.warn('closing a connection that sent a malformed request', fields)
+    else if (!connection.closed) this.#core.logger.error('a request failed; closing its connection', fields)
+    return 'close'
+  }
+}
+
+/** `::ffff:127.0.0.1` is 127.0.0.1. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+}
+
+function withErrorCode(body: unknown, code: number): unknown {
+  if (Array.isArray(body)) return body.map(item => withErrorCode(item, code))
+  if (body === null || typeof body !== 'object' || Buffer.isBuffer(body)) return body
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, name === 'errorCode' ? code : withErrorCode(value, code)]))
+}

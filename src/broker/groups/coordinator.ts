@@ -1,0 +1,287 @@
+/**
+ * The group coordinator: finds the group, moves it (`rebalance.ts`), keeps its offsets, and stores both in `__consumer_offsets`.
+ *
+ * Q1. Memory changes when the log has taken the record; the client is answered when the log has flushed it.
+ * Q2. At start the log is read from its beginning: groups come back with members, generation and assignment, so that clients go
+ *     on without a rebalance; offsets of open transactions come back as pending.
+ * Q3. A commit is fenced by member and generation (KIP-447 for transactional ones) before anything is written.
+ */
+import type { Clock } from '../../env/env.ts'
+import type { Logger } from '../../base/logger.ts'
+import type { KafkaErrorName } from '../../wire/error-codes.ts'
+import { Group, GROUP_STATE_NAMES } from './group.ts'
+import { failedJoin, failedSync, Member } from './member.ts'
+import type { JoinRequest, JoinResult, SyncRequest, SyncResult } from './member.ts'
+import { GroupOffsets } from './offsets.ts'
+import type { TopicPartition } from './offsets.ts'
+import { Rebalance } from './rebalance.ts'
+import type { LeavingMember } from './rebalance.ts'
+import { groupKey, groupValue, offsetKey, offsetValue, readGroupsKey, readGroupValue, readOffsetValue } from './records.ts'
+import type { CommittedOffset, StoredGroup } from './records.ts'
+
+const SESSION_TIMEOUT_MAX_MS = 1_800_000
+export const METADATA_BYTES_MAX = 4096
+const MEMBERS_MAX = 10_000
+const OFFSETS_RETENTION_MS = 7 * 86_400_000
+const EXPIRY_SCAN_MS = 600_000
+
+export interface GroupRecord {
+  readonly key: Buffer
+  readonly value: Buffer | null
+}
+
+/** Which transaction a commit belongs to. */
+export interface TransactionOwner {
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export interface GroupLog {
+  /** Appends in one batch, now; `durable` resolves when it is flushed. Throws Kafka errors (a fenced producer). */
+  append(records: readonly GroupRecord[], owner: TransactionOwner | undefined): { readonly baseOffset: number; readonly durable: Promise<void> }
+}
+
+export interface GroupCoordinatorOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly log: GroupLog
+  readonly initialRebalanceDelayMs: number
+  readonly sessionTimeoutMinMs: number
+  readonly newId: () => string
+}
+
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: number
+  readonly leaderEpoch: number
+  readonly metadata: string
+}
+
+export interface CommitRequest {
+  readonly groupId: string
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  /** −1: not a member. */
+  readonly generationId: number
+  readonly offsets: readonly OffsetToCommit[]
+}
+
+export class GroupCoordinator {
+  readonly #options: GroupCoordinatorOptions
+  readonly #groups = new Map<string, Group>()
+  readonly #rebalance: Rebalance
+  readonly offsets = new GroupOffsets()
+  #closed = false
+
+  constructor(options: GroupCoordinatorOptions) {
+    this.#options = options
+    this.#rebalance = new Rebalance({
+      clock: options.clock, initialRebalanceDelayMs: options.initialRebalanceDelayMs, newId: options.newId,
+      store: group => this.#store(group),
+    })
+  }
+
+  /** Takes one record read back from the log. */
+  restore(key: Buffer, value: Buffer | null, logOffset: number, producerId: number | undefined): void {
+    const read = readGroupsKey(key)
+    if (read.kind === 'unknown') return
+    if (read.kind === 'group') {
+      if (value === null) this.#groups.delete(read.groupId)
+      else this.#groups.set(read.groupId, restoredGroup(read.groupId, readGroupValue(value)))
+      return
+    }
+    const { groupId, topic, partition } = read
+    if (value === null) return this.offsets.remove(groupId, topic, partition, { pendingToo: false })
+    const stored = { ...readOffsetValue(value), logOffset }
+    if (producerId === undefined) this.offsets.commit(groupId, topic, partition, stored)
+    else this.offsets.addPending(producerId, groupId, topic, partition, stored)
+  }
+
+  /** After the log was read: sessions start, and groups with offsets alone get their empty group. */
+  start(): void {
+    for (const groupId of this.offsets.groupIds()) this.#groupFor(groupId)
+    for (const group of this.#groups.values()) this.#rebalance.resume(group)
+    this.#scanForExpiry()
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const group of this.#groups.values()) this.#rebalance.kill(group, 'COORDINATOR_NOT_AVAILABLE')
+  }
+
+  get(groupId: string): Group | undefined {
+    return this.#groups.get(groupId)
+  }
+
+  list(): Group[] {
+    return [...this.#groups.values()]
+  }
+
+  join(groupId: string, request: JoinRequest): Promise<JoinResult> {
+    const fail = (error: KafkaErrorName): Promise<JoinResult> => Promise.resolve(failedJoin(error, request.memberId))
+    if (groupId === '') return fail('INVALID_GROUP_ID')
+    if (request.sessionTimeoutMs < this.#options.sessionTimeoutMinMs || request.sessionTimeoutMs > SESSION_TIMEOUT_MAX_MS) return fail('INVALID_SESSION_TIMEOUT')
+    const known = this.#groups.get(groupId)
+    if (known === undefined && request.memberId !== '') return fail('UNKNOWN_MEMBER_ID')
+    const group = known ?? this.#groupFor(groupId)
+    if (group.members.size + group.pendingMembers.size >= MEMBERS_MAX && !group.members.has(request.memberId)) return fail('GROUP_MAX_SIZE_REACHED')
+    return new Promise(resolve => this.#rebalance.join(group, request, resolve))
+  }
+
+  sync(groupId: string, request: SyncRequest): Promise<SyncResult> {
+    const group = this.#groups.get(groupId)
+    if (groupId === '' || group === undefined) return Promise.resolve(failedSync(groupId === '' ? 'INVALID_GROUP_ID' : 'UNKNOWN_MEMBER_ID'))
+    return new Promise(resolve => this.#rebalance.sync(group, request, resolve))
+  }
+
+  heartbeat(groupId: string, memberId: string, groupInstanceId: string | null, generationId: number): KafkaErrorName {
+    if (groupId === '') return 'INVALID_GROUP_ID'
+    const group = this.#groups.get(groupId)
+    return group === undefined ? 'UNKNOWN_MEMBER_ID' : this.#rebalance.heartbeat(group, memberId, groupInstanceId, generationId)
+  }
+
+  leave(groupId: string, members: readonly LeavingMember[]): { readonly error: KafkaErrorName; readonly members: readonly KafkaErrorName[] } {
+    if (groupId === '') return { error: 'INVALID_GROUP_ID', members: [] }
+    const group = this.#groups.get(groupId)
+    return { error: 'NONE', members: members.map(member => group === undefined ? 'UNKNOWN_MEMBER_ID' : this.#rebalance.leave(group, member)) }
+  }
+
+  /** Commits offsets outside of transactions. The answer, one error for all, comes once they are durable. */
+  async commit(request: CommitRequest): Promise<KafkaErrorName> {
+    const error = this.#commitError(request, false)
+    if (error !== 'NONE') return error
+    const group = this.#groupFor(request.groupId)
+    const member = group.members.get(request.memberId)
+    if (member !== undefined && (group.state === 'stable' || group.state === 'preparingRebalance')) this.#rebalance.touch(group, member)
+    await this.#append(request, undefined)
+    return 'NONE'
+  }
+
+  /** Writes offsets of an open transaction: pending until its marker. Throws the log's error for a fenced producer. */
+  async commitInTransaction(request: CommitRequest, owner: TransactionOwner): Promise<KafkaErrorName> {
+    const error = this.#commitError(request, true)
+    if (error !== 'NONE') return error
+    this.#groupFor(request.groupId)
+    await this.#append(request, owner)
+    return 'NONE'
+  }
+
+  /** The error for a commit as a whole; looked at before a transaction is touched. */
+  transactionalCommitError(request: CommitRequest): KafkaErrorName {
+    return this.#commitError(request, true)
+  }
+
+  async deleteGroup(groupId: string): Promise<KafkaErrorName> {
+    if (groupId === '') return 'INVALID_GROUP_ID'
+    const group = this.#groups.get(groupId)
+    if (group === undefined || group.state === 'dead') return 'GROUP_ID_NOT_FOUND'
+    if (group.state !== 'empty' || group.pendingMembers.size > 0) return 'NON_EMPTY_GROUP'
+    await this.#remove(group, this.offsets.partitionsOf(groupId))
+    return 'NONE'
+  }
+
+  /** OffsetDelete: removes committed offsets of topics the group's members do not read. */
+  async deleteOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    const present = partitions.filter(({ topic, partition }) => this.offsets.get(groupId, topic, partition) !== undefined)
+    if (present.length === 0) return
+    const { durable } = this.#options.log.append(present.map(({ topic, partition }) => ({ key: offsetKey(groupId, topic, partition), value: null })), undefined)
+    for (const { topic, partition } of present) this.offsets.remove(groupId, topic, partition, { pendingToo: false })
+    await durable
+  }
+
+  /** The topic is gone, and its committed offsets with it. */
+  topicDeleted(topic: string): void {
+    for (const groupId of this.offsets.groupsOfTopic(topic)) {
+      const partitions = this.offsets.partitionsOf(groupId).filter(partition => partition.topic === topic)
+      void this.deleteOffsets(groupId, partitions).catch(() => { /* The disk failed; the broker is stopping. */ })
+      for (const { partition } of partitions) this.offsets.remove(groupId, topic, partition, { pendingToo: true })
+    }
+  }
+
+  #groupFor(groupId: string): Group {
+    let group = this.#groups.get(groupId)
+    if (group === undefined) this.#groups.set(groupId, group = new Group(groupId, this.#options.clock.now()))
+    return group
+  }
+
+  #commitError(request: CommitRequest, transactional: boolean): KafkaErrorName {
+    if (request.groupId === '') return 'INVALID_GROUP_ID'
+    const group = this.#groups.get(request.groupId)
+    if (group === undefined) return request.generationId < 0 ? 'NONE' : 'ILLEGAL_GENERATION'
+    if (request.generationId < 0 && group.state === 'empty') return 'NONE'
+    if (request.generationId >= 0 || request.memberId !== '' || request.groupInstanceId !== null) {
+      const error = this.#rebalance.memberError(group, request.memberId, request.groupInstanceId, request.generationId)
+      if (error !== 'NONE') return error
+    } else if (!transactional && group.state !== 'empty') return 'UNKNOWN_MEMBER_ID'
+    return !transactional && group.state === 'completingRebalance' ? 'REBALANCE_IN_PROGRESS' : 'NONE'
+  }
+
+  async #append(request: CommitRequest, owner: TransactionOwner | undefined): Promise<void> {
+    if (request.offsets.length === 0) return
+    const committedAtMs = this.#options.clock.now()
+    const commits: CommittedOffset[] = request.offsets.map(({ offset, leaderEpoch, metadata }) => ({ offset, leaderEpoch, metadata, committedAtMs }))
+    const records = request.offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
+      key: offsetKey(request.groupId, topic, partition), value: offsetValue({ offset, leaderEpoch, metadata, committedAtMs }),
+    }))
+    const { baseOffset, durable } = this.#options.log.append(records, owner)
+    // Before it is durable a transactional commit already counts as pending; a plain one is shown once it is (Q1).
+    if (owner !== undefined) this.#remember(request, commits, baseOffset, owner)
+    await durable
+    if (owner === undefined) this.#remember(request, commits, baseOffset, undefined)
+  }
+
+  #remember(request: CommitRequest, commits: readonly CommittedOffset[], baseOffset: number, owner: TransactionOwner | undefined): void {
+    for (const [index, { topic, partition }] of request.offsets.entries()) {
+      const commit = commits[index]
+      if (commit === undefined) continue
+      const stored = { ...commit, logOffset: baseOffset + index }
+      if (owner === undefined) this.offsets.commit(request.groupId, topic, partition, stored)
+      else this.offsets.addPending(owner.producerId, request.groupId, topic, partition, stored)
+    }
+  }
+
+  #store(group: Group): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    return this.#options.log.append([{ key: groupKey(group.groupId), value: groupValue(group) }], undefined).durable
+  }
+
+  async #remove(group: Group, partitions: readonly TopicPartition[]): Promise<void> {
+    const records = partitions.map(({ topic, partition }) => ({ key: offsetKey(group.groupId, topic, partition), value: null }))
+    const { durable } = this.#options.log.append([...records, { key: groupKey(group.groupId), value: null }], undefined)
+    for (const { topic, partition } of partitions) this.offsets.remove(group.groupId, topic, partition, { pendingToo: true })
+    this.#rebalance.kill(group, 'UNKNOWN_MEMBER_ID')
+    this.#groups.delete(group.groupId)
+    await durable
+  }
+
+  /** Empty groups lose their offsets after seven days, and are forgotten. */
+  #scanForExpiry(): void {
+    if (this.#closed) return
+    const bound = this.#options.clock.now() - OFFSETS_RETENTION_MS
+    for (const group of this.list()) {
+      if (group.state !== 'empty' || group.pendingMembers.size > 0 || group.stateChangedAt > bound || this.offsets.hasPending(group.groupId)) continue
+      const partitions = this.offsets.partitionsOf(group.groupId)
+      const newest = Math.max(-1, ...partitions.map(({ topic, partition }) => this.offsets.get(group.groupId, topic, partition)?.committedAtMs ?? -1))
+      if (newest <= bound) void this.#remove(group, partitions).catch(() => { /* The disk failed; the broker is stopping. */ })
+    }
+    this.#options.clock.setTimer(() => this.#scanForExpiry(), EXPIRY_SCAN_MS, { background: true })
+  }
+}
+
+function restoredGroup(groupId: string, stored: StoredGroup): Group {
+  const group = new Group(groupId, stored.stateChangedAtMs)
+  group.protocolType = stored.protocolType === '' ? null : stored.protocolType
+  group.generationId = stored.generationId
+  group.protocolName = stored.protocolName
+  for (const member of stored.members) {
+    const restored = new Member(member.memberId, { ...member, protocols: [{ name: stored.protocolName ?? '', metadata: member.subscription }] })
+    restored.assignment = member.assignment
+    group.add(restored)
+  }
+  if (group.members.size > 0) group.state = 'stable'
+  group.leaderId = stored.leaderId ?? group.leaderId
+  return group
+}
+
+export function groupStateName(group: Group | undefined): string {
+  return GROUP_STATE_NAMES[group?.state ?? 'dead']
+}

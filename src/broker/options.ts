@@ -1,0 +1,43 @@
+/**
+ * What a broker is started with. Every option has a default that is safe on a laptop: loopback only, durable by fsync.
+ */
+import type { Logger } from '../base/logger.ts'
+import type { Durability } from '../log/types.ts'
+import type { Control } from './control.ts'
+
+export interface BrokerOptions {
+  /** Absolute path; made if absent. One broker holds it at a time. */
+  readonly directory: string
+  readonly host?: string | undefined
+  /** 0 takes a free port. */
+  readonly port?: number | undefined
+  readonly durability?: 'sync' | 'interval' | 'os' | Durability | undefined
+  /** `host:port` that clients are told to connect to, where it is not the address they came by. */
+  readonly advertise?: string | undefined
+  readonly logger?: Logger | undefined
+  readonly topicDefaults?: { readonly partitions?: number | undefined } | undefined
+  readonly autoCreateTopics?: boolean | undefined
+  /** How long the first rebalance of an empty group waits for more members. */
+  readonly groupInitialRebalanceDelayMs?: number | undefined
+  /** The shortest session timeout a member may ask for; Kafka's own default is 6,000. */
+  readonly groupMinSessionTimeoutMs?: number | undefined
+  /** Truncates corrupt logs (after copying the bytes aside) where the start would otherwise be refused. */
+  readonly acceptDataLoss?: boolean | undefined
+  readonly control?: Control | undefined
+}
+
+export interface ResolvedOptions {
+  readonly directory: string
+  readonly host: string
+  readonly port: number
+  readonly durability: Durability
+  readonly advertise: { readonly host: string; readonly port: number } | undefined
+  readonly partitionsDefault: number
+  readonly autoCreateTopics: boolean
+  readonly groupInitialRebalanceDelayMs: number
+  readonly groupMinSessionTimeoutMs: number
+  readonly acceptDataLoss: boolean
+}
+
+export const NODE_ID = 1
+export const FRAME_BYTES_MAX = 100 * 1024 * 1024

@@ -1,0 +1,115 @@
+/**
+ * Produce (0), versions 3–13; 0–2 are advertised and closed (KAFKA-18659: old librdkafka would stop compressing otherwise).
+ *
+ * Behaviour: appends in the order of arrival, answers once all is as durable as the policy says (acks=0: not at all; acks=1 and
+ * −1 are the same with one replica). A repeated batch answers its first offset.
+ * Version notes: v7 zstd · v8 record errors · v9 flexible · v11 TRANSACTION_ABORTABLE · v12 adds partitions to the transaction by
+ * itself (KIP-890) · v13 topic ids.
+ */
+import { MillraceError } from '../../base/errors.ts'
+import type { PartitionLog } from '../../log/partition-log.ts'
+import { produce } from '../../wire/apis/00-produce.ts'
+import { CODECS } from '../../wire/compression.ts'
+import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
+import type { KafkaErrorName } from '../../wire/error-codes.ts'
+import { BatchView } from '../../wire/record-batch.ts'
+import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
+import { handler } from '../handler.ts'
+import type { Call, Core } from '../handler.ts'
+import type { Topic } from '../topics.ts'
+
+type ProduceRequest = RequestOf<typeof produce>
+type ProduceResponse = ResponseInput<typeof produce>
+type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
+
+const ZSTD_SINCE_VERSION = 7
+const ABORTABLE_SINCE_VERSION = 11
+const IMPLICIT_ADD_SINCE_VERSION = 12
+
+export const produceHandler = {
+  ...handler(produce, [3, 13], (core, request, call) => {
+    // The end of the producer's last transaction may still be on its way to the partitions: this one begins behind it.
+    const completion = request.transactionalId === null ? undefined : core.transactions.coordinator.get(request.transactionalId)?.completion
+    return completion === undefined ? answer(core, request, call) : completion.then(() => answer(core, request, call))
+  }),
+  advertisedFrom: 0,
+}
+
+async function answer(core: Core, request: ProduceRequest, call: Call): Promise<ProduceResponse | undefined> {
+  const durable: Promise<void>[] = []
+  const responses = request.topicData.map(({ name, topicId, partitionData }) => {
+    const topic = call.version >= 13 ? core.topics.byId(topicId) : core.topics.get(name)
+    return { name, topicId, partitionResponses: partitionData.map(({ index, records }) => partitionAnswer(core, request, call, topic, index, records, durable)) }
+  })
+  if (request.acks === 0) {
+    const failed = responses.flatMap(topic => topic.partitionResponses).find(partition => partition.errorCode !== 0)
+    for (const promise of durable) promise.catch(() => { /* Nobody waits with acks=0; the disk's failure stops the broker. */ })
+    // As Kafka: without an answer to put it into, an error can only be told by closing.
+    if (failed !== undefined) throw new MillraceError('BROKER_ERROR', `a produce with acks=0 failed with code ${failed.errorCode}`)
+    return undefined
+  }
+  await Promise.all(durable)
+  return { responses }
+}
+
+function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic: Topic | undefined, index: number, records: Buffer | null, durable: Promise<void>[]): PartitionResponse {
+  const refuse = (error: KafkaErrorName, message: string | null = null): PartitionResponse => ({ index, errorCode: errorCode(error), baseOffset: -1, errorMessage: message })
+  if (request.acks !== 0 && request.acks !== 1 && request.acks !== -1) return refuse('INVALID_REQUIRED_ACKS')
+  if (topic === undefined) return refuse(call.version >= 13 ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION')
+  const log = topic.partitions[index]
+  if (log === undefined) return refuse('UNKNOWN_TOPIC_OR_PARTITION')
+  if (topic.isInternal) return refuse('INVALID_TOPIC_EXCEPTION', `${topic.name} is written by the broker only`)
+  if (records === null || records.length === 0) return refuse('INVALID_RECORD', 'the partition has no batch')
+  try {
+    const view = new BatchView(records)
+    if (view.sizeBytes !== records.length) return refuse('INVALID_RECORD', 'a produce request has exactly one batch for each partition')
+    if (view.codec === CODECS.zstd && call.version < ZSTD_SINCE_VERSION) return refuse('UNSUPPORTED_COMPRESSION_TYPE')
+    if (view.isControl) return refuse('INVALID_RECORD', 'clients do not write control batches')
+    if (view.isTransactional) {
+      const error = transactionError(core, request, call, topic, index, view, durable)
+      if (error !== 'NONE') return refuse(error)
+    }
+    return append(core, call, topic, index, log, records, durable)
+  } catch (error) {
+    return refused(index, error)
+  }
+}
+
+function append(core: Core, call: Call, topic: Topic, index: number, log: PartitionLog, records: Buffer, durable: Promise<void>[]): PartitionResponse {
+  const result = log.append(records, {
+    origin: 'client',
+    verifyTransaction: producer => {
+      const error = core.transactions.coordinator.verifyError(producer, { topic: topic.name, partition: index })
+      return error === 'NONE' ? undefined : produceError(error, call.version)
+    },
+  })
+  durable.push(log.flushed(result.lastOffset + 1))
+  return { index, errorCode: 0, baseOffset: result.baseOffset, logAppendTimeMs: result.appendTimeMs, logStartOffset: log.logStartOffset }
+}
+
+/** Transactions v2: the partition joins the transaction with its first batch. v1 said so before, and the log has it verified. */
+function transactionError(core: Core, request: ProduceRequest, call: Call, topic: Topic, partition: number, view: BatchView, durable: Promise<void>[]): KafkaErrorName {
+  if (request.transactionalId === null || request.transactionalId === '') return 'INVALID_TXN_STATE'
+  if (call.version < IMPLICIT_ADD_SINCE_VERSION) return 'NONE'
+  const added = core.transactions.coordinator.addPartitions({
+    transactionalId: request.transactionalId, producerId: view.producerId, producerEpoch: view.producerEpoch, version: 2, partitions: [{ topic: topic.name, partition }],
+  })
+  if (added.error !== 'NONE') return produceError(added.error, call.version)
+  durable.push(added.durable)
+  return 'NONE'
+}
+
+/** The coordinator's errors in the words a producer understands from Produce. */
+function produceError(error: KafkaErrorName, version: number): KafkaErrorName {
+  if (error === 'PRODUCER_FENCED') return 'INVALID_PRODUCER_EPOCH'
+  if (error === 'CONCURRENT_TRANSACTIONS' && version < IMPLICIT_ADD_SINCE_VERSION) return 'NOT_ENOUGH_REPLICAS'
+  if (error === 'TRANSACTION_ABORTABLE' && version < ABORTABLE_SINCE_VERSION) return 'INVALID_TXN_STATE'
+  return error
+}
+
+function refused(index: number, error: unknown): PartitionResponse {
+  const code = kafkaCodeOf(error) ?? (error instanceof MillraceError && error.code === 'BATCH_CORRUPT' ? errorCode('CORRUPT_MESSAGE') : undefined)
+    ?? (error instanceof MillraceError && (error.code === 'DISK_FULL' || error.code === 'DISK_FAILED') ? errorCode('KAFKA_STORAGE_ERROR') : undefined)
+  if (code === undefined) throw error
+  return { index, errorCode: code, baseOffset: -1, errorMessage: error instanceof Error ? error.message : null }
+}

@@ -1,0 +1,130 @@
+/**
+ * Fetch (1), versions 4–18.
+ *
+ * Behaviour: whole batches from the one that contains the offset on; at least one batch even if it is larger than the limits;
+ * waits until `minBytes` are there or `maxWaitMs` have passed, and answers at once where a partition has an error. Under
+ * read_committed nothing at or above the last stable offset is given, and the aborted transactions of what is given are listed.
+ * Version notes: v7 fetch sessions are declined with session id 0, as the protocol allows · v9 leader epoch fencing · v12 flexible,
+ * diverging epochs · v13 topic ids.
+ */
+import type { PartitionLog } from '../../log/partition-log.ts'
+import { fetch } from '../../wire/apis/01-fetch.ts'
+import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
+import type { KafkaErrorName } from '../../wire/error-codes.ts'
+import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
+import { handler } from '../handler.ts'
+import type { Call, Core } from '../handler.ts'
+import { leaderEpochError } from '../leader-epoch.ts'
+
+type FetchRequest = RequestOf<typeof fetch>
+type FetchResponse = ResponseInput<typeof fetch>
+type PartitionRequest = FetchRequest['topics'][number]['partitions'][number]
+type PartitionResponse = FetchResponse['responses'][number]['partitions'][number]
+
+const TOPIC_IDS_SINCE_VERSION = 13
+const EMPTY = Buffer.alloc(0)
+
+interface Attempt {
+  readonly response: FetchResponse
+  readonly bytes: number
+  /** An error or a divergence: the client must hear of it at once. */
+  readonly urgent: boolean
+  readonly logs: readonly PartitionLog[]
+}
+
+export const fetchHandler = handler(fetch, [4, 18], (core, request, call) => {
+  if (request.sessionId !== 0) return { errorCode: errorCode('FETCH_SESSION_ID_NOT_FOUND'), responses: [] }
+  const first = attempt(core, request, call)
+  if (isEnough(first, request) || request.maxWaitMs <= 0) return first.response
+  return longPoll(core, request, call, first)
+})
+
+async function longPoll(core: Core, request: FetchRequest, call: Call, first: Attempt): Promise<FetchResponse> {
+  const deadline = core.env.clock.monotonic() + request.maxWaitMs
+  let last = first
+  let closed = false
+  let cancel = (): void => {}
+  const forget = call.onClose(() => {
+    closed = true
+    cancel()
+  })
+  for (;;) {
+    const leftMs = deadline - core.env.clock.monotonic()
+    if (leftMs <= 0 || closed) break
+    const wait = core.waiters.wait(last.logs, Math.ceil(leftMs))
+    cancel = () => wait.cancel()
+    await wait.done
+    if (closed) break
+    last = attempt(core, request, call)
+    if (isEnough(last, request)) break
+  }
+  forget()
+  return last.response
+}
+
+function isEnough(result: Attempt, request: FetchRequest): boolean {
+  return result.urgent || result.bytes >= request.minBytes || result.logs.length === 0
+}
+
+function attempt(core: Core, request: FetchRequest, call: Call): Attempt {
+  const logs: PartitionLog[] = []
+  let bytes = 0
+  let urgent = false
+  const responses = request.topics.map(({ topic: name, topicId, partitions }) => {
+    const byId = call.version >= TOPIC_IDS_SINCE_VERSION
+    const topic = byId ? core.topics.byId(topicId) : core.topics.get(name)
+    return {
+      topic: name, topicId,
+      partitions: partitions.map(partition => {
+        const log = topic?.partitions[partition.partition]
+        if (log === undefined) {
+          urgent = true
+          return failed(partition, topic === undefined && byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION')
+        }
+        logs.push(log)
+        const answer = read(log, partition, request, { bytesLeft: request.maxBytes - bytes, isFirst: bytes === 0 })
+        bytes += answer.records?.length ?? 0
+        if (answer.errorCode !== 0 || answer.divergingEpoch !== undefined) urgent = true
+        return answer
+      }),
+    }
+  })
+  return { response: { responses }, bytes, urgent, logs }
+}
+
+function read(log: PartitionLog, partition: PartitionRequest, request: FetchRequest, limits: { readonly bytesLeft: number; readonly isFirst: boolean }): PartitionResponse {
+  const fenced = leaderEpochError(log, partition.currentLeaderEpoch)
+  if (fenced !== 'NONE') return failed(partition, fenced)
+  const offset = partition.fetchOffset
+  if (offset < log.logStartOffset || offset > log.logEndOffset) return { ...failed(partition, 'OFFSET_OUT_OF_RANGE'), highWatermark: -1, logStartOffset: log.logStartOffset }
+  const diverging = divergence(log, partition)
+  if (diverging !== undefined) return diverging
+  try {
+    const bytesMax = Math.min(partition.partitionMaxBytes, limits.bytesLeft)
+    const result = log.read({ offset, bytesMax: Math.max(0, bytesMax), isolation: request.isolationLevel === 1 ? 'committed' : 'uncommitted', minOneBatch: limits.isFirst })
+    return {
+      partitionIndex: partition.partition, errorCode: 0, highWatermark: result.highWatermark, lastStableOffset: result.lastStableOffset,
+      logStartOffset: result.logStartOffset, abortedTransactions: result.abortedTransactions, records: result.records,
+    }
+  } catch (error) {
+    const code = kafkaCodeOf(error)
+    if (code === undefined) throw error
+    return { ...failed(partition, 'NONE'), errorCode: code }
+  }
+}
+
+/** KIP-595: whoever fetches says the epoch of its last record; where our log differs it is told from where. */
+function divergence(log: PartitionLog, partition: PartitionRequest): PartitionResponse | undefined {
+  if (partition.lastFetchedEpoch < 0) return undefined
+  const end = log.endOffsetForEpoch(partition.lastFetchedEpoch)
+  if (end.epoch < 0 || end.endOffset < 0) return failed(partition, 'OFFSET_OUT_OF_RANGE')
+  if (end.epoch >= partition.lastFetchedEpoch && end.endOffset >= partition.fetchOffset) return undefined
+  return {
+    partitionIndex: partition.partition, errorCode: 0, highWatermark: log.highWatermark, lastStableOffset: log.lastStableOffset, logStartOffset: log.logStartOffset,
+    divergingEpoch: { epoch: end.epoch, endOffset: end.endOffset }, records: EMPTY,
+  }
+}
+
+function failed(partition: PartitionRequest, error: KafkaErrorName): PartitionResponse {
+  return { partitionIndex: partition.partition, errorCode: errorCode(error), highWatermark: -1, records: EMPTY }
+}

@@ -1,0 +1,54 @@
+/**
+ * OffsetFetch (9), versions 1–9.
+ *
+ * Behaviour: a partition without a commit, and a group nobody knows, answer offset −1 without an error. With requireStable a
+ * partition with offsets of an open transaction answers UNSTABLE_OFFSET_COMMIT. Null topics: all that have a commit.
+ * Version notes: v2 all topics, top-level error · v5 leader epoch · v6 flexible · v7 requireStable · v8 many groups · v9 member epochs
+ * (of the consumer protocol, which has no groups here).
+ */
+import { offsetFetch } from '../../wire/apis/09-offset-fetch.ts'
+import { errorCode } from '../../wire/error-codes.ts'
+import { handler } from '../handler.ts'
+import type { Core } from '../handler.ts'
+
+interface FetchedPartition {
+  readonly partitionIndex: number
+  readonly committedOffset: number
+  readonly committedLeaderEpoch: number
+  readonly metadata: string
+  readonly errorCode: number
+}
+
+type Wanted = readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[] | null
+
+export const offsetFetchHandler = handler(offsetFetch, [1, 9], (core, request, call) => {
+  if (call.version >= 8) {
+    return { groups: request.groups.map(({ groupId, topics }) => ({ groupId, topics: fetched(core, groupId, topics, request.requireStable), errorCode: 0 })), errorCode: 0 }
+  }
+  return { topics: fetched(core, request.groupId, request.topics, request.requireStable), errorCode: 0 }
+})
+
+function fetched(core: Core, groupId: string, wanted: Wanted, requireStable: boolean): { name: string; partitions: FetchedPartition[] }[] {
+  return (wanted ?? allTopics(core, groupId)).map(({ name, partitionIndexes }) => ({
+    name, partitions: partitionIndexes.map(partition => fetchedPartition(core, groupId, name, partition, requireStable)),
+  }))
+}
+
+function fetchedPartition(core: Core, groupId: string, topic: string, partitionIndex: number, requireStable: boolean): FetchedPartition {
+  const { offsets } = core.groups
+  if (requireStable && offsets.isPending(groupId, topic, partitionIndex)) {
+    return { partitionIndex, committedOffset: -1, committedLeaderEpoch: -1, metadata: '', errorCode: errorCode('UNSTABLE_OFFSET_COMMIT') }
+  }
+  const committed = offsets.get(groupId, topic, partitionIndex)
+  return { partitionIndex, committedOffset: committed?.offset ?? -1, committedLeaderEpoch: committed?.leaderEpoch ?? -1, metadata: committed?.metadata ?? '', errorCode: 0 }
+}
+
+function allTopics(core: Core, groupId: string): { name: string; partitionIndexes: number[] }[] {
+  const topics = new Map<string, number[]>()
+  for (const { topic, partition } of core.groups.offsets.partitionsOf(groupId)) {
+    const partitions = topics.get(topic)
+    if (partitions === undefined) topics.set(topic, [partition])
+    else partitions.push(partition)
+  }
+  return [...topics].map(([name, partitionIndexes]) => ({ name, partitionIndexes: partitionIndexes.sort((a, b) => a - b) }))
+}

@@ -1,0 +1,36 @@
+/**
+ * DeleteTopics (20), versions 1–6: by name, or from v6 on by id. Internal topics stay.
+ *
+ * Version notes: v4 flexible · v5 error text · v6 topic ids.
+ */
+import { deleteTopics } from '../../wire/apis/20-delete-topics.ts'
+import { errorCode } from '../../wire/error-codes.ts'
+import { ZERO_UUID } from '../../wire/uuid.ts'
+import { handler } from '../handler.ts'
+import type { Core } from '../handler.ts'
+
+interface Result {
+  readonly name: string | null
+  readonly topicId: string
+  readonly errorCode: number
+  readonly errorMessage: string | null
+}
+
+export const deleteTopicsHandler = handler(deleteTopics, [1, 6], async (core, request, call) => {
+  const wanted = call.version >= 6 ? request.topics : request.topicNames.map(name => ({ name, topicId: ZERO_UUID }))
+  const responses: Result[] = []
+  for (const { name, topicId } of wanted) responses.push(await remove(core, name, topicId))
+  return { responses }
+})
+
+async function remove(core: Core, name: string | null, topicId: string): Promise<Result> {
+  const topic = name === null ? core.topics.byId(topicId) : core.topics.get(name)
+  if (topic === undefined) {
+    return name === null
+      ? { name: null, topicId, errorCode: errorCode('UNKNOWN_TOPIC_ID'), errorMessage: 'This server does not host this topic ID.' }
+      : { name, topicId, errorCode: errorCode('UNKNOWN_TOPIC_OR_PARTITION'), errorMessage: 'This server does not host this topic-partition.' }
+  }
+  if (topic.isInternal) return { name: topic.name, topicId: topic.topicId, errorCode: errorCode('INVALID_TOPIC_EXCEPTION'), errorMessage: `${topic.name} is the broker's own and stays.` }
+  const problem = await core.topics.delete(topic.name)
+  return { name: topic.name, topicId: topic.topicId, errorCode: errorCode(problem?.error ?? 'NONE'), errorMessage: problem?.message ?? null }
+}

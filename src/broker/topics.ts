@@ -74,7 +74,9 @@ export class Topics {
 
   /** Opens (and recovers) every log of the catalogue, and makes the internal topics where they are missing. */
   async load(): Promise<void> {
-    for (const stored of parseCatalogue(this.#file.read())) {
+    const catalogue = parseCatalogue(this.#file.read())
+    await this.#removeOrphans(catalogue)
+    for (const stored of catalogue) {
       const configs = new Map(Object.entries(stored.configs))
       this.#publish(await this.#open(stored.name, stored.topicId, stored.createdAtMs, stored.partitions, configs, []))
     }
@@ -82,6 +84,16 @@ export class Topics {
     if (internal.length === 0) return
     const configs = new Map([['cleanup.policy', 'compact'], ['segment.bytes', '104857600']])
     await this.#create(internal.map(name => ({ name, partitions: 1, configs })))
+  }
+
+  /** What a crash left of a topic that was being created or deleted: on disk and not in the catalogue. */
+  async #removeOrphans(catalogue: readonly StoredTopic[]): Promise<void> {
+    const ids = new Set(catalogue.map(stored => stored.topicId))
+    for (const { topic, partition, topicId } of this.#logs.partitionsOnDisk()) {
+      if (ids.has(topicId)) continue
+      this.#logger.info('removing a partition that belongs to no topic', { topic, partition })
+      await this.#logs.deletePartition(topic, partition)
+    }
   }
 
   get(name: string): Topic | undefined {
@@ -136,9 +148,10 @@ export class Topics {
       this.#collisions.delete(collisionKey(name))
       await this.#write(this.all())
       this.#onDelete(topic)
-      for (const log of topic.partitions) {
+      for (const [partition, log] of topic.partitions.entries()) {
+        // Whoever waits for data of it is to look again, and find it gone.
         this.#onAdvance(log)
-        await this.#logs.deletePartition(log)
+        await this.#logs.deletePartition(name, partition)
       }
       return undefined
     })

@@ -43,8 +43,9 @@ function answer(log: PartitionLog, partition: PartitionRequest, committed: boole
   if (timestamp === EARLIEST || (timestamp === EARLIEST_LOCAL && version >= 8)) return { ...none, offset: log.logStartOffset, leaderEpoch: log.leaderEpoch }
   if (timestamp === LATEST_TIERED && version >= 9) return none
   if (timestamp < 0 && !(timestamp === MAX_TIMESTAMP && version >= 7)) return failed(partition, 'UNSUPPORTED_VERSION')
-  const found = timestamp === MAX_TIMESTAMP ? log.maxTimestampOffset() : log.offsetForTimestamp(timestamp)
-  if (found === undefined || found.offset >= end) return none
+  const isolation = committed ? 'committed' : 'uncommitted'
+  const found = timestamp === MAX_TIMESTAMP ? log.maxTimestampOffset(isolation) : log.offsetForTimestamp(timestamp, isolation)
+  if (found === undefined) return none
   return { partitionIndex, errorCode: 0, timestamp: found.timestamp, offset: found.offset, leaderEpoch: found.leaderEpoch }
 }
 

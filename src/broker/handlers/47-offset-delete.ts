@@ -1,6 +1,6 @@
 /** OffsetDelete (47), version 0: removes a group's commits for topics that none of its members reads. */
 import { offsetDelete } from '../../wire/apis/47-offset-delete.ts'
-import { parseSubscription } from '../../wire/consumer-protocol.ts'
+import { decodeSubscription } from '../../wire/consumer-protocol.ts'
 import { errorCode } from '../../wire/error-codes.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
 import type { Group } from '../groups/group.ts'
@@ -27,7 +27,7 @@ function subscribedTopics(group: Group): Set<string> | undefined {
   const topics = new Set<string>()
   for (const member of group.members.values()) {
     try {
-      for (const topic of parseSubscription(member.metadataOf(group.protocolName)).topics) topics.add(topic)
+      for (const topic of decodeSubscription(member.metadataOf(group.protocolName)).topics) topics.add(topic)
     } catch {
       // Another protocol's bytes under the name of consumer: nothing can be ruled out.
       return undefined

@@ -1,0 +1,219 @@
+/**
+ * The embedded broker: one node that speaks Kafka's protocol over `Env`'s network and keeps its logs on `Env`'s disk.
+ *
+ *   opening: lock, recover logs ─▶ read groups ─▶ read transactions, finish what was decided ─▶ listening ─▶ closing ─▶ closed
+ *                                                                                     └─ disk failed ─▶ failed
+ *
+ * E1. The port is bound only when everything is recovered: a client that connects is served.
+ * E2. A disk that failed stops the broker (fail-stop): connections are cut, nothing more is acknowledged, `failed` resolves.
+ * E3. `close()` flushes all and leaves the clean-shutdown mark; groups and open transactions survive it, and a SIGKILL too.
+ */
+import { MillraceError } from '../base/errors.ts'
+import { silentLogger } from '../base/logger.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Env } from '../env/env.ts'
+import { LogManager } from '../log/log-manager.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { Durability } from '../log/types.ts'
+import { loadCompression } from '../wire/compression.ts'
+import { endTxnMarkerOf } from '../wire/batch-builder.ts'
+import { newUuid } from '../wire/uuid.ts'
+import { Clients } from './clients.ts'
+import type { ClientDescription, RefusedRequest } from './clients.ts'
+import { appendRecords, replay } from './coordinator-log.ts'
+import { Dispatch } from './dispatch.ts'
+import { GroupCoordinator } from './groups/coordinator.ts'
+import { SERVED } from './handlers/index.ts'
+import type { Core } from './handler.ts'
+import { Listeners } from './listeners.ts'
+import type { BrokerOptions, ResolvedOptions } from './options.ts'
+import { StateFile } from './state-file.ts'
+import { GROUPS_TOPIC, Topics } from './topics.ts'
+import { ProducerIds } from './transactions/producer-ids.ts'
+import { TransactionService } from './transactions/service.ts'
+import { Waiters } from './waiters.ts'
+
+const CLOSE_GRACE_MS = 500
+const INTERVAL_DEFAULT = { kind: 'interval', ms: 100, bytes: 262_144 } as const
+
+export interface BrokerDescription {
+  readonly clusterId: string
+  readonly address: string
+  readonly directory: string
+  readonly durability: Durability
+  readonly topics: readonly { readonly name: string; readonly topicId: string; readonly partitions: number; readonly bytes: number; readonly isInternal: boolean }[]
+  readonly groups: readonly { readonly groupId: string; readonly state: string; readonly members: number }[]
+  readonly openTransactions: number
+  readonly clients: readonly ClientDescription[]
+  /** What clients asked for and is not served: the reason why their connection was closed. */
+  readonly refusals: readonly RefusedRequest[]
+}
+
+type State =
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'closing'; readonly done: Promise<void> }
+  | { readonly kind: 'failed'; readonly error: MillraceError }
+
+export class Broker {
+  readonly host: string
+  readonly port: number
+  /** Resolves with the reason when the broker has stopped by itself (E2); stays open otherwise. */
+  readonly failed: Promise<MillraceError>
+  readonly #core: Core
+  readonly #listeners: Listeners
+  #state: State = { kind: 'listening' }
+
+  private constructor(core: Core, listeners: Listeners, host: string, port: number, failed: Promise<MillraceError>) {
+    this.#core = core
+    this.#listeners = listeners
+    this.host = host
+    this.port = port
+    this.failed = failed
+    void failed.then(error => this.#stopFailed(error))
+  }
+
+  /**
+   * Opens (or makes) the data directory, recovers it and listens.
+   * Rejects with `PORT_IN_USE`, `DATA_DIR_LOCKED`, `DATA_DIR_VERSION`, `LOG_CORRUPT`, `DISK_FULL`, `CONFIG_INVALID`.
+   */
+  static async start(env: Env, options: BrokerOptions): Promise<Broker> {
+    const resolved = resolveOptions(options)
+    const logger = options.logger ?? silentLogger
+    let fail: (error: MillraceError) => void = () => {}
+    const failed = new Promise<MillraceError>(resolve => { fail = resolve })
+    const compression = loadCompression()
+    const logs = await LogManager.open(env, {
+      directory: resolved.directory, durability: resolved.durability, acceptDataLoss: resolved.acceptDataLoss, logger, onFailure: error => fail(error),
+    })
+    try {
+      await compression
+      let port = resolved.port
+      const core = await openCore(env, logger, resolved, logs, () => port)
+      const dispatch = new Dispatch(core, options.control)
+      const listeners = new Listeners({ env, logger, clients: core.clients, onFrame: (frame, connection) => dispatch.onFrame(frame, connection) })
+      port = await listeners.listen(resolved.host, resolved.port)
+      logs.background()
+      return new Broker(core, listeners, resolved.host, port, failed)
+    } catch (error) {
+      await logs.close()
+      throw error
+    }
+  }
+
+  /** `host:port` for a bootstrap list. */
+  get address(): string {
+    const { advertise } = this.#core.options
+    return advertise === undefined ? `${this.host}:${this.port}` : `${advertise.host}:${advertise.port}`
+  }
+
+  /** Stops cleanly. Repeated calls give the same promise. */
+  close(): Promise<void> {
+    if (this.#state.kind === 'closing') return this.#state.done
+    if (this.#state.kind === 'failed') return Promise.resolve()
+    const done = this.#stop()
+    this.#state = { kind: 'closing', done }
+    return done
+  }
+
+  describe(): BrokerDescription {
+    const { topics, groups, transactions, clients, clusterId, options } = this.#core
+    return {
+      clusterId, address: this.address, directory: options.directory, durability: options.durability,
+      topics: topics.all().map(topic => ({
+        name: topic.name, topicId: topic.topicId, partitions: topic.partitions.length, isInternal: topic.isInternal,
+        bytes: topic.partitions.reduce((sum, log) => sum + log.sizeBytes, 0),
+      })),
+      groups: groups.list().map(group => ({ groupId: group.groupId, state: group.state, members: group.members.size })),
+      openTransactions: transactions.coordinator.list().filter(transaction => transaction.state === 'ongoing').length,
+      clients: clients.list(), refusals: clients.refusals(),
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#core.groups.close()
+    await this.#listeners.close(CLOSE_GRACE_MS)
+    // Ends already decided are completed, so that the next start finds nothing to do.
+    await Promise.all(this.#core.transactions.coordinator.list().map(transaction => transaction.completion))
+    this.#core.transactions.coordinator.close()
+    await this.#core.logs.close()
+  }
+
+  async #stopFailed(error: MillraceError): Promise<void> {
+    if (this.#state.kind !== 'listening') return
+    this.#state = { kind: 'failed', error }
+    this.#core.groups.close()
+    this.#core.transactions.coordinator.close()
+    await this.#listeners.close(0)
+    await this.#core.logs.close()
+  }
+}
+
+async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs: LogManager, port: () => number): Promise<Core> {
+  const { directory } = options
+  const waiters = new Waiters(env.clock)
+  const topics: Topics = new Topics({
+    env, logs, logger,
+    file: new StateFile(env, { directory, kind: 'topics', version: 1 }),
+    onAdvance: log => waiters.notify(log),
+    onDelete: topic => {
+      groups.topicDeleted(topic.name)
+      transactions.coordinator.topicDeleted(topic.name)
+    },
+  })
+  const groups: GroupCoordinator = new GroupCoordinator({
+    clock: env.clock, logger,
+    log: { append: (records, owner) => appendRecords(groupsLog(topics), records, env.clock.now(), owner) },
+    initialRebalanceDelayMs: options.groupInitialRebalanceDelayMs, sessionTimeoutMinMs: options.groupMinSessionTimeoutMs,
+    newId: () => newUuid(count => env.random.bytes(count)),
+  })
+  const producerIds = new ProducerIds(new StateFile(env, { directory, kind: 'producer-ids', version: 1 }))
+  const transactions = new TransactionService({ clock: env.clock, logger, topics, offsets: groups.offsets, producerIds })
+  await topics.load()
+  readGroups(groups, groupsLog(topics))
+  await transactions.start()
+  groups.start()
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(), served: SERVED, port }
+}
+
+function groupsLog(topics: Topics): PartitionLog {
+  const log = topics.log(GROUPS_TOPIC, 0)
+  if (log === undefined) throw new TypeError(`${GROUPS_TOPIC} is made at start and never deleted`)
+  return log
+}
+
+function readGroups(groups: GroupCoordinator, log: PartitionLog): void {
+  replay(log, {
+    record: (key, value, offset, view) => groups.restore(key, value, offset, view.isTransactional ? view.producerId : undefined),
+    control: view => {
+      const marker = endTxnMarkerOf(view)
+      if (marker !== undefined) groups.offsets.endTransaction(view.producerId, marker.type === 'commit')
+    },
+  })
+}
+
+function resolveOptions(options: BrokerOptions): ResolvedOptions {
+  return {
+    directory: options.directory,
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 9092,
+    durability: resolveDurability(options.durability ?? 'sync'),
+    advertise: options.advertise === undefined ? undefined : parseAddress(options.advertise),
+    partitionsDefault: options.topicDefaults?.partitions ?? 1,
+    autoCreateTopics: options.autoCreateTopics ?? true,
+    groupInitialRebalanceDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
+    groupMinSessionTimeoutMs: options.groupMinSessionTimeoutMs ?? 6000,
+    acceptDataLoss: options.acceptDataLoss ?? false,
+  }
+}
+
+function resolveDurability(durability: 'sync' | 'interval' | 'os' | Durability): Durability {
+  if (typeof durability === 'object') return durability
+  return durability === 'interval' ? INTERVAL_DEFAULT : { kind: durability }
+}
+
+function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  if (match === null || host === undefined) throw new MillraceError('CONFIG_INVALID', `Not an address to advertise: ${text}. Give host:port, for example localhost:9092.`)
+  return { host, port: Number(match[3]) }
+}

@@ -1,0 +1,10 @@
+/** `millrace/broker`: the embedded broker, and fault hooks for tests against it. */
+export { Broker } from '../broker/broker.ts'
+export type { BrokerDescription } from '../broker/broker.ts'
+export type { BrokerOptions } from '../broker/options.ts'
+export { Control } from '../broker/control.ts'
+export type { ControlAction, ControlHook, InterceptedRequest } from '../broker/control.ts'
+export type { ClientDescription, RefusedRequest } from '../broker/clients.ts'
+export type { Durability } from '../log/types.ts'
+export type { Env } from '../env/env.ts'
+export { realEnv } from '../env/real/env.ts'

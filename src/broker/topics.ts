@@ -19,6 +19,7 @@ export const GROUPS_TOPIC = '__consumer_offsets'
 export const TRANSACTIONS_TOPIC = '__transaction_state'
 export const PARTITIONS_MAX = 10_000
 const NAME_LENGTH_MAX = 249
+const INTERNAL_CONFIGS: Readonly<Record<string, string>> = { 'cleanup.policy': 'compact', 'segment.bytes': '104857600' }
 
 export interface Topic {
   readonly name: string
@@ -74,16 +75,27 @@ export class Topics {
 
   /** Opens (and recovers) every log of the catalogue, and makes the internal topics where they are missing. */
   async load(): Promise<void> {
-    const catalogue = parseCatalogue(this.#file.read())
-    await this.#removeOrphans(catalogue)
-    for (const stored of catalogue) {
-      const configs = new Map(Object.entries(stored.configs))
-      this.#publish(await this.#open(stored.name, stored.topicId, stored.createdAtMs, stored.partitions, configs, []))
+    const stored = this.#file.read()
+    const catalogue = stored === undefined ? this.#adopted() : parseCatalogue(stored)
+    if (stored !== undefined) await this.#removeOrphans(catalogue)
+    for (const { name, topicId, createdAtMs, partitions, configs } of catalogue) {
+      this.#publish(await this.#open(name, topicId, createdAtMs, partitions, new Map(Object.entries(configs)), []))
     }
+    if (stored === undefined && catalogue.length > 0) await this.#write(this.all())
     const internal = [GROUPS_TOPIC, TRANSACTIONS_TOPIC].filter(name => !this.#byName.has(name))
-    if (internal.length === 0) return
-    const configs = new Map([['cleanup.policy', 'compact'], ['segment.bytes', '104857600']])
-    await this.#create(internal.map(name => ({ name, partitions: 1, configs })))
+    if (internal.length > 0) await this.#create(internal.map(name => ({ name, partitions: 1, configs: new Map(Object.entries(INTERNAL_CONFIGS)) })))
+  }
+
+  /** The catalogue is missing and partitions are there (a copy of somebody's directory): they are taken with default configurations. */
+  #adopted(): StoredTopic[] {
+    const topics = new Map<string, { topicId: string; partitions: number }>()
+    for (const { topic, partition, topicId } of this.#logs.partitionsOnDisk()) {
+      const known = topics.get(topic)
+      topics.set(topic, { topicId: known?.topicId ?? topicId, partitions: Math.max(known?.partitions ?? 0, partition + 1) })
+    }
+    if (topics.size > 0) this.#logger.warn('the catalogue of topics is missing; taking the topics found on disk, with default configurations', { topics: topics.size })
+    const createdAtMs = this.#env.clock.now()
+    return [...topics].map(([name, { topicId, partitions }]) => ({ name, topicId, partitions, createdAtMs, configs: isInternalName(name) ? INTERNAL_CONFIGS : {} }))
   }
 
   /** What a crash left of a topic that was being created or deleted: on disk and not in the catalogue. */
@@ -258,5 +270,5 @@ function collisionKey(name: string): string {
 
 function parseCatalogue(stored: unknown): StoredTopic[] {
   // The file carries a checksum and a version: what it holds is what `#write` was given.
-  return stored === undefined ? [] : stored as StoredTopic[]
+  return stored as StoredTopic[]
 }

@@ -22,7 +22,7 @@ async function main(): Promise<void> {
     directory, durability, port: Number(options.get('port') ?? 9092),
     topicDefaults: { partitions: Number(options.get('partitions') ?? 1) },
     groupMinSessionTimeoutMs: Number(options.get('min-session-ms') ?? 6000),
-    logger: createLogger({ level, write: line => process.stderr.write(`${line}\n`), now: () => Date.now() }),
+    logger: createLogger({ level, write: line => process.stderr.write(`${line}\n`), now: () => realEnv.clock.now() }),
   })
   process.stdout.write(`${JSON.stringify({ ready: true, address: broker.address, pid: process.pid })}\n`)
   const stop = (): void => {

@@ -22,7 +22,7 @@ export function durationMs(duration: string, what = 'duration'): number {
   const [, count = '', word = ''] = match
   const unit = unitOf(word)
   if (unit === undefined) {
-    throw new MillraceError('CONFIG_INVALID', `${what} '${duration}': '${word}' is not a unit of time, did you mean '${count} ${nearest(word)}'?`)
+    throw new MillraceError('CONFIG_INVALID', `${what} '${duration}': '${word}' is not a unit of time, did you mean '${count} ${nearest(word, count === '1')}'?`)
   }
   const ms = Math.round(Number(count) * UNITS[unit])
   if (!Number.isSafeInteger(ms)) throw new MillraceError('CONFIG_INVALID', `${what} '${duration}' is too long`)
@@ -34,8 +34,8 @@ function unitOf(word: string): Unit | undefined {
   return Object.hasOwn(UNITS, word) ? word as Unit : undefined
 }
 
-function nearest(word: string): string {
-  const names = Object.keys(UNITS).filter(name => name.length > 2)
+function nearest(word: string, one: boolean): string {
+  const names = Object.keys(UNITS).filter(name => name.length > 2 && name.endsWith('s') !== one)
   const distances = names.map(name => ({ name, distance: editDistance(word.toLowerCase(), name) }))
   return distances.reduce((best, each) => each.distance < best.distance ? each : best).name
 }

@@ -196,21 +196,21 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
 /** The stream of a table's new states, which is also that table, to join with. */
 export class TableStream<K, V> extends Stream<K, V> implements Joinable<K, V> {
   declare readonly lookup?: ((key: K) => V) | undefined
-  readonly table: TableHandle
+  readonly table: Joinable<K, V>['table']
 
   constructor(graph: TaskGraph, node: NodeId) {
     super(graph, node)
-    this.table = { graph, node }
+    this.table = { scope: 'keyed', graph, node }
   }
 }
 
 /** A topic read as a table: the last value of each key. */
 export class Table<K, V> implements Joinable<K, V> {
   declare readonly lookup?: ((key: K) => V) | undefined
-  readonly table: TableHandle
+  readonly table: Joinable<K, V>['table']
 
   constructor(graph: TaskGraph, node: NodeId) {
-    this.table = { graph, node }
+    this.table = { scope: 'keyed', graph, node }
   }
 
   /** Its changes as a stream: a deleted row is `undefined`. */
@@ -225,7 +225,7 @@ export class GlobalTable<in K, out V> {
   readonly table: TableHandle
 
   constructor(graph: TaskGraph, node: NodeId) {
-    this.table = { graph, node }
+    this.table = { scope: 'global', graph, node }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Serde } from '../serde/serde.ts'
 import type { Window, Windowed } from '../serde/windowed.ts'
 import type { RecordContext } from '../topology/node.ts'
+import type { TaskGraph } from './graph.ts'
 
 /** What a closure may return: anything but a promise, as operators are synchronous. A closure that returns one does not compile. */
 export type Sync<R> = R & (R extends PromiseLike<unknown> ? { readonly 'a closure must not return a promise': never } : unknown)
@@ -23,11 +24,13 @@ export type StateSerde<S> = [S] extends [Jsonable<S>] ? { readonly state?: Serde
 
 /** What a table's side of a join must be: takes keys `K`, gives rows `T`. Its key type must take the stream's. */
 export interface Joinable<in K, out T> {
-  readonly table: TableHandle
+  readonly table: TableHandle & { readonly scope: 'keyed' }
   readonly lookup?: ((key: K) => T) | undefined
 }
 
 export interface TableHandle {
-  readonly graph: import('./graph.ts').TaskGraph
+  /** `keyed`: the shard has the rows of its own keys. `global`: every process has all rows. */
+  readonly scope: 'keyed' | 'global'
+  readonly graph: TaskGraph
   readonly node: number
 }

@@ -15,11 +15,10 @@ type ValueOf<S> = S extends { deserialize(buffer: Buffer, start: number, end: nu
 type OptionalNames<F> = { [N in keyof F]: undefined extends ValueOf<F[N]> ? N : never }[keyof F]
 
 /** The value type of `record(fields)`: fields of `optional` may be left out. */
-export type RecordOf<F> = Flat<
+export type RecordOf<F> = (
   & { readonly [N in Exclude<keyof F, OptionalNames<F>>]: ValueOf<F[N]> }
   & { readonly [N in OptionalNames<F>]?: ValueOf<F[N]> }
->
-type Flat<T> = { [N in keyof T]: T[N] }
+) extends infer T ? { readonly [N in keyof T]: T[N] } : never
 
 /** What `record` gives: a serde that can be narrowed to some of its fields. */
 export interface RecordSerde<T> extends FieldSerde<T> {

@@ -10,6 +10,7 @@
  */
 import { createRequire } from 'node:module'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { AssertionError } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { lz4DecompressedBytes } from './lz4.ts'
 import { snappyCompress, snappyDecompress } from './snappy.ts'
@@ -74,7 +75,7 @@ export function decompress(codec: number, data: Buffer, limits: { readonly bytes
       case 'zstd': return zstdDecompress(data, limits.bytesMax)
     }
   } catch (error) {
-    if (error instanceof MillraceError && error.code !== 'BATCH_CORRUPT') throw error
+    if (error instanceof AssertionError || (error instanceof MillraceError && error.code === 'BATCH_CORRUPT')) throw error
     throw failed(`${data.length} bytes of ${name} cannot be decompressed within ${limits.bytesMax} bytes`, error)
   }
 }

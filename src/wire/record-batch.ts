@@ -276,7 +276,7 @@ export function validateBatches(buffer: Buffer, limits: BatchLimits = {}, start:
     const fault = batchFault(buffer, at, end, limits)
     if (fault !== undefined) return { ok: false, position: at, fault: fault[0], message: fault[1] }
     const view = new BatchView(buffer, at)
-    if (cursor !== undefined && !view.isControl) {
+    if (cursor !== undefined) {
       const problem = recordsProblem(view, cursor)
       if (problem !== undefined) return { ok: false, position: at, fault: 'records', message: problem }
     }

@@ -3,26 +3,16 @@
  * its last byte, and encoding what was decoded gives the same bytes again.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { gunzipSync } from 'node:zlib'
+import { readRecordedFrames } from '../../test/support/recorded-frames.ts'
+import type { RecordedFrame } from '../../test/support/recorded-frames.ts'
 import { APIS } from './apis/index.ts'
 import { decodeAssignment, decodeSubscription } from './consumer-protocol.ts'
 import { decodeRequest, decodeRequestHeader, decodeResponse, decodeResponseHeader, encodeRequest, encodeResponse } from './frames.ts'
 import { loadCompression } from './compression.ts'
 import { validateBatches } from './record-batch.ts'
 
-interface RecordedFrame {
-  readonly client: string
-  readonly key: number
-  readonly version: number
-  readonly direction: 'q' | 'p'
-  readonly frame: Buffer
-}
-
-const folder = join(import.meta.dirname, '..', '..', 'test', 'fixtures', 'frames')
-const frames = readdirSync(folder).filter(name => name.endsWith('.jsonl.gz')).sort().flatMap(readFrames)
+const frames = readRecordedFrames()
 
 /** What clients asked of Apache Kafka that has no table here: client telemetry (KIP-714), which is not to be served. */
 const NOT_DESCRIBED: readonly number[] = [71, 72]
@@ -39,7 +29,7 @@ for (const client of new Set(frames.map(frame => frame.client))) {
         assert.ok(NOT_DESCRIBED.includes(recorded.key), `API ${recorded.key} is not described`)
         continue
       }
-      const what = `${api.name} v${recorded.version} ${recorded.direction === 'q' ? 'request' : 'response'}: ${recorded.frame.toString('hex').slice(0, 2_000)}`
+      const what = `${api.name} v${recorded.version} ${recorded.direction}: ${recorded.frame.toString('hex').slice(0, 2_000)}`
       assert.equal(reencoded(recorded, what).toString('hex'), recorded.frame.toString('hex'), what)
       count++
     }
@@ -52,7 +42,7 @@ test('every API and version is covered by a recorded request and response', () =
   const missing: string[] = []
   for (const api of APIS.values()) {
     for (let version = api.versionMin; version <= api.versionMax; version++) {
-      for (const direction of ['q', 'p']) if (!seen.has(`${api.key} ${version} ${direction}`)) missing.push(`${api.name} v${version} ${direction}`)
+      for (const direction of ['request', 'response']) if (!seen.has(`${api.key} ${version} ${direction}`)) missing.push(`${api.name} v${version} ${direction}`)
     }
   }
   assert.deepEqual(missing.sort(), Object.keys(NOT_RECORDED).sort())
@@ -78,7 +68,7 @@ test('record batches of real clients are sound, whatever their codec', async () 
 test('subscriptions and assignments of real consumers are read', () => {
   let subscriptions = 0
   for (const recorded of frames) {
-    if (recorded.key !== 11 || recorded.direction !== 'q') continue
+    if (recorded.key !== 11 || recorded.direction !== 'request') continue
     const value = decoded(recorded)
     assert.ok(typeof value === 'object' && value !== null && 'protocols' in value && Array.isArray(value.protocols))
     for (const { metadata } of value.protocols) {
@@ -88,7 +78,7 @@ test('subscriptions and assignments of real consumers are read', () => {
   }
   let assignments = 0
   for (const recorded of frames) {
-    if (recorded.key !== 14 || recorded.direction !== 'p') continue
+    if (recorded.key !== 14 || recorded.direction !== 'response') continue
     const value = decoded(recorded)
     assert.ok(typeof value === 'object' && value !== null && 'assignment' in value && Buffer.isBuffer(value.assignment))
     decodeAssignment(value.assignment)
@@ -97,18 +87,10 @@ test('subscriptions and assignments of real consumers are read', () => {
   assert.ok(subscriptions > 20 && assignments >= 10, `${subscriptions} subscriptions, ${assignments} assignments`)
 })
 
-function readFrames(name: string): RecordedFrame[] {
-  const lines = gunzipSync(readFileSync(join(folder, name))).toString('utf8').trim().split('\n')
-  return lines.map(line => {
-    const { k, v, d, f }: { k: number, v: number, d: 'q' | 'p', f: string } = JSON.parse(line)
-    return { client: name.replace('.jsonl.gz', ''), key: k, version: v, direction: d, frame: Buffer.from(f, 'base64') }
-  })
-}
-
 function decoded(recorded: RecordedFrame): unknown {
   const api = APIS.get(recorded.key)
   assert.ok(api !== undefined)
-  if (recorded.direction === 'q') return decodeRequest(api, recorded.version, decodeRequestHeader(recorded.frame).reader)
+  if (recorded.direction === 'request') return decodeRequest(api, recorded.version, decodeRequestHeader(recorded.frame).reader)
   return decodeResponse(api, recorded.version, decodeResponseHeader(recorded.frame).reader)
 }
 
@@ -116,7 +98,7 @@ function reencoded(recorded: RecordedFrame, what: string): Buffer {
   const api = APIS.get(recorded.key)
   assert.ok(api !== undefined)
   const { version, frame } = recorded
-  if (recorded.direction === 'p') {
+  if (recorded.direction === 'response') {
     const { correlationId, reader } = decodeResponseHeader(frame)
     return Buffer.concat(encodeResponse(api, version, correlationId, decodeResponse(api, version, reader))).subarray(4)
   }
@@ -128,7 +110,7 @@ function reencoded(recorded: RecordedFrame, what: string): Buffer {
 
 /** Every `records` field of a Produce request or Fetch response. */
 function recordsOf(recorded: RecordedFrame): { readonly records: Buffer, readonly what: string }[] {
-  if (!(recorded.key === 0 && recorded.direction === 'q') && !(recorded.key === 1 && recorded.direction === 'p')) return []
+  if (!(recorded.key === 0 && recorded.direction === 'request') && !(recorded.key === 1 && recorded.direction === 'response')) return []
   const found: { readonly records: Buffer, readonly what: string }[] = []
   const search = (value: unknown): void => {
     if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return

@@ -1,0 +1,13 @@
+/** The one list of commands: parsing, help and completion come from it. */
+import type { Command } from '../command.ts'
+import { groupDescribe, groupList, groupReset } from './group.ts'
+import { lag } from './lag.ts'
+import { topicDescribe, topicList, topicNew, topicRemove } from './topic.ts'
+import { topicProduce } from './topic-produce.ts'
+import { topicTail } from './topic-tail.ts'
+
+export const COMMANDS: readonly Command[] = [
+  topicList, topicNew, topicDescribe, topicTail, topicProduce, topicRemove,
+  groupList, groupDescribe, groupReset,
+  lag,
+]

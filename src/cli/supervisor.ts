@@ -1,0 +1,199 @@
+/**
+ * Runs named child processes: starts them, keeps them running, kills them when asked, stops them in order.
+ *
+ * V1. A child is `starting`, `running`, `waiting` (for its backoff) or `stopped`: one value, no flags.
+ * V2. A child that ends by itself is started again after a backoff that doubles from 100 ms to 5 s and is reset once it has run 10 s.
+ * V3. Children have an IPC channel where they speak Node: one says `{ ready }` when it serves, and ends when the channel closes,
+ *     so that a supervisor that was killed leaves no orphan. Others are ready when they were started.
+ * V4. Only processes started here are ever signalled, by their process id.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Logger } from '../base/logger.ts'
+
+const BACKOFF_MS_MIN = 100
+const BACKOFF_MS_MAX = 5000
+const STEADY_MS = 10_000
+const STOP_MS_MAX = 8000
+
+export interface ChildSpec {
+  readonly name: string
+  readonly kind: 'broker' | 'tasks' | 'process' | 'ledger'
+  /** `node` for a script of ours (with IPC), else any program. */
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>> | undefined
+  readonly cwd?: string | undefined
+  /** Waits for `{ ready: … }` over IPC before it counts as running. */
+  readonly ipc: boolean
+  /** Each line of its stdout; lines of stderr go to the log. */
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+export type ChildState = 'starting' | 'running' | 'waiting' | 'stopped'
+
+export interface ChildStatus {
+  readonly name: string
+  readonly kind: ChildSpec['kind']
+  readonly state: ChildState
+  readonly pid: number | null
+  readonly restarts: number
+  readonly kills: number
+  /** Milliseconds from the last end to being ready again; `null` before the first restart. */
+  readonly gapMs: number | null
+  readonly lastExit: string | null
+}
+
+export class Supervisor {
+  readonly #logger: Logger
+  readonly #children = new Map<string, Child>()
+  #onEvent: (text: string) => void = () => {}
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  /** Told in one line of each start, end and kill. */
+  onEvent(callback: (text: string) => void): void {
+    this.#onEvent = callback
+  }
+
+  /** Starts a child; resolves with what it said in `ready` (undefined without IPC), rejects if it ends before that. */
+  async start(spec: ChildSpec): Promise<unknown> {
+    const child = new Child(spec, this.#logger.child({ process: spec.name }), text => this.#onEvent(text))
+    this.#children.set(spec.name, child)
+    return child.start()
+  }
+
+  /** Starts it again with other arguments; the name stays. */
+  async replace(spec: ChildSpec): Promise<unknown> {
+    await this.#children.get(spec.name)?.stop()
+    return this.start(spec)
+  }
+
+  list(): ChildStatus[] {
+    return [...this.#children.values()].map(child => child.status())
+  }
+
+  /** SIGKILL; the supervisor starts it again. False where it is not running. */
+  kill(name: string): boolean {
+    return this.#children.get(name)?.kill() ?? false
+  }
+
+  /** Stops all, the last started first; what does not end within 8 s is killed. Returns the names of those. */
+  async stop(): Promise<string[]> {
+    const killed: string[] = []
+    for (const [name, child] of [...this.#children].reverse()) if (await child.stop() === 'killed') killed.push(name)
+    return killed
+  }
+}
+
+class Child {
+  readonly #spec: ChildSpec
+  readonly #logger: Logger
+  readonly #event: (text: string) => void
+  #state: ChildState = 'stopped'
+  #process: ChildProcess | undefined
+  #timer: NodeJS.Timeout | undefined
+  #backoffMs = BACKOFF_MS_MIN
+  #restarts = 0
+  #kills = 0
+  #endedAt: number | undefined
+  #gapMs: number | null = null
+  #lastExit: string | null = null
+  #errors: string[] = []
+
+  constructor(spec: ChildSpec, logger: Logger, event: (text: string) => void) {
+    this.#spec = spec
+    this.#logger = logger
+    this.#event = event
+  }
+
+  status(): ChildStatus {
+    return { name: this.#spec.name, kind: this.#spec.kind, state: this.#state, pid: this.#process?.pid ?? null, restarts: this.#restarts, kills: this.#kills, gapMs: this.#gapMs, lastExit: this.#lastExit }
+  }
+
+  start(): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#spawn(resolve, reason => {
+      this.#state = 'stopped'
+      clearTimeout(this.#timer)
+      reject(new Error(`${this.#spec.name} ended at its start: ${reason}\n${this.#errors.join('\n')}`))
+    }))
+  }
+
+  kill(): boolean {
+    if (this.#process === undefined || this.#state === 'stopped') return false
+    this.#kills++
+    this.#event(`${this.#spec.name} killed (SIGKILL, pid ${this.#process.pid ?? '?'})`)
+    return this.#process.kill('SIGKILL')
+  }
+
+  async stop(): Promise<'ended' | 'killed'> {
+    this.#state = 'stopped'
+    clearTimeout(this.#timer)
+    const running = this.#process
+    if (running === undefined) return 'ended'
+    let killed = false
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(() => { killed = true; running.kill('SIGKILL') }, STOP_MS_MAX)
+      running.once('close', () => { clearTimeout(timer); resolve() })
+      running.kill('SIGTERM')
+    })
+    return killed ? 'killed' : 'ended'
+  }
+
+  #spawn(ready: (said: unknown) => void, failed: ((reason: string) => void) | undefined): void {
+    const { spec } = { spec: this.#spec }
+    this.#state = 'starting'
+    const started = Date.now()
+    const child = spawn(spec.command, [...spec.args], {
+      cwd: spec.cwd, env: { ...process.env, ...spec.env },
+      // A terminal's Ctrl-C goes to the whole foreground group; children get a group of their own, so that the supervisor decides the order.
+      detached: true, stdio: spec.ipc ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
+    })
+    this.#process = child
+    let isReady = false
+    const becomeReady = (said: unknown): void => {
+      if (isReady || this.#process !== child) return
+      isReady = true
+      if (this.#state === 'starting') this.#state = 'running'
+      if (this.#endedAt !== undefined) {
+        this.#gapMs = Date.now() - this.#endedAt
+        this.#event(`${spec.name} is back after ${(this.#gapMs / 1000).toFixed(1)} s (pid ${child.pid ?? '?'})`)
+      }
+      ready(said)
+    }
+    child.on('message', message => { if (typeof message === 'object' && message !== null && 'ready' in message) becomeReady(message.ready) })
+    if (!spec.ipc) child.once('spawn', () => becomeReady(undefined))
+    splitLines(child.stdout, line => spec.onLine?.(line))
+    splitLines(child.stderr, line => {
+      this.#errors = [...this.#errors.slice(-19), line]
+      this.#logger.info(line)
+    })
+    child.once('error', error => this.#ended(child, `could not be started: ${error.message}`, started, isReady ? undefined : failed))
+    child.once('close', (code, signal) => this.#ended(child, signal ?? `exit code ${code}`, started, isReady ? undefined : failed))
+  }
+
+  #ended(child: ChildProcess, how: string, startedMs: number, failed: ((reason: string) => void) | undefined): void {
+    if (this.#process !== child) return
+    this.#process = undefined
+    this.#lastExit = how
+    this.#endedAt = Date.now()
+    if (this.#state === 'stopped') return
+    if (failed !== undefined) return failed(how)
+    this.#backoffMs = Date.now() - startedMs > STEADY_MS ? BACKOFF_MS_MIN : Math.min(this.#backoffMs * 2, BACKOFF_MS_MAX)
+    this.#state = 'waiting'
+    this.#restarts++
+    this.#event(`${this.#spec.name} ended (${how}), starts again in ${this.#backoffMs} ms`)
+    this.#timer = setTimeout(() => this.#spawn(() => {}, undefined), this.#backoffMs)
+  }
+}
+
+function splitLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) => void): void {
+  let rest = ''
+  stream?.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) onLine(line)
+  })
+  stream?.on('end', () => { if (rest !== '') onLine(rest) })
+}

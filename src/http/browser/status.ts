@@ -1,0 +1,248 @@
+/**
+ * The status page. It builds its parts once and then changes only texts, so that nothing jumps under the pointer.
+ * Everything that came over the network is written with textContent.
+ */
+import { GraphView, shortNumber, type ViewGraph } from './graph-view.ts'
+import { fill, type Language, LANGUAGES, type Strings } from './strings.ts'
+
+interface Task {
+  readonly task: string, readonly state: string, readonly inPerSecond: number, readonly outPerSecond: number, readonly lagRecords: number | null, readonly lagSeconds: number | null
+  readonly commitMsP50: number | null, readonly commitMsP99: number | null, readonly errors: number, readonly skipped: number, readonly deadLettered: number, readonly shards: number
+  readonly restore: { readonly done: number, readonly total: number } | null, readonly restored: { readonly records: number, readonly ms: number } | null, readonly lastError: string | null
+}
+interface Process { readonly name: string, readonly kind: string, readonly state: string, readonly pid: number | null, readonly restarts: number, readonly gapMs: number | null }
+interface Balance { readonly name: string, readonly in: number, readonly counted: number, readonly pending: number, readonly lost: number, readonly doubled: number, readonly foreign: number, readonly outOfOrder: number, readonly examples: readonly string[] }
+interface Live {
+  readonly status: { readonly app: string, readonly tasks: readonly Task[] }
+  readonly processes: readonly Process[]
+  readonly ledger: { readonly balanced: boolean, readonly balances: readonly Balance[] } | null
+  readonly guard: 'on' | 'off' | null
+  readonly events: readonly { readonly at: number, readonly text: string }[]
+  readonly links: readonly { readonly name: string, readonly url: string }[]
+}
+
+const pageData: { readonly token: string, readonly graph: ViewGraph, readonly canKill: boolean, readonly canGuard: boolean } = JSON.parse(document.getElementById('page-data')?.textContent ?? '{}')
+const root = document.getElementById('page') ?? document.body
+let language: Language = (localStorage.getItem('language') ?? navigator.language).startsWith('zh') ? 'zh' : 'en'
+let live: Live | undefined
+let connected = false
+let view = build()
+connect()
+
+function connect(): void {
+  const socket = new WebSocket(`ws://${location.host}/live?token=${encodeURIComponent(pageData.token)}`)
+  socket.addEventListener('message', event => {
+    live = JSON.parse(String(event.data))
+    connected = true
+    draw()
+  })
+  socket.addEventListener('close', () => {
+    connected = false
+    draw()
+    setTimeout(connect, 1000)
+  })
+}
+
+interface View {
+  readonly strings: Strings
+  readonly verdict: HTMLElement
+  readonly graph: GraphView
+  readonly ledgerVerdict: HTMLElement
+  readonly ledgerRows: HTMLElement
+  readonly guardState: HTMLElement
+  readonly guardButton: HTMLButtonElement
+  readonly processes: HTMLElement
+  readonly tasks: HTMLElement
+  readonly events: HTMLElement
+  readonly links: HTMLElement
+}
+
+function build(): View {
+  const strings = LANGUAGES[language]
+  document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
+  const verdict = element('p', 'verdict', strings.connecting)
+  const graph = new GraphView(pageData.graph, strings, pageData.canKill ? task => void post('/api/kill', { name: processOf(task) }) : undefined)
+  const ledgerVerdict = element('p', 'books', strings.counting)
+  const ledgerRows = element('tbody')
+  const guardState = element('span', 'guard-state')
+  const guardButton = element('button', 'guard-button')
+  guardButton.addEventListener('click', () => void post('/api/guard', { guard: live?.guard === 'off' ? 'on' : 'off' }))
+  const processes = element('div', 'processes')
+  const tasks = element('tbody')
+  const events = element('ol', 'events')
+  const links = element('nav', 'links')
+  const switchLanguage = element('button', 'language', strings.language)
+  switchLanguage.addEventListener('click', () => {
+    language = language === 'en' ? 'zh' : 'en'
+    localStorage.setItem('language', language)
+    view = build()
+    draw()
+  })
+  const guardPanel = element('p', 'guard')
+  guardPanel.append(element('span', 'muted', `${strings.guard}: `), guardState, pageData.canGuard ? guardButton : '', element('span', 'muted', strings.guard_note))
+  const graphBox = element('div', 'scroll')
+  graphBox.append(graph.element)
+  const header = element('header')
+  header.append(element('h1', '', strings.title), links, switchLanguage)
+  root.replaceChildren(
+    header, verdict,
+    section(strings.graph, strings.graph_note, graphBox, processes),
+    section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel),
+    section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.commit, strings.errors, strings.restored], tasks)),
+    section(strings.events, undefined, events),
+  )
+  return { strings, verdict, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, tasks, events, links }
+}
+
+function draw(): void {
+  const { strings } = view
+  if (live === undefined || !connected) {
+    view.verdict.textContent = live === undefined ? strings.connecting : strings.lost_connection
+    view.verdict.dataset['state'] = 'failed'
+    return
+  }
+  drawVerdict(live, strings)
+  for (const task of live.status.tasks) view.graph.update(task.task, task)
+  setRows(view.tasks, live.status.tasks.map(task => taskCells(task, strings)))
+  drawLedger(live, strings)
+  drawProcesses(live.processes, strings)
+  setList(view.events, live.events.length === 0 ? [strings.nothing_yet] : live.events.slice(-12).reverse().map(event => `${new Date(event.at).toLocaleTimeString()}  ${event.text}`))
+  if (view.links.childElementCount !== live.links.length) {
+    view.links.replaceChildren(...live.links.map(link => {
+      const anchor = element('a', '', link.name)
+      if (/^https?:\/\//.test(link.url)) anchor.href = link.url
+      return anchor
+    }))
+  }
+}
+
+function drawVerdict(now: Live, strings: Strings): void {
+  const tasks = now.status.tasks
+  const failed = tasks.find(task => task.state === 'failed')
+  const restoring = tasks.find(task => task.restore !== null)
+  const late = tasks.filter(task => (task.lagSeconds ?? 0) > 2).sort((a, b) => (b.lagRecords ?? 0) - (a.lagRecords ?? 0))
+  const first = late[0]
+  view.verdict.dataset['state'] = failed !== undefined ? 'failed' : first !== undefined || restoring !== undefined ? 'late' : 'good'
+  view.verdict.textContent = failed !== undefined ? fill(strings.failing, { task: failed.task, error: failed.lastError ?? '' })
+    : restoring?.restore != null ? fill(strings.restoring, { task: restoring.task, done: restoring.restore.done, total: restoring.restore.total })
+    : first !== undefined ? fill(strings.behind, { n: tasks.length - late.length, m: tasks.length, task: first.task, lag: shortNumber(first.lagRecords ?? 0) })
+    : fill(strings.keeps_up, { n: tasks.length })
+}
+
+function taskCells(task: Task, strings: Strings): Cell[] {
+  const or = (value: number | null, digits = 0): string => value === null ? 'n/a' : value.toFixed(digits)
+  return [
+    task.task, { text: stateText(task.state, strings), state: task.state }, String(task.shards), shortNumber(task.inPerSecond), shortNumber(task.outPerSecond),
+    task.lagRecords === null ? 'n/a' : shortNumber(task.lagRecords), or(task.lagSeconds, 1), task.commitMsP50 === null ? 'n/a' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
+    String(task.errors + task.skipped + task.deadLettered),
+    task.restore !== null ? `${shortNumber(task.restore.done)} / ${shortNumber(task.restore.total)}` : task.restored === null ? '–' : fill(strings.restored_value, { n: task.restored.records, s: (task.restored.ms / 1000).toFixed(1) }),
+  ]
+}
+
+function drawLedger(now: Live, strings: Strings): void {
+  const { ledger } = now
+  view.ledgerVerdict.textContent = ledger === null ? strings.counting : ledger.balanced ? strings.balanced : strings.unbalanced
+  view.ledgerVerdict.dataset['state'] = ledger === null ? 'late' : ledger.balanced ? 'good' : 'failed'
+  setRows(view.ledgerRows, (ledger?.balances ?? []).map((balance): Cell[] => {
+    const bad = (count: number): Cell => ({ text: String(count), state: count === 0 ? 'good' : 'failed' })
+    return [balance.name, String(balance.in), String(balance.counted), String(balance.pending), bad(balance.lost), bad(balance.doubled), bad(balance.foreign), bad(balance.outOfOrder)]
+  }))
+  view.guardState.textContent = now.guard === 'off' ? strings.guard_off : strings.guard_on
+  view.guardState.dataset['state'] = now.guard === 'off' ? 'failed' : 'good'
+  view.guardButton.textContent = now.guard === 'off' ? strings.guard_put_on : strings.guard_take_off
+}
+
+function drawProcesses(processes: readonly Process[], strings: Strings): void {
+  const existing = [...view.processes.children]
+  processes.forEach((process, index) => {
+    const card = existing[index] ?? processCard(process.name, strings)
+    if (existing[index] === undefined) view.processes.append(card)
+    card.setAttribute('data-state', process.state)
+    setText(card, '.pid', `pid ${process.pid ?? '–'}`)
+    setText(card, '.about', [stateText(process.state, strings), process.restarts > 0 ? `${strings.restarts} ${process.restarts}` : '', process.gapMs === null ? '' : `${strings.gap} ${(process.gapMs / 1000).toFixed(1)} s`].filter(text => text !== '').join(' · '))
+  })
+}
+
+function processCard(name: string, strings: Strings): HTMLElement {
+  const card = element('div', 'process')
+  card.append(element('b', '', name), element('span', 'pid muted'), element('span', 'about muted'))
+  if (pageData.canKill) {
+    const button = element('button', 'kill', strings.kill)
+    button.title = fill(strings.kill_of, { name })
+    button.addEventListener('click', () => void post('/api/kill', { name }))
+    card.append(button)
+  }
+  return card
+}
+
+/** A task's button kills a process that runs it: a foreign task's own, else one of the processes of tasks in turn. */
+function processOf(task: string): string {
+  const own = live?.processes.find(process => process.name === task)
+  const running = (live?.processes ?? []).filter(process => process.kind === 'tasks' && process.state === 'running')
+  return own?.name ?? running[Math.floor(Math.random() * running.length)]?.name ?? ''
+}
+
+function stateText(state: string, strings: Strings): string {
+  switch (state) {
+    case 'running': case 'starting': case 'waiting': case 'stopped': case 'rebalancing': case 'failed': case 'absent': return strings[state]
+    case 'restoring': return strings.restoring_state
+    default: return state
+  }
+}
+
+async function post(path: string, body: Readonly<Record<string, string>>): Promise<void> {
+  await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': pageData.token }, body: JSON.stringify(body) })
+}
+
+type Cell = string | { readonly text: string, readonly state: string }
+
+function setRows(body: HTMLElement, rows: readonly (readonly Cell[])[]): void {
+  while (body.childElementCount > rows.length) body.lastElementChild?.remove()
+  rows.forEach((cells, index) => {
+    const row = body.children[index] ?? body.appendChild(element('tr'))
+    cells.forEach((cell, column) => {
+      const drawn = row.children[column] ?? row.appendChild(element('td'))
+      const text = typeof cell === 'string' ? cell : cell.text
+      if (drawn.textContent !== text) drawn.textContent = text
+      if (typeof cell !== 'string') drawn.setAttribute('data-state', cell.state)
+    })
+  })
+}
+
+function setList(list: HTMLElement, texts: readonly string[]): void {
+  while (list.childElementCount > texts.length) list.lastElementChild?.remove()
+  texts.forEach((text, index) => {
+    const item = list.children[index] ?? list.appendChild(element('li'))
+    if (item.textContent !== text) item.textContent = text
+  })
+}
+
+function setText(parent: Element, selector: string, text: string): void {
+  const found = parent.querySelector(selector)
+  if (found !== null && found.textContent !== text) found.textContent = text
+}
+
+function section(title: string, note: string | undefined, ...children: readonly Node[]): HTMLElement {
+  const part = element('section')
+  part.append(element('h2', '', title), ...note === undefined ? [] : [element('p', 'muted', note)], ...children)
+  return part
+}
+
+function table(head: readonly string[], body: HTMLElement): HTMLElement {
+  const box = element('div', 'scroll')
+  const drawn = element('table')
+  const row = element('tr')
+  row.append(...head.map(title => element('th', '', title)))
+  const thead = element('thead')
+  thead.append(row)
+  drawn.append(thead, body)
+  box.append(drawn)
+  return box
+}
+
+function element<Name extends keyof HTMLElementTagNameMap>(name: Name, className = '', text = ''): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name)
+  if (className !== '') made.className = className
+  if (text !== '') made.textContent = text
+  return made
+}

@@ -1,0 +1,43 @@
+/** `/metrics` in Prometheus' text format (version 0.0.4), from the same status that the page shows. */
+import type { AppStatus, TaskStatus } from './status.ts'
+import type { LedgerAccount } from './ledger.ts'
+
+interface Metric { readonly name: string, readonly type: 'gauge' | 'counter', readonly help: string, readonly of: (task: TaskStatus) => number | null }
+
+const TASK_METRICS: readonly Metric[] = [
+  { name: 'millrace_task_records_in_total', type: 'counter', help: 'Records read by the running processes of a task.', of: task => task.in },
+  { name: 'millrace_task_records_out_total', type: 'counter', help: 'Records written by the running processes of a task.', of: task => task.out },
+  { name: 'millrace_task_records_in_per_second', type: 'gauge', help: 'Records read per second.', of: task => task.inPerSecond },
+  { name: 'millrace_task_records_out_per_second', type: 'gauge', help: 'Records written per second.', of: task => task.outPerSecond },
+  { name: 'millrace_task_lag_records', type: 'gauge', help: 'Offsets between the committed position and the last stable offset.', of: task => task.lagRecords },
+  { name: 'millrace_task_lag_seconds', type: 'gauge', help: 'Age of the oldest record not yet processed.', of: task => task.lagSeconds },
+  { name: 'millrace_task_commit_milliseconds_p50', type: 'gauge', help: 'Median time of a commit over the last minute.', of: task => task.commitMsP50 },
+  { name: 'millrace_task_commit_milliseconds_p99', type: 'gauge', help: '99th percentile of commit time over the last minute.', of: task => task.commitMsP99 },
+  { name: 'millrace_task_errors_total', type: 'counter', help: 'Records on which user code or a serde threw.', of: task => task.errors },
+  { name: 'millrace_task_dead_lettered_total', type: 'counter', help: 'Records written to a dead-letter topic.', of: task => task.deadLettered },
+  { name: 'millrace_task_shards', type: 'gauge', help: 'Shards running.', of: task => task.shards },
+  { name: 'millrace_task_processes', type: 'gauge', help: 'Processes that run the task.', of: task => task.processes },
+  { name: 'millrace_task_restore_remaining_records', type: 'gauge', help: 'Changelog offsets still to be replayed.', of: task => task.restore === null ? 0 : task.restore.total - task.restore.done },
+]
+
+export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefined): string {
+  const lines: string[] = []
+  for (const metric of TASK_METRICS) {
+    const samples = status.tasks.flatMap(task => {
+      const value = metric.of(task)
+      return value === null ? [] : [`${metric.name}{app="${label(status.app)}",task="${label(task.task)}"} ${value}`]
+    })
+    if (samples.length > 0) lines.push(`# HELP ${metric.name} ${metric.help}`, `# TYPE ${metric.name} ${metric.type}`, ...samples)
+  }
+  if (ledger !== undefined) {
+    for (const field of ['in', 'counted', 'pending', 'lost', 'doubled', 'foreign', 'outOfOrder'] as const) {
+      const name = `millrace_ledger_${field === 'outOfOrder' ? 'out_of_order' : field}`
+      lines.push(`# HELP ${name} The ledger, recounted from offset 0.`, `# TYPE ${name} gauge`, ...ledger.balances.map(balance => `${name}{balance="${label(balance.name)}"} ${balance[field]}`))
+    }
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function label(text: string): string {
+  return text.replace(/[\\"\n]/g, character => character === '\n' ? '\\n' : `\\${character}`)
+}

@@ -1,0 +1,165 @@
+/**
+ * What the status page, `/metrics` and `GET /api/status` show: one snapshot of the app, made once a second from
+ * the processes' own records in `__millrace.metrics` and from what Kafka says of the groups.
+ *
+ * S1. Rates come from differences of a process's totals; a process that was silent for `SILENT_MS_MAX` is gone from the sums.
+ * S2. A number that is not known is `null`, never 0.
+ */
+import { Admin } from '../client/admin.ts'
+import type { Cluster } from '../client/cluster.ts'
+import { FetchedCursor } from '../client/fetched-batches.ts'
+import { Fetcher } from '../client/fetcher.ts'
+import type { Logger } from '../base/logger.ts'
+import { messageOf } from '../base/errors.ts'
+import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
+import type { AppDescription } from '../topology/node.ts'
+import { type Graph, graphOf } from './graph.ts'
+import { collectLag, type PartitionLag } from './lag.ts'
+
+const SILENT_MS_MAX = 3500
+const LAG_INTERVAL_MS = 1000
+
+export interface TaskStatus {
+  readonly task: string
+  readonly state: TaskState | 'absent'
+  readonly processes: number
+  readonly shards: number
+  readonly inPerSecond: number
+  readonly outPerSecond: number
+  readonly in: number
+  readonly out: number
+  readonly lagRecords: number | null
+  readonly lagSeconds: number | null
+  readonly commitMsP50: number | null
+  readonly commitMsP99: number | null
+  readonly errors: number
+  readonly skipped: number
+  readonly deadLettered: number
+  readonly restore: { readonly done: number, readonly total: number } | null
+  readonly restored: { readonly records: number, readonly ms: number } | null
+  readonly lastError: string | null
+}
+
+export interface AppStatus {
+  /** Epoch milliseconds. */
+  readonly at: number
+  readonly app: string
+  readonly guarantee: string | null
+  readonly tasks: readonly TaskStatus[]
+  readonly lag: readonly PartitionLag[]
+  readonly processes: readonly { readonly process: string, readonly pid: number, readonly slot: number, readonly started: number }[]
+}
+
+interface Seen { readonly now: ProcessSnapshot, readonly before: ProcessSnapshot | undefined, readonly receivedMs: number }
+
+export class StatusCollector {
+  readonly graph: Graph
+  readonly #app: AppDescription
+  readonly #cluster: Cluster
+  readonly #admin: Admin
+  readonly #logger: Logger
+  readonly #fetcher: Fetcher
+  readonly #cursor = new FetchedCursor()
+  readonly #seen = new Map<string, Seen>()
+  #lag: readonly PartitionLag[] = []
+  #closed = false
+  #lagLoop: Promise<void> = Promise.resolve()
+
+  constructor(cluster: Cluster, app: AppDescription, logger: Logger) {
+    this.#cluster = cluster
+    this.#admin = new Admin(cluster)
+    this.#app = app
+    this.#logger = logger
+    this.graph = graphOf(app)
+    this.#fetcher = new Fetcher(cluster, { isolation: 'read_uncommitted', waitMsMax: 500, reset: 'latest', onData: () => this.#take(), onError: (topic, _, error) => logger.warn('metrics cannot be read', { topic, error: error.message }) })
+  }
+
+  /** Resolves once it is reading; the metrics topic is made if it does not exist. */
+  async start(): Promise<void> {
+    await this.#admin.createTopics([{ name: METRICS_TOPIC, partitions: 1, configs: { 'retention.ms': '3600000' } }], { existing: 'ok' })
+    this.#fetcher.assign(METRICS_TOPIC, 0, 'latest')
+    this.#lagLoop = this.#watchLag()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#fetcher.close()
+    await this.#lagLoop
+  }
+
+  status(): AppStatus {
+    const live = this.#live()
+    return {
+      at: this.#cluster.env.clock.now(),
+      app: this.#app.name,
+      guarantee: live[0]?.now.guarantee ?? null,
+      tasks: this.#app.tasks.map(task => taskStatus(task.name, live, this.#lag.filter(row => row.group === `${this.#app.name}.${task.name}`))),
+      lag: this.#lag,
+      processes: live.map(({ now }) => ({ process: now.process, pid: now.pid, slot: now.slot, started: now.started })),
+    }
+  }
+
+  #take(): void {
+    for (let batches = this.#fetcher.poll(); batches !== undefined; batches = this.#fetcher.poll()) {
+      this.#cursor.open(batches)
+      while (this.#cursor.next()) {
+        if (this.#cursor.valueStart === -1) continue
+        const snapshot = decodeSnapshot(this.#cursor.buffer.subarray(this.#cursor.valueStart, this.#cursor.valueEnd))
+        if (snapshot === undefined || snapshot.app !== this.#app.name) continue
+        this.#seen.set(snapshot.process, { now: snapshot, before: this.#seen.get(snapshot.process)?.now, receivedMs: this.#cluster.env.clock.monotonic() })
+      }
+      batches.release()
+    }
+  }
+
+  #live(): Seen[] {
+    const now = this.#cluster.env.clock.monotonic()
+    for (const [process, seen] of this.#seen) if (now - seen.receivedMs > SILENT_MS_MAX) this.#seen.delete(process)
+    return [...this.#seen.values()].sort((a, b) => a.now.slot - b.now.slot)
+  }
+
+  async #watchLag(): Promise<void> {
+    const groups = this.#app.tasks.map(task => `${this.#app.name}.${task.name}`)
+    while (!this.#closed) {
+      try {
+        this.#lag = await collectLag(this.#cluster, this.#admin, groups, { now: () => this.#cluster.env.clock.now() })
+      } catch (error) {
+        if (!this.#closed) this.#logger.debug('lag could not be read; it is tried again', { error: messageOf(error) })
+      }
+      await this.#cluster.env.clock.sleep(LAG_INTERVAL_MS)
+    }
+  }
+}
+
+function taskStatus(name: string, live: readonly Seen[], lag: readonly PartitionLag[]): TaskStatus {
+  const parts = live.flatMap(({ now, before }) => {
+    const current = now.tasks.find(each => each.task === name)
+    return current === undefined ? [] : [{ current, before: before?.tasks.find(each => each.task === name), seconds: before === undefined ? 0 : (now.at - before.at) / 1000 }]
+  })
+  const sum = (pick: (task: TaskSnapshot) => number): number => parts.reduce((total, part) => total + pick(part.current), 0)
+  const rate = (pick: (task: TaskSnapshot) => number): number => parts.reduce((total, part) => part.before === undefined || part.seconds <= 0 ? total : total + Math.max(0, pick(part.current) - pick(part.before)) / part.seconds, 0)
+  const committing = parts.filter(part => part.current.commits > 0)
+  const restoring = parts.filter(part => part.current.restore !== null)
+  return {
+    task: name,
+    state: stateOf(parts.map(part => part.current.state)),
+    processes: parts.length,
+    shards: parts.reduce((total, part) => total + part.current.shards.length, 0),
+    inPerSecond: rate(task => task.in), outPerSecond: rate(task => task.out),
+    in: sum(task => task.in), out: sum(task => task.out),
+    lagRecords: lag.length === 0 ? null : lag.reduce((total, row) => total + row.records, 0),
+    lagSeconds: lag.length === 0 || lag.some(row => row.seconds === null) ? null : Math.max(...lag.map(row => row.seconds ?? 0)),
+    commitMsP50: committing.length === 0 ? null : Math.max(...committing.map(part => part.current.commitMsP50)),
+    commitMsP99: committing.length === 0 ? null : Math.max(...committing.map(part => part.current.commitMsP99)),
+    errors: sum(task => task.errors), skipped: sum(task => task.skipped), deadLettered: sum(task => task.deadLettered),
+    restore: restoring.length === 0 ? null : { done: restoring.reduce((total, part) => total + (part.current.restore?.done ?? 0), 0), total: restoring.reduce((total, part) => total + (part.current.restore?.total ?? 0), 0) },
+    restored: parts.map(part => part.current.restored).filter(each => each !== null).at(-1) ?? null,
+    lastError: parts.map(part => part.current.lastError).find(each => each !== null) ?? null,
+  }
+}
+
+/** The one that needs attention most stands for the task. */
+function stateOf(states: readonly TaskState[]): TaskState | 'absent' {
+  for (const state of ['failed', 'restoring', 'rebalancing', 'starting', 'running', 'stopped'] as const) if (states.includes(state)) return state
+  return 'absent'
+}

@@ -56,6 +56,7 @@ def enter(message):
                 now = float(identity(balance["out"]["order"], message))
                 if now < book["order"].get(key, float("-inf")):
                     book["out_of_order"] += 1
+                    book["examples"].append(f"out of order: {message.topic()}/{message.partition()}@{message.offset()}")
                 else:
                     book["order"][key] = now
 
@@ -99,7 +100,7 @@ def read_to_the_end(topics):
 
 
 def account(balance, book, committed):
-    lost = pending = foreign = counted = 0
+    lost = pending = counted = 0
     examples = list(book["examples"])
     for name, (partition, offset) in book["in"].items():
         if name in book["out"]:
@@ -109,10 +110,11 @@ def account(balance, book, committed):
             examples.append(f"lost {name}: {balance['in']['topic']}/{partition}@{offset}")
         else:
             pending += 1
-    foreign = sum(1 for name in book["out"] if name not in book["in"])
+    strangers = [name for name in book["out"] if name not in book["in"]]
+    examples += [f"foreign {name}" for name in strangers[:5]]
     doubled = sum(times - 1 for times in book["out"].values())
     return {"name": balance["name"], "in": len(book["in"]), "counted": counted, "pending": pending, "lost": lost, "doubled": doubled,
-            "foreign": foreign, "outOfOrder": book["out_of_order"], "examples": examples[:20]}
+            "foreign": len(strangers), "outOfOrder": book["out_of_order"], "examples": examples[:20]}
 
 
 try:

@@ -1,0 +1,15 @@
+import { test } from 'node:test'
+import { startKafka } from '../../support/kafka.ts'
+import { checkVerifiers } from '../../support/ledger-cases.ts'
+import { need } from '../../support/need.ts'
+
+need('kafka', 'python')
+
+test('both verifiers see what was lost, doubled, foreign or out of order, and agree, on Apache Kafka', async () => {
+  const kafka = await startKafka()
+  try {
+    await checkVerifiers(kafka.bootstrap, ['node', 'python'])
+  } finally {
+    await kafka.stop()
+  }
+})

@@ -1,0 +1,61 @@
+/**
+ * What the verifiers must see: a table of small worlds, written with kafkajs, each with its true account.
+ * Run against Apache Kafka (both verifiers) and against the embedded broker.
+ */
+import { strict as assert } from 'node:assert'
+import kafkajs from 'kafkajs'
+import { type BalanceSpec, verifyLedger } from './ledger.ts'
+
+interface World {
+  readonly name: string
+  /** Ids of the records in the output, in order; `in` always holds e0 … e19. */
+  readonly out: readonly string[]
+  /** Committed offset of the task in each of the two input partitions. */
+  readonly committed: number
+  readonly account: { readonly counted: number, readonly pending: number, readonly lost: number, readonly doubled: number, readonly foreign: number, readonly outOfOrder: number }
+}
+
+const ids = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, index) => `e${from + index}`)
+const clean = { pending: 0, lost: 0, doubled: 0, foreign: 0, outOfOrder: 0 }
+
+const WORLDS: readonly World[] = [
+  { name: 'balanced', out: ids(0, 20), committed: 10, account: { ...clean, counted: 20 } },
+  { name: 'under-way', out: ids(0, 16), committed: 8, account: { ...clean, counted: 16, pending: 4 } },
+  { name: 'lost', out: ids(0, 18), committed: 10, account: { ...clean, counted: 18, lost: 2 } },
+  { name: 'doubled', out: [...ids(0, 20), 'e7', 'e7'], committed: 10, account: { ...clean, counted: 20, doubled: 2, outOfOrder: 2 } },
+  { name: 'foreign', out: [...ids(0, 20), 'e99'], committed: 10, account: { ...clean, counted: 20, foreign: 1 } },
+  { name: 'out-of-order', out: [...ids(0, 10), ...ids(12, 20), 'e10', 'e11'], committed: 10, account: { ...clean, counted: 20, outOfOrder: 2 } },
+]
+
+/** Makes every world on the cluster and has each verifier recount it. */
+export async function checkVerifiers(bootstrap: string, clients: readonly ('node' | 'python')[]): Promise<void> {
+  const kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
+  const admin = kafka.admin()
+  const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+  await admin.connect()
+  await producer.connect()
+  try {
+    for (const world of WORLDS) {
+      const spec: BalanceSpec = {
+        name: world.name, group: `ledger.${world.name}`,
+        in: { topic: `ledger-in-${world.name}`, id: 'value:id' }, out: { topic: `ledger-out-${world.name}`, id: 'value:a.id', order: 'value:a.seq' },
+      }
+      await admin.createTopics({ waitForLeaders: true, topics: [{ topic: spec.in.topic, numPartitions: 2 }, { topic: spec.out.topic, numPartitions: 1 }] })
+      await producer.send({ topic: spec.in.topic, messages: ids(0, 20).map((id, index) => ({ partition: index % 2, value: JSON.stringify({ id }) })) })
+      await producer.send({ topic: spec.out.topic, messages: world.out.map(id => ({ key: 'k', partition: 0, value: JSON.stringify({ a: { id, seq: Number(id.slice(1)) } }) })) })
+      await admin.setOffsets({ groupId: spec.group, topic: spec.in.topic, partitions: [0, 1].map(partition => ({ partition, offset: String(world.committed) })) })
+      for (const client of clients) {
+        const { exitCode, account } = await verifyLedger(client, bootstrap, [spec], 30)
+        const { examples, ...counts } = account.balances[0] ?? { examples: [] }
+        const bad = world.account.lost + world.account.doubled + world.account.foreign + world.account.outOfOrder > 0
+        assert.deepEqual(counts, { name: world.name, in: 20, ...world.account }, `${client}: ${world.name}`)
+        assert.equal(account.balanced, !bad)
+        assert.equal(exitCode, bad ? 1 : 0)
+        if (bad) assert.ok(examples.length > 0, `${client} gives an example of what is wrong in '${world.name}'`)
+      }
+    }
+  } finally {
+    await producer.disconnect()
+    await admin.disconnect()
+  }
+}

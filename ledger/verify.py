@@ -24,7 +24,7 @@ with open(args.ledger, encoding="utf-8") as file:
 deadline = time.monotonic() + args.timeout
 admin = AdminClient({"bootstrap.servers": args.bootstrap})
 consumer = Consumer({"bootstrap.servers": args.bootstrap, "group.id": "ledger-py", "enable.auto.commit": False,
-                     "isolation.level": "read_committed", "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+                     "isolation.level": "read_committed", "enable.partition.eof": True, "fetch.wait.max.ms": 50, "auto.offset.reset": "earliest"})
 books = [{"in": {}, "out": {}, "order": {}, "out_of_order": 0, "examples": []} for _ in balances]
 
 
@@ -84,7 +84,7 @@ def read_to_the_end(topics):
     while ends:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not read to the end: {ends}; an open transaction may hold it")
-        message = consumer.poll(1.0)
+        message = consumer.poll(0.1)
         if message is None:
             continue
         place = (message.topic(), message.partition())

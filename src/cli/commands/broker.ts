@@ -1,0 +1,47 @@
+/** `millrace broker start`: the embedded broker alone, for clients of any language. */
+import { resolve } from 'node:path'
+import { Broker } from '../../broker/broker.ts'
+import { createLogger } from '../../base/logger.ts'
+import { realEnv } from '../../env/real/env.ts'
+import { isSupervised, sayReady, untilAsked } from '../child.ts'
+import { defineCommand, usage } from '../command.ts'
+
+const DURABILITIES = ['sync', 'interval', 'os'] as const
+
+export const brokerStart = defineCommand({
+  path: ['broker', 'start'],
+  summary: 'runs the embedded broker: one durable node that speaks Kafka',
+  positionals: [],
+  options: {
+    port: { type: 'number', short: 'p', describe: 'port to listen on; 0 takes a free one', default: 9092 },
+    host: { type: 'string', value: 'HOST', describe: 'address to listen on; anything but loopback needs authentication, which this version has not', default: '127.0.0.1' },
+    data: { type: 'string', short: 'd', value: 'DIR', describe: 'where topics and offsets are kept', default: '.millrace/data/broker' },
+    durability: { type: 'string', value: 'sync|interval|os', describe: 'when a write is acknowledged: after fsync, with fsync every so often, or when the system has it', default: 'sync' },
+    'accept-data-loss': { type: 'boolean', describe: 'cut corrupt logs (their bytes are copied aside first) where the start is refused otherwise' },
+  },
+  examples: ['millrace broker start', 'millrace broker start --port 9095 --data /var/lib/millrace'],
+  async run(call) {
+    const durability = DURABILITIES.find(each => each === call.text('durability'))
+    if (durability === undefined) throw usage(`--durability takes ${DURABILITIES.join(', ')}, not '${call.text('durability')}'.`)
+    const host = call.text('host') ?? '127.0.0.1'
+    if (!['127.0.0.1', 'localhost', '::1'].includes(host)) throw usage(`--host ${host} is not loopback. Listening to other machines needs authentication, which this version has not: it would let anybody read and write everything.`)
+    const started = performance.now()
+    const directory = resolve(call.text('data') ?? '')
+    const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
+    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, acceptDataLoss: call.flag('accept-data-loss'), logger })
+    const address = `localhost:${broker.port}`
+    call.output.document({ address, directory, durability, pid: process.pid })
+    if (!isSupervised()) {
+      call.output.line(`  ${call.output.style('bold', 'MILLRACE broker')}   ready in ${Math.round(performance.now() - started)} ms`)
+      call.output.line()
+      call.output.line(`  ➜ Kafka       ${address}        any client, plain text, this machine only`)
+      call.output.line(`  ➜ Data        ${directory}        kept between runs`)
+      call.output.line(`  ➜ Durability  ${durability}        ${{ sync: 'acknowledged after fsync', interval: 'fsync every second: a power cut may take the last second', os: 'no fsync: a power cut may take what the system had not written' }[durability]}`)
+      call.output.line()
+    }
+    sayReady({ port: broker.port })
+    await untilAsked(call.signal)
+    await broker.close()
+    return 0
+  },
+})

@@ -1,0 +1,176 @@
+/**
+ * Runs a whole app on this machine: a broker if none is named, the app's tasks in several processes, foreign tasks, the
+ * ledger's verifier, the status page; watches them, and stops them in order.
+ *
+ * D1. The broker and the tasks are processes of their own, so that a kill is a real one and the page survives it.
+ * D2. Stop order: what feeds the app, the tasks (they commit what is in hand), the broker last (it flushes and marks a clean stop).
+ * D3. With `--bootstrap`, no broker is started and nothing else changes.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from '../base/logger.ts'
+import { Cluster } from '../client/cluster.ts'
+import { realEnv } from '../env/real/env.ts'
+import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
+import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
+import { StatusCollector } from '../http/status.ts'
+import { topicsOf } from '../http/graph.ts'
+import type { AppDescription, ForeignTask } from '../topology/node.ts'
+import { nextFreePort } from './ports.ts'
+import { type ChildSpec, Supervisor } from './supervisor.ts'
+
+const HOST = '127.0.0.1'
+const EVENTS_MAX = 100
+const mainScript = fileURLToPath(new URL('./main.js', import.meta.url))
+const verifierScript = fileURLToPath(new URL('../../../ledger/verify.mjs', import.meta.url))
+
+export interface LedgerSpec {
+  readonly balances: readonly unknown[]
+}
+
+export interface HostOptions {
+  readonly app: AppDescription
+  readonly entryPath: string
+  /** Without it, a broker is started on `brokerPort` or the next free port. */
+  readonly bootstrap?: string | undefined
+  readonly brokerPort: number
+  readonly statusPort: number
+  /** Broker data and task state live below it. */
+  readonly dataDirectory: string
+  readonly durability: string
+  /** How many processes run the app's tasks. */
+  readonly processes: number
+  readonly threads: number
+  /** Started once the tasks run: shops, simulators. They get the address of the brokers. */
+  readonly children?: ((bootstrap: string) => readonly ChildSpec[]) | undefined
+  readonly ledger?: LedgerSpec | undefined
+  readonly logger: Logger
+}
+
+export class Host {
+  readonly #options: HostOptions
+  readonly #supervisor: Supervisor
+  readonly #events: { at: number, text: string }[] = []
+  readonly #links: { name: string, url: string }[] = []
+  #bootstrap = ''
+  #guard: 'on' | 'off' = 'on'
+  #ledger: LedgerAccount | null = null
+  #cluster: Cluster | undefined
+  #collector: StatusCollector | undefined
+  #server: StatusServer | undefined
+
+  constructor(options: HostOptions) {
+    this.#options = options
+    this.#supervisor = new Supervisor(options.logger)
+    this.#supervisor.onEvent(text => this.#note(text))
+  }
+
+  get bootstrap(): string {
+    return this.#bootstrap
+  }
+
+  get statusUrl(): string {
+    return `http://localhost:${this.#server?.port ?? 0}/`
+  }
+
+  /** Shown on the page, beside its title. */
+  addLink(name: string, url: string): void {
+    this.#links.push({ name, url })
+  }
+
+  /** Starts everything, in order; what each child said when it was ready, by name. */
+  async start(): Promise<Map<string, unknown>> {
+    const { options } = { options: this.#options }
+    const said = new Map<string, unknown>()
+    this.#bootstrap = options.bootstrap ?? await this.#startBroker()
+    this.#cluster = await Cluster.connect(realEnv, { bootstrap: this.#bootstrap, clientId: 'millrace-status', logger: options.logger })
+    this.#collector = new StatusCollector(this.#cluster, options.app, options.logger)
+    await this.#collector.start()
+    // The first process makes the topics; the others find them.
+    for (const spec of this.#taskSpecs()) said.set(spec.name, await this.#supervisor.start(spec))
+    for (const task of options.app.tasks) if (task.kind === 'foreign') await this.#startForeign(task)
+    for (const spec of options.children?.(this.#bootstrap) ?? []) said.set(spec.name, await this.#supervisor.start(spec))
+    if (options.ledger !== undefined) await this.#startLedger(options.ledger)
+    const port = await nextFreePort(realEnv.network, HOST, options.statusPort)
+    this.#server = await startStatusServer({
+      host: HOST, port, graph: this.#collector.graph, live: () => this.live(),
+      kill: name => this.#supervisor.kill(name), setGuard: on => this.#setGuard(on),
+    })
+    return said
+  }
+
+  live(): Live {
+    if (this.#collector === undefined) throw new Error('the host has not been started')
+    return {
+      status: this.#collector.status(), processes: this.#supervisor.list(), ledger: this.#ledger,
+      guard: this.#guard, events: this.#events, links: this.#links,
+    }
+  }
+
+  /** Names of processes that had to be killed because they did not end in time. */
+  async stop(): Promise<string[]> {
+    await this.#server?.close()
+    await this.#collector?.close()
+    await this.#cluster?.close()
+    return this.#supervisor.stop()
+  }
+
+  async #startBroker(): Promise<string> {
+    const { brokerPort, dataDirectory, durability } = this.#options
+    const port = await nextFreePort(realEnv.network, HOST, brokerPort)
+    if (port !== brokerPort) this.#note(`Port ${brokerPort} is taken: the broker listens on ${port}.`)
+    await this.#supervisor.start({
+      name: 'broker', kind: 'broker', command: process.execPath, ipc: true,
+      args: [mainScript, 'broker', 'start', '--port', String(port), '--data', join(dataDirectory, 'broker'), '--durability', durability],
+    })
+    return `${HOST}:${port}`
+  }
+
+  #taskSpecs(): ChildSpec[] {
+    const { entryPath, dataDirectory, processes, threads } = this.#options
+    return Array.from({ length: processes }, (_, index): ChildSpec => ({
+      name: `tasks-${index + 1}`, kind: 'tasks', command: process.execPath, ipc: true,
+      args: [mainScript, 'start', resolve(entryPath), '--bootstrap', this.#bootstrap, '--data', join(dataDirectory, 'state'), '--threads', String(threads),
+        '--guarantee', this.#guard === 'on' ? 'exactlyOnce' : 'atLeastOnce', '--processes', '1'],
+    }))
+  }
+
+  async #startForeign(task: ForeignTask): Promise<void> {
+    const { reads, writes } = topicsOf(task)
+    for (let instance = 1; instance <= task.on.instances; instance++) {
+      await this.#supervisor.start({
+        name: task.on.instances === 1 ? task.name : `${task.name}-${instance}`, kind: 'process', ipc: false,
+        command: task.on.command, args: task.on.args, cwd: task.on.directory,
+        env: {
+          ...task.on.env, MILLRACE_BOOTSTRAP: this.#bootstrap, MILLRACE_GROUP: `${this.#options.app.name}.${task.name}`,
+          MILLRACE_READS: reads.join(','), MILLRACE_WRITES: writes.join(','),
+        },
+      })
+    }
+  }
+
+  async #startLedger(spec: LedgerSpec): Promise<void> {
+    mkdirSync(this.#options.dataDirectory, { recursive: true })
+    const file = join(this.#options.dataDirectory, 'ledger.json')
+    writeFileSync(file, JSON.stringify(spec))
+    await this.#supervisor.start({
+      name: 'ledger', kind: 'ledger', command: process.execPath, ipc: false,
+      args: [verifierScript, '--bootstrap', this.#bootstrap, '--ledger', file, '--watch'],
+      onLine: line => { this.#ledger = parseAccount(line) ?? this.#ledger },
+    })
+  }
+
+  /** Restarts the task processes with or without transactions. What was doubled meanwhile stays doubled: it is in the log. */
+  async #setGuard(on: boolean): Promise<void> {
+    this.#guard = on ? 'on' : 'off'
+    this.#note(on ? 'guard on: exactly once' : 'guard off: at least once, a kill doubles what was under way')
+    for (const spec of this.#taskSpecs()) await this.#supervisor.replace(spec)
+  }
+
+  #note(text: string): void {
+    this.#events.push({ at: Date.now(), text })
+    if (this.#events.length > EVENTS_MAX) this.#events.shift()
+    this.#options.logger.info(text)
+  }
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""A task of a Millrace graph that is another process: reads, transforms and writes exactly once, with librdkafka.
+
+Millrace starts it and tells it by its environment what it is:
+  MILLRACE_BOOTSTRAP  the brokers          MILLRACE_GROUP   its consumer group
+  MILLRACE_READS      topics it reads      MILLRACE_WRITES  topics it writes, both separated by commas
+
+Here it scores each click for fraud. What makes it exact: read_committed on the way in, and one transaction for the
+scores and the offsets that they come from, under a transactional id that stays the same, so that a restart fences what was before.
+"""
+import json
+import os
+import signal
+import sys
+
+from confluent_kafka import Consumer, KafkaException, Producer
+
+bootstrap = os.environ["MILLRACE_BOOTSTRAP"]
+group = os.environ["MILLRACE_GROUP"]
+reads = os.environ["MILLRACE_READS"].split(",")
+writes = os.environ["MILLRACE_WRITES"].split(",")[0]
+
+running = True
+
+
+def stop(*_):
+    global running
+    running = False
+
+
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
+
+consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                     "isolation.level": "read_committed", "session.timeout.ms": 6000, "heartbeat.interval.ms": 500})
+# Java's partitioner, so that a key's records stay where a Millrace task would put them.
+producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": f"{group}.0", "partitioner": "murmur2_random", "transaction.timeout.ms": 10000})
+producer.init_transactions()
+consumer.subscribe(reads)
+print("ready", flush=True)
+
+
+def score(click):
+    """A click for much money late at night is suspicious; any model could stand here."""
+    hour = click["at"] // 3_600_000 % 24
+    return round(min(1.0, click["price"] / 1000 + (0.5 if hour < 5 else 0.0)), 3)
+
+
+try:
+    while running:
+        messages = consumer.consume(500, 0.2)
+        if not messages:
+            continue
+        producer.begin_transaction()
+        for message in messages:
+            if message.error():
+                raise KafkaException(message.error())
+            click = json.loads(message.value())
+            result = {"id": click["id"], "seq": click["seq"], "score": score(click)}
+            producer.produce(writes, key=message.key(), value=json.dumps(result), timestamp=message.timestamp()[1])
+        producer.send_offsets_to_transaction(consumer.position(consumer.assignment()), consumer.consumer_group_metadata())
+        producer.commit_transaction()
+except KafkaException as error:
+    # Fenced, or the group moved on: ending is right, the supervisor starts it again and the open transaction is aborted.
+    print(f"worker: {error}", file=sys.stderr)
+    sys.exit(1)
+finally:
+    consumer.close()

@@ -32,7 +32,7 @@ export const groupDescribe = defineCommand({
     const id = call.required('GROUP')
     const group = await existingGroup(admin, id)
     const lag = await collectLag(cluster, admin, [id], { now: Date.now })
-    const members = group.members.map(member => ({ memberId: member.memberId, clientId: member.clientId, host: member.clientHost, instanceId: member.groupInstanceId }))
+    const members = group.members.map(member => ({ memberId: member.memberId, clientId: member.clientId, host: member.host, topics: member.topics, instanceId: member.groupInstanceId }))
     call.output.document({ group: id, state: group.state, protocol: group.protocol, members, partitions: lag })
     call.output.line(`GROUP ${id}   ${group.state}   ${group.protocol === '' ? 'no protocol' : group.protocol}   ${members.length} members`)
     if (members.length > 0) call.output.table(['MEMBER', 'CLIENT', 'HOST', 'INSTANCE'], members.map(member => [member.memberId, member.clientId, member.host, member.instanceId ?? '-']))
@@ -92,7 +92,7 @@ async function existingGroup(admin: Admin, id: string): Promise<Awaited<ReturnTy
 async function mustBeStopped(admin: Admin, id: string): Promise<void> {
   const [group] = await admin.describeGroups([id])
   if (group !== undefined && group.members.length > 0) {
-    throw new MillraceError('GROUP_ERROR', `Group '${id}' has ${group.members.length} members (${group.members.map(member => `${member.clientId} on ${member.clientHost}`).join(', ')}). Its offsets can be moved only while it is stopped: stop them, then run this again.`)
+    throw new MillraceError('GROUP_ERROR', `Group '${id}' has ${group.members.length} members (${group.members.map(member => `${member.clientId} on ${member.host}`).join(', ')}). Its offsets can be moved only while it is stopped: stop them, then run this again.`)
   }
 }
 

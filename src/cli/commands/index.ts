@@ -1,5 +1,6 @@
 /** The one list of commands: parsing, help and completion come from it. */
 import type { Command } from '../command.ts'
+import { brokerStart } from './broker.ts'
 import { groupDescribe, groupList, groupReset } from './group.ts'
 import { lag } from './lag.ts'
 import { topicDescribe, topicList, topicNew, topicRemove } from './topic.ts'
@@ -10,4 +11,5 @@ export const COMMANDS: readonly Command[] = [
   topicList, topicNew, topicDescribe, topicTail, topicProduce, topicRemove,
   groupList, groupDescribe, groupReset,
   lag,
+  brokerStart,
 ]

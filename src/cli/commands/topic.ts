@@ -62,14 +62,14 @@ export const topicDescribe = defineCommand({
     const partitions = numbers.map(partition => ({ topic: name, partition }))
     const [[topic], starts, ends, stable, configs] = await Promise.all([
       admin.describeTopics([name]), admin.listOffsets(partitions, 'earliest'), admin.listOffsets(partitions, 'latest'),
-      admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' }), admin.describeConfigs({ type: 'topic', name }),
+      admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' }), admin.describeConfigs([{ type: 'topic', name }]),
     ])
     const offsetOf = (listings: typeof starts, partition: number): number => listings.find(listing => listing.partition === partition)?.offset ?? -1
     const rows = (topic?.partitions ?? []).map(meta => ({
       partition: meta.partition, leader: meta.leader, replicas: meta.replicas, inSync: meta.inSync,
       start: offsetOf(starts, meta.partition), end: offsetOf(ends, meta.partition), stable: offsetOf(stable, meta.partition),
     }))
-    const changed = configs.filter(config => !config.isDefault).map(config => [config.name, config.value ?? ''] as const)
+    const changed = (configs.get(name) ?? []).filter(config => config.explicit).map(config => [config.name, config.value ?? ''] as const)
     call.output.document({ topic: name, topicId: topic?.topicId, partitions: rows, configs: Object.fromEntries(changed) })
     call.output.line(`${name}  ${rows.length} partitions  ${groupDigits(rows.reduce((sum, row) => sum + row.end - row.start, 0))} offsets  id ${topic?.topicId ?? '-'}`)
     call.output.table(['PARTITION', 'LEADER', 'REPLICAS', 'IN SYNC', 'START', 'END', 'STABLE'],

@@ -72,10 +72,10 @@ export class BatchBuilder {
     assert(this.#built === undefined, 'the batch is built: reset it first')
     const keyBytes = keyStart < 0 ? -1 : keyEnd - keyStart
     const valueBytes = valueStart < 0 ? -1 : valueEnd - valueStart
-    const headerBytes = headers === undefined || headers.length === 0 ? EMPTY : encodeHeaders(headers)
+    const headersBytes = headers === undefined || headers.length === 0 ? 1 : headersSize(headers)
     const timestampDelta = this.#count === 0 ? 0 : timestamp - this.#baseTimestamp
     const bodyBytes = 1 + varlongBytes(timestampDelta) + varintBytes(this.#count) + varintBytes(keyBytes) + varintBytes(valueBytes)
-      + (keyBytes > 0 ? keyBytes : 0) + (valueBytes > 0 ? valueBytes : 0) + (headerBytes.length === 0 ? 1 : headerBytes.length)
+      + (keyBytes > 0 ? keyBytes : 0) + (valueBytes > 0 ? valueBytes : 0) + headersBytes
     const recordBytes = varintBytes(bodyBytes) + bodyBytes
     if (this.#count > 0 && this.#at + recordBytes > this.#bytesMax) return false
     if (this.#count === 0) this.#begin(timestamp)
@@ -89,8 +89,8 @@ export class BatchBuilder {
     if (keyBytes > 0) at = copyBytes(keyBuffer, keyStart, keyEnd, buffer, at)
     at = writeVarint(buffer, at, valueBytes)
     if (valueBytes > 0) at = copyBytes(valueBuffer, valueStart, valueEnd, buffer, at)
-    if (headerBytes.length === 0) buffer[at++] = 0
-    else at = copyBytes(headerBytes, 0, headerBytes.length, buffer, at)
+    if (headers === undefined || headers.length === 0) buffer[at++] = 0
+    else at = writeHeaders(buffer, at, headers)
     assert(at === this.#at + recordBytes, 'a record was written in the size computed for it')
     this.#at = at
     this.#count++
@@ -183,18 +183,26 @@ export function endTxnMarkerOf(view: BatchView): EndTxnMarker | undefined {
   return { type: type === 1 ? 'commit' : 'abort', coordinatorEpoch: buffer.readInt32BE(valueStart + 2) }
 }
 
-/** Header count and headers. */
-function encodeHeaders(headers: readonly RecordHeader[]): Buffer {
-  const writer = new WireWriter(64 * headers.length)
-  writer.varint(headers.length)
+/** Bytes of the header count and the headers. */
+function headersSize(headers: readonly RecordHeader[]): number {
+  let size = varintBytes(headers.length)
   for (const { key, value } of headers) {
-    const keyBytes = Buffer.from(key, 'utf8')
-    writer.varint(keyBytes.length)
-    writer.raw(keyBytes)
-    writer.varint(value === null ? -1 : value.length)
-    if (value !== null) writer.raw(value)
+    const keyBytes = Buffer.byteLength(key, 'utf8')
+    size += varintBytes(keyBytes) + keyBytes + (value === null ? 1 : varintBytes(value.length) + value.length)
   }
-  return writer.toBuffer()
+  return size
+}
+
+function writeHeaders(buffer: Buffer, start: number, headers: readonly RecordHeader[]): number {
+  let at = writeVarint(buffer, start, headers.length)
+  for (const { key, value } of headers) {
+    const keyBytes = Buffer.byteLength(key, 'utf8')
+    at = writeVarint(buffer, at, keyBytes)
+    at += buffer.write(key, at, keyBytes, 'utf8')
+    at = writeVarint(buffer, at, value === null ? -1 : value.length)
+    if (value !== null) at = copyBytes(value, 0, value.length, buffer, at)
+  }
+  return at
 }
 
 /** Short slices byte by byte: a native call costs more than the copy. */

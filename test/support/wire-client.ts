@@ -1,0 +1,102 @@
+/**
+ * A client of single requests, in any version, over any `Env`: for tests that must say exactly what goes over the wire.
+ */
+import type { Env, Socket } from '../../src/env/env.ts'
+import { BatchBuilder } from '../../src/wire/batch-builder.ts'
+import { decodeResponse, decodeResponseHeader, encodeRequest } from '../../src/wire/frames.ts'
+import { RecordCursor, walkBatches } from '../../src/wire/record-batch.ts'
+import type { Api, RequestInput, ResponseOf } from '../../src/wire/schema.ts'
+
+interface Pending {
+  readonly api: Api
+  readonly version: number
+  readonly resolve: (body: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+export class WireClient {
+  readonly #socket: Socket
+  readonly #pending = new Map<number, Pending>()
+  readonly #clientId: string
+  #received = Buffer.alloc(0)
+  #correlationId = 0
+  closed = false
+
+  private constructor(socket: Socket, clientId: string) {
+    this.#socket = socket
+    this.#clientId = clientId
+    socket.setHandlers({
+      data: chunk => this.#onData(chunk),
+      drain: () => { /* Tests send little. */ },
+      close: () => {
+        this.closed = true
+        for (const { reject, api } of this.#pending.values()) reject(new Error(`the connection was closed before the answer to ${api.name}`))
+        this.#pending.clear()
+      },
+    })
+  }
+
+  static async connect(env: Env, port: number, clientId = 'wire-client'): Promise<WireClient> {
+    return new WireClient(await env.network.connect({ host: '127.0.0.1', port, timeoutMs: 5000 }), clientId)
+  }
+
+  /** Sends now; resolves with the answer, rejects when the connection closes before it. */
+  request<A extends Api>(api: A, version: number, body: RequestInput<A>): Promise<ResponseOf<A>> {
+    const correlationId = this.#correlationId++
+    return new Promise((resolve, reject) => {
+      // Answers are decoded by this very API's table.
+      this.#pending.set(correlationId, { api, version, resolve: answer => resolve(answer as ResponseOf<A>), reject })
+      this.#socket.write(encodeRequest(api, version, { correlationId, clientId: this.#clientId }, body))
+    })
+  }
+
+  /** Sends bytes as they are. */
+  raw(bytes: Buffer): void {
+    this.#socket.write([bytes])
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#received = Buffer.concat([this.#received, chunk])
+    while (this.#received.length >= 4) {
+      const size = this.#received.readInt32BE(0)
+      if (this.#received.length < size + 4) return
+      const frame = this.#received.subarray(4, size + 4)
+      this.#received = this.#received.subarray(size + 4)
+      const { correlationId, reader } = decodeResponseHeader(frame)
+      const pending = this.#pending.get(correlationId)
+      if (pending === undefined) throw new Error(`an answer nobody waits for: ${correlationId}`)
+      this.#pending.delete(correlationId)
+      pending.resolve(decodeResponse(pending.api, pending.version, reader))
+    }
+  }
+}
+
+export interface BatchProducer {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly baseSequence: number
+  readonly transactional?: boolean | undefined
+}
+
+/** A batch of text values without keys. */
+export function textBatch(values: readonly string[], producer?: BatchProducer, timestamp = 1_700_000_000_000): Buffer {
+  const builder = new BatchBuilder({})
+  for (const value of values) builder.append(timestamp, null, Buffer.from(value))
+  return builder.build(producer === undefined ? {} : producer)
+}
+
+/** The text values of fetched batches, control batches left out. */
+export function textValues(records: Buffer | null): string[] {
+  const values: string[] = []
+  const cursor = new RecordCursor()
+  for (const view of walkBatches(records ?? Buffer.alloc(0))) {
+    if (view.isControl) continue
+    view.records(cursor)
+    while (cursor.next()) values.push(cursor.buffer.toString('utf8', cursor.valueStart, cursor.valueEnd))
+  }
+  return values
+}

@@ -129,13 +129,14 @@ export class Shard {
     this.run.flush()
   }
 
-  freeze(): FrozenShard {
+  /** `commitId` travels with the offsets, so that an unknown outcome can be decided by reading them back. */
+  freeze(commitId: string): FrozenShard {
     this.#takenAtFreeze = this.recordsTaken
     this.#timerFired = false
     const clocks = this.run.clocks()
     const offsets = this.queues.filter(queue => queue.position >= 0).map((queue): OffsetEntry => ({
       topic: queue.input.topic, partition: queue.input.partition, offset: queue.position, leaderEpoch: queue.leaderEpoch,
-      metadata: encodeOffsetMetadata({ timeMax: queue.timeMax, clocks }),
+      metadata: encodeOffsetMetadata({ timeMax: queue.timeMax, commitId, clocks }),
     }))
     return { shard: this, offsets, state: this.state.freeze(), clocks }
   }
@@ -158,6 +159,8 @@ export class Shard {
 export interface OffsetMetadata {
   /** Highest time taken from the partition. */
   readonly timeMax: number
+  /** Which commit wrote it, unique over processes. */
+  readonly commitId: string
   /** `SubTopologyRun.clocks()`; '' where they were too long to travel with an offset. */
   readonly clocks: string
 }
@@ -165,15 +168,16 @@ export interface OffsetMetadata {
 /** Kafka's default `offset.metadata.max.bytes` is 4,096. */
 const METADATA_BYTES_MAX = 4_000
 
-/** `1;<timeMax>;<clocks>`: a version in front, because a group's offsets outlive a release. */
+/** `1;<timeMax>;<commitId>;<clocks>`: a version in front, because a group's offsets outlive a release. */
 export function encodeOffsetMetadata(metadata: OffsetMetadata): string {
-  const full = `1;${metadata.timeMax};${metadata.clocks}`
-  return full.length <= METADATA_BYTES_MAX ? full : `1;${metadata.timeMax};`
+  const start = `1;${metadata.timeMax};${metadata.commitId};`
+  const full = `${start}${metadata.clocks}`
+  return full.length <= METADATA_BYTES_MAX ? full : start
 }
 
 /** What another program committed (a reset by a tool) has no clocks: they start anew. */
 export function decodeOffsetMetadata(text: string | undefined): OffsetMetadata {
-  const match = /^1;(-?\d+);(.*)$/s.exec(text ?? '')
-  if (match === null) return { timeMax: -1, clocks: '' }
-  return { timeMax: Number(match[1]), clocks: match[2] ?? '' }
+  const match = /^1;(-?\d+);([^;]*);(.*)$/s.exec(text ?? '')
+  if (match === null) return { timeMax: -1, commitId: '', clocks: '' }
+  return { timeMax: Number(match[1]), commitId: match[2] ?? '', clocks: match[3] ?? '' }
 }

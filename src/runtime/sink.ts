@@ -6,8 +6,8 @@
  * K2. Records without a key go to one partition for `KEYLESS_RUN` records, then to the next: full batches, even spread.
  * K3. A partition count is read once per topic and kept while the task runs: records of a key stay in one partition.
  */
+import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
-import type { Cluster } from '../client/cluster.ts'
 import type { Producer } from '../client/producer.ts'
 import { partitionOf } from '../wire/partitioner.ts'
 import type { Header } from '../topology/node.ts'
@@ -22,31 +22,30 @@ interface Target {
 }
 
 export class ProducerOutput implements Output {
-  readonly #producer: Producer
+  #producer: Producer | undefined
   readonly #targets = new Map<string, Target>()
   /** Records sent to topics, changelogs not counted. */
   recordsSent = 0
 
-  constructor(producer: Producer) {
+  /** Goes on with another producer, after a failure. */
+  use(producer: Producer): void {
     this.#producer = producer
   }
 
-  /** Learns the partition counts of `topics`; needed before the first record to any of them. */
-  async prepare(cluster: Cluster, topics: Iterable<string>): Promise<void> {
-    for (const topic of topics) {
-      if (this.#targets.has(topic)) continue
-      const partitions = await cluster.partitions(topic)
-      this.#targets.set(topic, { partitions: partitions.length, keylessLeft: 0, keylessPartition: -1 })
-    }
+  /** Needed before the first record to `topic`. */
+  prepare(topic: string, partitions: number): void {
+    this.#targets.set(topic, { partitions, keylessLeft: 0, keylessPartition: -1 })
   }
 
   send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly Header[], partition?: number): void {
     const target = this.#targets.get(topic)
     if (target === undefined) throw new MillraceError('INTERNAL', `Nothing is known of topic ${topic}: it is written to, but the plan does not say so.`)
+    const producer = this.#producer
+    assert(producer !== undefined, 'a record is sent before the producer is ready')
     this.recordsSent++
     const to = partition ?? (key === null ? keylessPartition(target) : partitionOf(key, target.partitions))
-    if (headers.length === 0) this.#producer.send(topic, to, time, key, value)
-    else this.#producer.send(topic, to, time, key, value, headers)
+    if (headers.length === 0) producer.send(topic, to, time, key, value)
+    else producer.send(topic, to, time, key, value, headers)
   }
 }
 

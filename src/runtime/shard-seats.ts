@@ -1,0 +1,274 @@
+/**
+ * The shards of a task on one worker: opened, fed, chosen from, frozen, rewound and closed together.
+ *
+ * ```
+ *   opening ──▶ running ──▶ closing (commit first) ──▶ gone
+ *      └───────────┴──────▶ lost (nothing is kept) ──▶ gone
+ * ```
+ * Z1. Only `running` seats get records; a seat that is `closing` still takes part in the commit that precedes its end.
+ * Z2. Downstream first: of the shards that have something, one of the highest sub-topology runs, so that what is under way leaves before more comes in;
+ *     among those, the one with the lowest head time.
+ */
+import { assert } from '../base/assert.ts'
+import type { CommittedOffset } from '../client/group-member.ts'
+import type { Fetcher } from '../client/fetcher.ts'
+import { shardKey } from './assignor.ts'
+import type { ShardId } from './assignor.ts'
+import type { RestoreProgress, RestoreResult } from './restore.ts'
+import { compileShard, inputsOf, isDamaged, openState, startOf } from './shard-opener.ts'
+import type { CompileParts, OpenedState } from './shard-opener.ts'
+import type { FrozenShard, Shard } from './shard.ts'
+import type { PartitionQueue } from './source.ts'
+import type { TaskContext } from './task-context.ts'
+import type { TaskProducer } from './task-producer.ts'
+
+export interface Seat {
+  readonly id: ShardId
+  readonly key: string
+  phase: 'opening' | 'running' | 'closing' | 'lost'
+  opening: Promise<void>
+  opened: OpenedState | undefined
+  shard: Shard | undefined
+  restoring: RestoreProgress | undefined
+  restored: RestoreResult | undefined
+  /** Since when each input has been at its end, by topic. */
+  readonly endSince: Map<string, number>
+  /** Records taken by shards that this seat had before it was rewound. */
+  taken: number
+}
+
+export class ShardSeats {
+  readonly #context: TaskContext
+  readonly #fetcher: Fetcher
+  readonly #parts: CompileParts
+  readonly #seats = new Map<string, Seat>()
+  /** Input `topic/partition` → its seat. */
+  readonly #routes = new Map<string, Seat>()
+  /** Highest sub-topology first. */
+  #running: Seat[] = []
+
+  constructor(context: TaskContext, fetcher: Fetcher, parts: CompileParts) {
+    this.#context = context
+    this.#fetcher = fetcher
+    this.#parts = parts
+  }
+
+  get all(): ReadonlyMap<string, Seat> {
+    return this.#seats
+  }
+
+  /** `undefined` where the shard is here already. */
+  add(id: ShardId): Seat | undefined {
+    const key = shardKey(id)
+    const before = this.#seats.get(key)
+    if (before !== undefined) {
+      assert(before.phase === 'opening' || before.phase === 'running', `shard ${key} is given again while it is being given up`)
+      return undefined
+    }
+    const seat: Seat = {
+      id, key, phase: 'opening', opening: Promise.resolve(), opened: undefined, shard: undefined,
+      restoring: undefined, restored: undefined, endSince: new Map(), taken: 0,
+    }
+    this.#seats.set(key, seat)
+    return seat
+  }
+
+  /** Offsets first, then state (see shard-opener). */
+  async open(seat: Seat): Promise<void> {
+    const gone = (): boolean => seat.phase !== 'opening'
+    const committed = await this.#context.admin.groupOffsets(this.#context.plan.group, inputsOf(this.#context, seat.id), { requireStable: true })
+    if (gone()) return
+    seat.opened ??= await openState(this.#context, seat.id, { onProgress: progress => { seat.restoring = progress }, cancelled: gone })
+    if (gone()) return
+    seat.restored = seat.opened.restored
+    seat.restoring = undefined
+    this.#start(seat, committed)
+    seat.phase = 'running'
+    this.#running = [...this.#running, seat].sort((a, b) => b.id.subTopology - a.id.subTopology || a.id.partition - b.id.partition)
+    this.#context.host.wake()
+  }
+
+  #start(seat: Seat, committed: readonly CommittedOffset[]): void {
+    assert(seat.opened !== undefined, `shard ${seat.key} starts without state`)
+    seat.taken += seat.shard?.recordsTaken ?? 0
+    const shard = compileShard(this.#context, seat.id, seat.opened.state, this.#parts, committed)
+    shard.atEnd = queue => this.#atEnd(queue)
+    seat.shard = shard
+    seat.endSince.clear()
+    for (const queue of shard.queues) {
+      const { topic, partition } = queue.input
+      this.#routes.set(`${topic}/${partition}`, seat)
+      this.#fetcher.assign(topic, partition, queue.position >= 0 ? queue.position : startOf(this.#context, seat.id, topic))
+    }
+    shard.run.advance()
+  }
+
+  mark(shards: readonly ShardId[], phase: 'closing' | 'lost'): Seat[] {
+    const marked = shards.flatMap(id => this.#seats.get(shardKey(id)) ?? [])
+    for (const seat of marked) if (seat.phase !== 'lost') seat.phase = phase
+    return marked
+  }
+
+  /** Lets go of marked seats. What they have not committed is gone. */
+  async close(seats: readonly Seat[]): Promise<void> {
+    for (const seat of seats) {
+      this.#seats.delete(seat.key)
+      this.#running = this.#running.filter(other => other !== seat)
+      this.#unroute(seat)
+    }
+    for (const seat of seats) {
+      await seat.opening
+      await seat.opened?.state.close()
+    }
+  }
+
+  #unroute(seat: Seat): void {
+    for (const { topic, partition } of inputsOf(this.#context, seat.id)) {
+      if (!this.#routes.delete(`${topic}/${partition}`)) continue
+      this.#fetcher.unassign(topic, partition)
+    }
+    for (const queue of seat.shard?.queues ?? []) queue.reset(-1, -1)
+  }
+
+  // ---------------------------------------------------------------- work
+
+  /** Takes what the fetcher has. */
+  receive(): void {
+    for (let batches = this.#fetcher.poll(); batches !== undefined; batches = this.#fetcher.poll()) {
+      const seat = this.#routes.get(`${batches.topic}/${batches.partition}`)
+      if (seat?.shard === undefined) {
+        batches.release()
+        continue
+      }
+      seat.endSince.delete(batches.topic)
+      seat.shard.push(batches)
+    }
+  }
+
+  /** The shard to run now (Z2). */
+  next(): Shard | undefined {
+    let best: Shard | undefined
+    let bestTime = Infinity
+    for (const seat of this.#running) {
+      if (seat.phase !== 'running' || seat.shard === undefined) continue
+      if (best !== undefined && seat.id.subTopology < best.id.subTopology) break
+      const time = seat.shard.headTime()
+      if (time === undefined || time >= bestTime) continue
+      best = seat.shard
+      bestTime = time
+    }
+    return best
+  }
+
+  get dirty(): boolean {
+    return this.#running.some(seat => seat.phase !== 'lost' && seat.shard?.dirty === true)
+  }
+
+  get dirtyBytes(): number {
+    let bytes = 0
+    for (const seat of this.#running) bytes += seat.opened?.state.dirtyBytes ?? 0
+    return bytes
+  }
+
+  /** Fires wall-clock timers. */
+  tick(nowMs: number): boolean {
+    let fired = false
+    for (const seat of this.#running) if (seat.phase === 'running' && seat.shard?.tick(nowMs) === true) fired = true
+    return fired
+  }
+
+  wallClockDueInMs(): number {
+    let due = Infinity
+    for (const seat of this.#running) if (seat.phase === 'running') due = Math.min(due, seat.shard?.run.wallClockDueMs ?? Infinity)
+    return due === Infinity ? Infinity : Math.max(0, due - this.#context.env.clock.now())
+  }
+
+  /** Inputs that have been at their end for long enough stop holding up the watermark of a shard with several (M3). */
+  markIdle(): void {
+    const now = this.#context.env.clock.monotonic()
+    for (const seat of this.#running) {
+      if (seat.phase !== 'running' || seat.shard === undefined || seat.shard.queues.length < 2) continue
+      for (const queue of seat.shard.queues) {
+        const { topic } = queue.input
+        const since = seat.endSince.get(topic)
+        if (queue.hasHead || !this.#atEnd(queue)) seat.endSince.delete(topic)
+        else if (since === undefined) seat.endSince.set(topic, now)
+        else if (since !== Infinity && now - since >= this.#context.settings.idleAfterMs) {
+          seat.endSince.set(topic, Infinity)
+          seat.shard.setIdle(topic)
+        }
+      }
+    }
+  }
+
+  #atEnd(queue: PartitionQueue): boolean {
+    const progress = this.#fetcher.progress(queue.input.topic, queue.input.partition)
+    return progress !== undefined && progress.lastStableOffset >= 0 && progress.bytesQueued === 0 && progress.offsetFetched >= progress.lastStableOffset
+  }
+
+  seek(topic: string, partition: number, to: 'earliest'): void {
+    const seat = this.#routes.get(`${topic}/${partition}`)
+    seat?.shard?.queues.find(queue => queue.input.topic === topic)?.reset(-1, -1)
+    this.#fetcher.seek(topic, partition, to)
+  }
+
+  // ---------------------------------------------------------------- commit
+
+  /** Freezes every shard with something to commit; their changes go to the changelogs. Throws what user code throws in a flush. */
+  freeze(commitId: string, out: TaskProducer): FrozenShard[] {
+    const dirty = this.#running.filter(seat => seat.phase !== 'lost').flatMap(seat => seat.shard?.dirty === true ? [seat.shard] : [])
+    for (const shard of dirty) shard.flush()
+    const now = this.#context.env.clock.now()
+    return dirty.map(shard => {
+      const frozen = shard.freeze(commitId)
+      frozen.state.changes((store, key, value) => out.sendChange(this.#changelogOf(store), shard.id.partition, now, key, value))
+      return frozen
+    })
+  }
+
+  /** What was frozen has been committed: to the stores with it. */
+  committed(frozen: readonly FrozenShard[], out: TaskProducer): void {
+    for (const { shard, state, clocks } of frozen) {
+      const seat = this.#seats.get(shard.key)
+      if (seat?.opened === undefined || seat.phase === 'lost') continue
+      for (const [store, position] of seat.opened.changelogs) {
+        const end = out.changelogEnd(this.#changelogOf(store), shard.id.partition)
+        if (end !== undefined && end > position.offsetNext) seat.opened.changelogs.set(store, { ...position, offsetNext: end })
+      }
+      seat.opened.state.committed(state, {
+        changelogs: Object.fromEntries(seat.opened.changelogs), committedAtMs: this.#context.env.clock.now(),
+        bootId: this.#context.bootId, cleanClose: false, clocks,
+      })
+    }
+  }
+
+  #changelogOf(store: string): string {
+    const plan = this.#context.plan.stores.find(candidate => candidate.name === store)
+    assert(plan !== undefined, `store ${store} is not in the plan`)
+    return plan.changelog.name
+  }
+
+  /** Committed offsets of every running seat, once no transaction holds them (E4). */
+  async fetchCommitted(): Promise<CommittedOffset[]> {
+    const inputs = this.#running.flatMap(seat => inputsOf(this.#context, seat.id))
+    return inputs.length === 0 ? [] : await this.#context.admin.groupOffsets(this.#context.plan.group, inputs, { requireStable: true })
+  }
+
+  /** Puts every running seat back to `committed`: state, clocks, queues. */
+  async rewind(committed: readonly CommittedOffset[]): Promise<void> {
+    for (const seat of this.#running) {
+      if (seat.phase === 'lost' || seat.opened === undefined) continue
+      this.#unroute(seat)
+      try {
+        await seat.opened.state.rollback()
+      } catch (error) {
+        if (!isDamaged(error)) throw error
+        await seat.opened.state.close()
+        seat.opened = await openState(this.#context, seat.id, { onProgress: progress => { seat.restoring = progress }, cancelled: () => false })
+        seat.restoring = undefined
+      }
+      const own = committed.filter(entry => entry.partition === seat.id.partition)
+      this.#start(seat, own)
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * A task's producer on one worker, renewed after a failure, and the changelog positions that its acknowledgements give.
+ *
+ * D1. `renew` leaves no transaction of the one before open: it aborts, or where that fails makes a new producer, whose InitProducerId fences and aborts (E1).
+ * D2. A changelog's position counts acknowledged records only. Under transactions nothing of commit k+1 is on the wire before k is answered, so
+ *     after k it is k's.
+ */
+import { assert } from '../base/assert.ts'
+import { Producer } from '../client/producer.ts'
+import type { FrozenTransaction } from '../client/producer.ts'
+import { ProducerOutput } from './sink.ts'
+import type { TaskContext } from './task-context.ts'
+
+export class TaskProducer {
+  readonly output = new ProducerOutput()
+  readonly #context: TaskContext
+  #producer: Producer | undefined
+  /** Changelog `topic` → partition → the offset after its last acknowledged record. */
+  readonly #acked = new Map<string, Map<number, number>>()
+  #drainAwaited = false
+
+  constructor(context: TaskContext) {
+    this.#context = context
+    for (const store of context.plan.stores) this.#acked.set(store.changelog.name, new Map())
+    for (const [topic, partitions] of context.partitions) this.output.prepare(topic, partitions)
+  }
+
+  get full(): boolean {
+    return this.#producer?.full === true
+  }
+
+  get exactlyOnce(): boolean {
+    return this.#context.settings.guarantee === 'exactlyOnce'
+  }
+
+  async renew(): Promise<void> {
+    const old = this.#producer
+    this.#producer = undefined
+    if (old !== undefined) void old.close().catch(() => {}) // What it still had belongs to a transaction that is being given up.
+    const { settings, transactionalId, cluster } = this.#context
+    const producer = new Producer(cluster, {
+      bytesInFlightMax: settings.produceBytesMax, lingerMs: LINGER_MS,
+      ...(this.exactlyOnce ? { transactionalId, transactionTimeoutMs: settings.transactionTimeoutMs } : {}),
+      onAck: (topic, partition, baseOffset, count) => this.#onAck(topic, partition, baseOffset, count),
+    })
+    await producer.init()
+    if (this.exactlyOnce) producer.begin()
+    this.#producer = producer
+    this.output.use(producer)
+  }
+
+  /** Appends a changelog record. */
+  sendChange(topic: string, partition: number, time: number, key: Buffer, value: Buffer | null): void {
+    this.#current().send(topic, partition, time, key, value)
+  }
+
+  freeze(): FrozenTransaction {
+    return this.#current().freeze()
+  }
+
+  flush(): Promise<void> {
+    return this.#current().flush()
+  }
+
+  /** Offset after the last acknowledged change, `undefined` where there was none since the start. */
+  changelogEnd(topic: string, partition: number): number | undefined {
+    return this.#acked.get(topic)?.get(partition)
+  }
+
+  /** Wakes the host once there is room again. */
+  wakeWhenDrained(): void {
+    if (this.#drainAwaited || this.#producer === undefined) return
+    this.#drainAwaited = true
+    const done = (): void => {
+      this.#drainAwaited = false
+      this.#context.host.wake()
+    }
+    // A failure to drain is a failure to deliver: the commit reports it.
+    this.#producer.drained().then(done, done)
+  }
+
+  /** Gives up what is not committed, as far as the broker can be reached; nothing will be sent any more. */
+  async abandon(): Promise<void> {
+    const producer = this.#producer
+    this.#producer = undefined
+    if (producer === undefined) return
+    try {
+      if (this.exactlyOnce) await producer.abort()
+    } catch {
+      // The broker aborts it at the transaction's timeout, or the next process of this slot does.
+    }
+    await producer.close()
+  }
+
+  async close(): Promise<void> {
+    const producer = this.#producer
+    this.#producer = undefined
+    await producer?.close()
+  }
+
+  #current(): Producer {
+    assert(this.#producer !== undefined, 'records are sent while the producer is being renewed')
+    return this.#producer
+  }
+
+  #onAck(topic: string, partition: number, baseOffset: number, count: number): void {
+    if (baseOffset >= 0) this.#acked.get(topic)?.set(partition, baseOffset + count)
+  }
+}
+
+const LINGER_MS = 2

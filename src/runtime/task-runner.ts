@@ -1,0 +1,358 @@
+/**
+ * One task on one worker: its shards, its producer, its fetcher, and the commits that hold them together.
+ *
+ * ```
+ *   starting ──▶ running ⇄ recovering ──▶ failed        turn(): fetch ▶ slice ▶ timers ▶ commit when due
+ *                   └────────┴──▶ closed                assign / revoke / lost / close: between commits (X1)
+ * ```
+ * X1. Commits, hand-overs and recoveries exclude each other (`#exclusive`); records are processed meanwhile, into the next commit.
+ * X2. Processing stops while recovering, and under at least once while a commit is under way (its changelog position must not run ahead).
+ * X3. After a failed commit nothing of it is left: producer, queues, live objects and clocks go back to the last committed offsets.
+ * X4. A shard is handed over with everything it has done committed; a lost one is dropped with everything it has done uncommitted.
+ */
+import { assert } from '../base/assert.ts'
+import { messageOf, MillraceError } from '../base/errors.ts'
+import { Fetcher } from '../client/fetcher.ts'
+import type { GroupIdentity } from '../client/types.ts'
+import type { ShardId } from './assignor.ts'
+import { shardKey } from './assignor.ts'
+import { commitAtLeastOnce, commitExactlyOnce } from './commit.ts'
+import type { CommitResult } from './commit.ts'
+import { deadLetterHeaders, taskFailure, taskFailureOutsideRecord } from './failure.ts'
+import type { ReadableTable } from './operators/operator.ts'
+import { IdentityWatch } from './identity-watch.ts'
+import { RecordFailure } from './shard.ts'
+import type { FrozenShard } from './shard.ts'
+import { ShardSeats } from './shard-seats.ts'
+import type { Seat } from './shard-seats.ts'
+import type { BadRecord, SourceHooks } from './source.ts'
+import { TaskCounters } from './task-counters.ts'
+import type { TaskContext } from './task-context.ts'
+import { TaskProducer } from './task-producer.ts'
+
+type Phase =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'recovering' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'closed' }
+
+const SLICE_RECORDS = 1_000
+const SLICE_MS = 2
+const BACKOFF_MS_MIN = 100
+const BACKOFF_MS_MAX = 5_000
+
+export class TaskRunner implements SourceHooks {
+  readonly context: TaskContext
+  readonly counters: TaskCounters
+  readonly #out: TaskProducer
+  readonly #fetcher: Fetcher
+  readonly #seats: ShardSeats
+  readonly #identity = new IdentityWatch()
+  /** Records that failed in processing and are left out when they come again: `topic/partition@offset` → why. */
+  readonly #left = new Map<string, BadRecord>()
+  readonly #globals: ReadonlyMap<string, ReadableTable>
+  #phase: Phase = { kind: 'starting' }
+  #chain: Promise<void> = Promise.resolve()
+  #committing = false
+  /** When the first thing happened that is not in a commit yet. */
+  #dirtySince: number | undefined
+  #commitNumber = 0
+  readonly #commitPrefix: string
+
+  constructor(context: TaskContext, globals: ReadonlyMap<string, ReadableTable>) {
+    this.context = context
+    this.#globals = globals
+    this.counters = new TaskCounters(context.env)
+    this.#commitPrefix = context.env.random.bytes(6).toString('hex')
+    this.#out = new TaskProducer(context)
+    this.#fetcher = new Fetcher(context.cluster, {
+      isolation: 'read_committed', bytesInFlightMax: context.settings.fetchBytesMax,
+      onData: () => context.host.wake(),
+      onError: (topic, partition, error) => this.#onFetchError(topic, partition, error),
+    })
+    this.#seats = new ShardSeats(context, this.#fetcher, {
+      output: this.#out.output, counters: this.counters, hooks: this,
+      globalTable: name => {
+        const table = this.#globals.get(name)
+        assert(table !== undefined, `global table ${name} was not loaded`)
+        return table
+      },
+    })
+  }
+
+  get phase(): Phase['kind'] {
+    return this.#phase.kind
+  }
+
+  get seats(): ReadonlyMap<string, Seat> {
+    return this.#seats.all
+  }
+
+  get recordsOut(): number {
+    return this.#out.output.recordsSent
+  }
+
+  get fetcher(): Fetcher {
+    return this.#fetcher
+  }
+
+  get skipping(): boolean {
+    return this.#left.size > 0
+  }
+
+  async start(): Promise<void> {
+    await this.#retrying('starting', async () => { await this.#out.renew() })
+    if (this.#phase.kind === 'starting') this.#phase = { kind: 'running' }
+    this.context.host.wake()
+  }
+
+  /** The member owns these shards from now on. Returns at once; they run when restored. */
+  assign(shards: readonly ShardId[], identity: GroupIdentity): void {
+    this.#identity.set(identity)
+    for (const id of shards) {
+      const seat = this.#seats.add(id)
+      if (seat === undefined) continue
+      seat.opening = this.#retrying(`opening shard ${seat.key}`, async () => { await this.#seats.open(seat) }, () => seat.phase !== 'opening')
+    }
+  }
+
+  setIdentity(identity: GroupIdentity): void {
+    this.#identity.set(identity)
+  }
+
+  /** Commits what the shards have done and lets go of them. */
+  async revoke(shards: readonly ShardId[]): Promise<void> {
+    const leaving = this.#seats.mark(shards, 'closing')
+    await this.#exclusive(async () => {
+      if (this.#phase.kind === 'running' && this.#seats.dirty) await this.#commitNow()
+      await this.#seats.close(leaving)
+    })
+  }
+
+  /** The shards are gone already: forgets what they have done since the last commit. */
+  async lost(shards: readonly ShardId[]): Promise<void> {
+    const leaving = this.#seats.mark(shards, 'lost')
+    this.#identity.interrupt()
+    await this.#exclusive(async () => {
+      if (this.#phase.kind === 'running' && leaving.some(seat => seat.shard?.dirty === true)) await this.#recover(new MillraceError('GROUP_ERROR', 'The group has thrown this member out; its work since the last commit is dropped.'))
+      await this.#seats.close(leaving)
+    })
+  }
+
+  /** Commits, then closes everything. */
+  async close(): Promise<void> {
+    await this.revoke([...this.#seats.all.values()].map(seat => seat.id))
+    await this.#exclusive(async () => {
+      if (this.#phase.kind !== 'failed') this.#phase = { kind: 'closed' }
+      this.#identity.interrupt()
+      await this.#fetcher.close()
+      await this.#out.close()
+    })
+  }
+
+  /** Does a slice of work. `dueInMs`: when to come again if nothing wakes it before. */
+  turn(): { readonly worked: boolean; readonly dueInMs: number } {
+    if (this.#phase.kind !== 'running') return { worked: false, dueInMs: Infinity }
+    this.#seats.receive()
+    let worked = false
+    try {
+      if (this.#mayProcess()) worked = this.#slice()
+      if (!worked) this.#seats.markIdle()
+    } catch (error) {
+      this.#onProcessingError(error)
+      return { worked: false, dueInMs: Infinity }
+    }
+    return { worked, dueInMs: Math.min(this.#commitIfDue(worked), this.#seats.wallClockDueInMs()) }
+  }
+
+  // ---------------------------------------------------------------- processing
+
+  #mayProcess(): boolean {
+    if (this.#committing && this.context.settings.guarantee === 'atLeastOnce') return false
+    if (this.#committing && this.#seats.dirtyBytes > this.context.settings.dirtyBytesMax) return false
+    if (!this.#out.full) return true
+    this.#out.wakeWhenDrained()
+    return false
+  }
+
+  #slice(): boolean {
+    const { clock } = this.context.env
+    const fired = this.#seats.tick(clock.now())
+    const shard = this.#seats.next()
+    if (shard === undefined) {
+      if (fired || this.#seats.dirty) this.#dirtySince ??= clock.monotonic()
+      return false
+    }
+    this.#dirtySince ??= clock.monotonic()
+    shard.slice(SLICE_RECORDS, clock.monotonic() + SLICE_MS, () => clock.monotonic())
+    return true
+  }
+
+  onBadRecord(record: BadRecord): void {
+    this.counters.errors++
+    const policy = this.context.plan.onError
+    if (policy.kind === 'fail') throw new RecordFailure(record)
+    this.#leaveOut(record)
+  }
+
+  onNegativeTime(topic: string): void {
+    this.counters.dropped(topic, 'negativeTime')
+  }
+
+  skips(topic: string, partition: number, offset: number, record: () => BadRecord): boolean {
+    const why = this.#left.get(`${topic}/${partition}@${offset}`)
+    if (why === undefined) return false
+    this.#leaveOut({ ...record(), error: why.error, stage: why.stage })
+    return true
+  }
+
+  /** Skips the record or writes it to the dead-letter topic, in the transaction that commits its offset. */
+  #leaveOut(record: BadRecord): void {
+    const policy = this.context.plan.onError
+    this.counters.lastError = messageOf(record.error)
+    if (policy.kind === 'deadLetter') {
+      this.#out.output.send(policy.topic, record.timestamp, record.key, record.value, deadLetterHeaders(this.context.plan.name, record))
+      this.counters.deadLettered++
+    } else this.counters.skipped++
+  }
+
+  #onProcessingError(error: unknown): void {
+    if (!(error instanceof RecordFailure)) return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error))
+    const { record } = error
+    if (record.error instanceof MillraceError && record.error.code === 'STORE_CORRUPT') {
+      this.#phase = { kind: 'recovering' }
+      void this.#exclusive(() => this.#recover(record.error))
+      return
+    }
+    if (this.context.plan.onError.kind === 'fail' || record.stage !== 'process') return this.#fail(taskFailure(this.context.plan.name, record))
+    this.counters.errors++
+    this.#left.set(`${record.topic}/${record.partition}@${record.offset}`, { ...record, key: null, value: null })
+    this.#phase = { kind: 'recovering' }
+    void this.#exclusive(() => this.#recover(record.error))
+  }
+
+  #fail(error: unknown): void {
+    if (this.#phase.kind === 'failed' || this.#phase.kind === 'closed') return
+    this.#phase = { kind: 'failed', error }
+    this.counters.lastError = messageOf(error)
+    this.#identity.interrupt()
+    void this.#exclusive(async () => {
+      await this.#out.abandon()
+      await this.#seats.close(this.#seats.mark([...this.#seats.all.values()].map(seat => seat.id), 'lost'))
+    }).finally(() => this.context.host.failed(this.context.plan.name, error))
+  }
+
+  #onFetchError(topic: string, partition: number, error: Error): void {
+    if (error instanceof MillraceError && error.detail['kafkaCode'] === 1) {
+      this.counters.errors++
+      this.counters.lastError = `${topic}/${partition}: the records to read next are no longer there`
+      this.context.logger.error('records were deleted before they were read: going on at the first one that is left', { topic, partition })
+      this.#seats.seek(topic, partition, 'earliest')
+    } else this.#fail(error)
+  }
+
+  // ---------------------------------------------------------------- committing
+
+  /** Starts a commit where one is due; returns how long until the next look, in milliseconds. */
+  #commitIfDue(busy: boolean): number {
+    if (this.#committing || this.#dirtySince === undefined) return Infinity
+    const { settings, env } = this.context
+    const age = env.clock.monotonic() - this.#dirtySince
+    const after = busy || this.#seats.next() !== undefined ? settings.commitIntervalMs : settings.drainedCommitMs
+    if (age < after && this.#seats.dirtyBytes <= settings.dirtyBytesMax && !this.#out.full) return after - age
+    this.#committing = true
+    void this.#exclusive(async () => {
+      if (this.#phase.kind === 'running' && this.#seats.dirty) await this.#commitNow()
+    }).finally(() => {
+      this.#committing = false
+      this.context.host.wake()
+    })
+    return Infinity
+  }
+
+  async #commitNow(): Promise<void> {
+    const startedAt = this.context.env.clock.monotonic()
+    const commitId = `${this.#commitPrefix}.${++this.#commitNumber}`
+    let frozen: FrozenShard[]
+    try {
+      frozen = this.#seats.freeze(commitId, this.#out)
+    } catch (error) {
+      return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error))
+    }
+    this.#dirtySince = undefined
+    const result = await this.#transact(frozen)
+    if (result.kind !== 'committed') return await this.#recover(result.error, result.kind === 'unknown' ? { commitId, frozen } : undefined)
+    this.context.failpoints.reach('before-store-commit')
+    this.#settle(frozen)
+    this.counters.committed(this.context.env.clock.monotonic() - startedAt)
+  }
+
+  async #transact(frozen: readonly FrozenShard[]): Promise<CommitResult> {
+    const offsets = frozen.flatMap(one => one.offsets)
+    const identity = this.#identity.current()
+    const { failpoints, settings, host, plan } = this.context
+    if (settings.guarantee === 'exactlyOnce') {
+      return await commitExactlyOnce({ transaction: this.#out.freeze(), offsets, identity, failpoints, identityAfter: stale => this.#identity.after(stale, this.context) })
+    }
+    return await commitAtLeastOnce({ flush: () => this.#out.flush(), commitOffsets: () => host.commitOffsets(plan.name, offsets, identity), failpoints })
+  }
+
+  #settle(frozen: readonly FrozenShard[]): void {
+    this.#seats.committed(frozen, this.#out)
+    if (this.#left.size === 0) return
+    for (const { offsets } of frozen) {
+      for (const entry of offsets) {
+        for (const [key, record] of this.#left) if (record.topic === entry.topic && record.partition === entry.partition && record.offset < entry.offset) this.#left.delete(key)
+      }
+    }
+  }
+
+  /** X3. With `undecided`, finds out first whether that commit has landed. Never rejects. */
+  async #recover(cause: unknown, undecided?: { readonly commitId: string; readonly frozen: readonly FrozenShard[] }): Promise<void> {
+    if (this.#phase.kind === 'closed' || this.#phase.kind === 'failed') return
+    this.#phase = { kind: 'recovering' }
+    this.counters.lastError = messageOf(cause)
+    this.context.logger.warn('going back to the last commit', { task: this.context.plan.name, cause: messageOf(cause), undecided: undecided !== undefined })
+    let open = undecided
+    await this.#retrying('going back to the last commit', async () => {
+      await this.#out.renew()
+      const committed = await this.#seats.fetchCommitted()
+      if (open !== undefined && committed.some(entry => entry.metadata.includes(`;${open?.commitId};`))) this.#settle(open.frozen)
+      open = undefined
+      await this.#seats.rewind(committed)
+    })
+    this.#dirtySince = undefined
+    if (this.#isRecovering()) this.#phase = { kind: 'running' }
+    this.context.host.wake()
+  }
+
+  #isRecovering(): boolean {
+    return this.#phase.kind === 'recovering'
+  }
+
+  // ---------------------------------------------------------------- order
+
+  /** Runs `work` after everything that was given before (X1). A rejection is a failure of the task. */
+  #exclusive(work: () => Promise<void>): Promise<void> {
+    const next = this.#chain.then(work).catch((error: unknown) => this.#fail(error))
+    this.#chain = next
+    return next
+  }
+
+  /** Repeats `work` with backoff until it succeeds, or the task is over; what no repetition can mend fails the task. */
+  async #retrying(what: string, work: () => Promise<void>, pointless: () => boolean = () => false): Promise<void> {
+    for (let attempt = 0; this.#phase.kind !== 'closed' && this.#phase.kind !== 'failed' && !pointless(); attempt++) {
+      try {
+        return await work()
+      } catch (error) {
+        if (pointless()) return
+        if (!(error instanceof MillraceError) || error.code === 'INTERNAL' || error.code === 'TOPOLOGY_INVALID') return this.#fail(error)
+        const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** attempt) * (0.5 + this.context.env.random.next() / 2)
+        this.counters.lastError = messageOf(error)
+        this.context.logger.warn(`${what}: trying again`, { task: this.context.plan.name, problem: messageOf(error), pauseMs: Math.round(pauseMs) })
+        await this.context.env.clock.sleep(pauseMs)
+      }
+    }
+  }
+}

@@ -90,13 +90,15 @@ export function isDamaged(error: unknown): boolean {
 }
 
 /** A shard ready to run on `state`, standing at `committed`. */
-export function compileShard(context: TaskContext, id: ShardId, state: ShardState, parts: CompileParts, committed: readonly CommittedOffset[]): Shard {
+export function compileShard(context: TaskContext, id: ShardId, state: ShardState, parts: CompileParts, committedOffsets: readonly CommittedOffset[]): Shard {
   const sub = subTopologyOf(context, id)
+  const inputs = inputsOf(context, id)
+  const committed = committedOffsets.filter(entry => inputs.some(input => input.topic === entry.topic && input.partition === entry.partition))
   const run = compileSubTopology(sub, {
     partition: id.partition, state, output: parts.output, counters: parts.counters,
     now: () => context.env.clock.now(), globalTable: name => parts.globalTable(name),
   })
-  const queues = inputsOf(context, id).map(({ topic, partition }) => {
+  const queues = inputs.map(({ topic, partition }) => {
     const heads = sub.sources.filter(head => topicOfHead(head) === topic).map((head): SourceHead => {
       const operator = run.sources.get(head.id)
       assert(operator !== undefined, `head ${head.name} was not compiled`)

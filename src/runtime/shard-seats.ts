@@ -267,8 +267,7 @@ export class ShardSeats {
         seat.opened = await openState(this.#context, seat.id, { onProgress: progress => { seat.restoring = progress }, cancelled: () => false })
         seat.restoring = undefined
       }
-      const own = committed.filter(entry => entry.partition === seat.id.partition)
-      this.#start(seat, own)
+      this.#start(seat, committed)
     }
   }
 }

@@ -207,7 +207,9 @@ export class PartitionQueue {
   #decode(head: SourceHead, into: DecodedRecord): void {
     const cursor = this.#cursor
     const { buffer } = cursor
-    into.key = cursor.keyStart < 0 ? undefined : head.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
+    if (cursor.keyStart >= 0) into.key = head.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
+    else if (head.tombstones || head.key.optional) into.key = undefined
+    else throw new MillraceError('SERDE_FAILED', `no key, but ${this.input.topic} is declared with a ${head.key.kind} key. Declare it optional(…).`)
     if (cursor.valueStart >= 0) into.value = head.value.deserialize(buffer, cursor.valueStart, cursor.valueEnd)
     else if (head.tombstones || head.value.optional) into.value = undefined
     else throw new MillraceError('SERDE_FAILED', `value: null, but ${this.input.topic} is declared with a ${head.value.kind} value that is never null. Declare it optional(…), or read the topic as a table.`)

@@ -15,7 +15,6 @@ import { messageOf, MillraceError } from '../base/errors.ts'
 import { Fetcher } from '../client/fetcher.ts'
 import type { GroupIdentity } from '../client/types.ts'
 import type { ShardId } from './assignor.ts'
-import { shardKey } from './assignor.ts'
 import { commitAtLeastOnce, commitExactlyOnce } from './commit.ts'
 import type { CommitResult } from './commit.ts'
 import { deadLetterHeaders, taskFailure, taskFailureOutsideRecord } from './failure.ts'
@@ -159,11 +158,11 @@ export class TaskRunner implements SourceHooks {
     try {
       if (this.#mayProcess()) worked = this.#slice()
       if (!worked) this.#seats.markIdle()
+      return { worked, dueInMs: Math.min(this.#commitIfDue(worked), this.#seats.wallClockDueInMs()) }
     } catch (error) {
       this.#onProcessingError(error)
       return { worked: false, dueInMs: Infinity }
     }
-    return { worked, dueInMs: Math.min(this.#commitIfDue(worked), this.#seats.wallClockDueInMs()) }
   }
 
   // ---------------------------------------------------------------- processing

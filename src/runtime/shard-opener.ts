@@ -19,9 +19,13 @@ import type { RestoreProgress, RestoreResult } from './restore.ts'
 import { decodeOffsetMetadata, Shard } from './shard.ts'
 import { PartitionQueue } from './source.ts'
 import type { SourceHead, SourceHooks } from './source.ts'
-import type { ShardState } from './state/shard-state.ts'
+import { MemoryStores } from './state/memory-store.ts'
+import { ShardState } from './state/shard-state.ts'
 import type { ChangelogPosition } from './state/store.ts'
 import type { TaskContext } from './task-context.ts'
+
+/** For shards without stores: they have a position to keep, and nothing else. */
+const NO_STORES = new MemoryStores()
 
 export interface OpenedState {
   readonly state: ShardState
@@ -57,14 +61,17 @@ export function inputsOf(context: TaskContext, id: ShardId): TopicPartition[] {
 export async function openState(context: TaskContext, id: ShardId, watch: { readonly onProgress: (progress: RestoreProgress) => void; readonly cancelled: () => boolean }): Promise<OpenedState> {
   const sub = subTopologyOf(context, id)
   const directory = join(context.directory, shardKey(id))
-  const open = (): Promise<ShardState> => context.openState({ directory, stores: sub.stores })
+  const stores = sub.stores.length === 0 ? NO_STORES : context.stores
+  const open = async (): Promise<ShardState> => new ShardState(await stores.open(directory), {
+    clock: context.env.clock, stores: sub.stores.map(store => store.name), liveBytesMax: context.settings.liveBytesMax,
+  })
   let state: ShardState
   try {
     state = await open()
   } catch (error) {
     if (!isDamaged(error)) throw error
     context.logger.warn('the store is damaged, rebuilding it from its changelogs', { shard: shardKey(id) })
-    context.env.disk.removeTree(directory)
+    stores.remove(directory)
     state = await open()
   }
   try {
@@ -73,7 +80,7 @@ export async function openState(context: TaskContext, id: ShardId, watch: { read
       partition: id.partition, stores: sub.stores, state, ...watch,
       reopenEmpty: async () => {
         await state.close()
-        context.env.disk.removeTree(directory)
+        stores.remove(directory)
         state = await open()
         return state
       },

@@ -5,12 +5,9 @@ import type { Cluster } from '../client/cluster.ts'
 import type { GroupIdentity, OffsetEntry } from '../client/types.ts'
 import type { Env } from '../env/env.ts'
 import type { Guarantee } from '../topology/node.ts'
-import type { NativeTaskPlan, StorePlan } from '../topology/plan.ts'
+import type { NativeTaskPlan } from '../topology/plan.ts'
 import type { Failpoints } from './failpoints.ts'
-import type { ShardState } from './state/shard-state.ts'
-
-/** Opens the state of a shard in `directory`, made where it is not there. Shards without stores get one that holds nothing. */
-export type StateFactory = (options: { readonly directory: string; readonly stores: readonly StorePlan[] }) => Promise<ShardState>
+import type { StoreProvider } from './state/store.ts'
 
 export interface TaskSettings {
   readonly guarantee: Guarantee
@@ -24,6 +21,8 @@ export interface TaskSettings {
   readonly fetchBytesMax: number
   readonly produceBytesMax: number
   readonly dirtyBytesMax: number
+  /** Live objects of one shard. */
+  readonly liveBytesMax: number
 }
 
 /** The runner's way to the world outside its worker. */
@@ -49,6 +48,6 @@ export interface TaskContext {
   readonly bootId: string
   readonly transactionalId: string
   readonly failpoints: Failpoints
-  readonly openState: StateFactory
+  readonly stores: StoreProvider
   readonly host: TaskHost
 }

@@ -16,10 +16,11 @@ import type { ShardId } from './assignor.ts'
 import type { Failpoints } from './failpoints.ts'
 import { GlobalTables } from './global-tables.ts'
 import type { TaskSnapshot } from './snapshot.ts'
-import { openShardState } from './open-state.ts'
 import { readBootId } from './restore.ts'
 import { transactionalIdOf } from './slots.ts'
-import type { StateFactory, TaskSettings } from './task-context.ts'
+import { lmdbStores } from './state/lmdb-store.ts'
+import type { StoreProvider } from './state/store.ts'
+import type { TaskSettings } from './task-context.ts'
 import { TaskRunner } from './task-runner.ts'
 import { taskReport } from './task-report.ts'
 
@@ -44,7 +45,7 @@ export interface WorkerOptions {
   readonly failpoints: Failpoints
   readonly events: WorkerEvents
   /** Instead of LMDB, in simulation. */
-  readonly openState?: StateFactory | undefined
+  readonly stores?: StoreProvider | undefined
 }
 
 export interface WorkerEvents {
@@ -85,7 +86,7 @@ export class Worker implements WorkerHandle {
     const cluster = await Cluster.connect(env, { bootstrap: options.bootstrap, clientId: `${plan.app}-${options.number}`, logger })
     const admin = new Admin(cluster)
     const bootId = readBootId(env, logger)
-    const openState = options.openState ?? (parts => openShardState(env, parts))
+    const stores = options.stores ?? lmdbStores(env.disk, bootId)
     const worker = new Worker(options, cluster, admin)
     for (const { task, slot, directory, partitions, settings } of options.tasks) {
       const taskPlan = plan.tasks.find(candidate => candidate.name === task)
@@ -93,7 +94,7 @@ export class Worker implements WorkerHandle {
       const tables = await worker.#globals.load(taskPlan)
       const runner = new TaskRunner({
         env, logger: logger.child({ task, worker: options.number }), cluster, admin, plan: taskPlan, partitions: new Map(Object.entries(partitions)), settings, directory,
-        bootId, failpoints: options.failpoints, openState,
+        bootId, failpoints: options.failpoints, stores,
         transactionalId: transactionalIdOf({ app: plan.app, task, slot, worker: options.number }),
         host: {
           wake: () => worker.#wake(),

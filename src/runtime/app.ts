@@ -1,0 +1,250 @@
+/**
+ * Runs an app: `run(app, options)` makes the topics, takes slots, starts the workers and joins the groups of its tasks.
+ *
+ * ```
+ *   main thread: groups, heartbeats, metrics                  workers: fetch ▶ process ▶ produce ▶ commit, connections of their own
+ *   run ▶ topics ▶ slots ▶ workers ▶ memberships ── shards ──▶
+ * ```
+ * R1. Several processes may run the same app, or some of its tasks each: the groups share out the shards.
+ * R2. A task that fails does not stop the others; `done` rejects with the first failure, and `close` ends the rest in order.
+ * R3. `close` commits and hands over everything, leaves the groups, and leaves nothing behind: no timer, socket or lock.
+ */
+import { durationMs } from '../base/duration.ts'
+import type { Duration } from '../base/duration.ts'
+import { MillraceError, messageOf } from '../base/errors.ts'
+import { silentLogger } from '../base/logger.ts'
+import type { Logger } from '../base/logger.ts'
+import { Admin } from '../client/admin.ts'
+import { Cluster } from '../client/cluster.ts'
+import type { Env } from '../env/env.ts'
+import { realEnv } from '../env/real/env.ts'
+import { build } from '../topology/build.ts'
+import type { AppDescription, Guarantee } from '../topology/node.ts'
+import type { NativeTaskPlan, Plan } from '../topology/plan.ts'
+import { failpointsOfEnvironment } from './failpoints.ts'
+import { TaskMembership } from './membership.ts'
+import { MetricsReporter } from './metrics.ts'
+import { takeSlot } from './slots.ts'
+import type { Slot } from './slots.ts'
+import type { ProcessSnapshot, TaskSnapshot } from './snapshot.ts'
+import type { StoreProvider } from './state/store.ts'
+import type { TaskSettings } from './task-context.ts'
+import { mergeReports } from './task-report.ts'
+import { prepareTopics } from './topics.ts'
+import { Worker } from './worker.ts'
+import type { WorkerEvents, WorkerHandle, WorkerTask } from './worker.ts'
+
+export interface RunOptions {
+  /** `host:port,host:port` of the cluster. */
+  readonly bootstrap: string
+  /** Where state is kept. Processes may share one. */
+  readonly dataDirectory: string
+  /** 0: on this thread. n ≥ 1: that many worker threads; `module` is needed then. */
+  readonly threads?: number | undefined
+  /** URL of the module whose default export is the app: worker threads load it by themselves. */
+  readonly module?: string | URL | undefined
+  /** Only these tasks; all without it. */
+  readonly tasks?: readonly string[] | undefined
+  /** At the latest this long after a record was processed it is committed. Default 100 ms. */
+  readonly commitInterval?: Duration | undefined
+  readonly commitIntervalMs?: number | undefined
+  /** Overrides what the app and its tasks say. */
+  readonly guarantee?: Guarantee | undefined
+  /** A process that is not heard of for this long loses its shards. Default 10 s. */
+  readonly sessionTimeoutMs?: number | undefined
+  readonly logger?: Logger | undefined
+  /** Publish a snapshot each second to `__millrace.metrics`. Default true. */
+  readonly metrics?: boolean | undefined
+  /** Bytes of live state objects over all shards. Default 128 MiB. */
+  readonly stateBytesMax?: number | undefined
+  readonly env?: Env | undefined
+  /** Instead of LMDB in `dataDirectory`: for simulation. */
+  readonly stores?: StoreProvider | undefined
+}
+
+export interface RunningApp {
+  readonly name: string
+  /** Resolves after `close()`; rejects when a task fails. */
+  readonly done: Promise<void>
+  status(): Promise<ProcessSnapshot>
+  close(): Promise<void>
+}
+
+const SESSION_TIMEOUT_MS = 10_000
+const MIB = 1 << 20
+
+export async function run(app: AppDescription, options: RunOptions): Promise<RunningApp> {
+  const running = new AppProcess(app, options)
+  try {
+    await running.start()
+    return running
+  } catch (error) {
+    await running.close()
+    throw error
+  }
+}
+
+class AppProcess implements RunningApp {
+  readonly name: string
+  readonly done: Promise<void>
+  readonly #options: RunOptions
+  readonly #env: Env
+  readonly #logger: Logger
+  readonly #plan: Plan
+  readonly #tasks: readonly NativeTaskPlan[]
+  readonly #started: number
+  readonly #slots = new Map<string, Slot>()
+  readonly #memberships = new Map<string, TaskMembership>()
+  readonly #workers: WorkerHandle[] = []
+  readonly #failures = new Map<string, unknown>()
+  #cluster: Cluster | undefined
+  #metrics: MetricsReporter | undefined
+  #closing: Promise<void> | undefined
+  #resolveDone: () => void = () => {}
+  #rejectDone: (error: unknown) => void = () => {}
+
+  constructor(app: AppDescription, options: RunOptions) {
+    this.name = app.name
+    this.#options = options
+    this.#env = options.env ?? realEnv
+    this.#logger = (options.logger ?? silentLogger).child({ app: app.name })
+    this.#plan = build(app)
+    this.#tasks = chosenTasks(this.#plan, options.tasks)
+    this.#started = this.#env.clock.now()
+    this.done = new Promise((resolve, reject) => {
+      this.#resolveDone = resolve
+      this.#rejectDone = reject
+    })
+    // Whoever awaits `done` sees the rejection; nobody has to.
+    this.done.catch(() => {})
+  }
+
+  async start(): Promise<void> {
+    const { bootstrap, dataDirectory } = this.#options
+    const cluster = await Cluster.connect(this.#env, { bootstrap, clientId: this.name, logger: this.#logger })
+    this.#cluster = cluster
+    const partitions = await prepareTopics({ cluster, admin: new Admin(cluster), logger: this.#logger }, this.#plan, this.#tasks, { metrics: this.#metricsWanted })
+    for (const task of this.#tasks) this.#slots.set(task.name, await takeSlot(this.#env, { dataDirectory, app: this.name, task: task.name }))
+    await this.#startWorkers(partitions)
+    for (const plan of this.#tasks) this.#memberships.set(plan.name, this.#membership(cluster, plan, partitions))
+    if (this.#metricsWanted) {
+      this.#metrics = new MetricsReporter(cluster, this.#logger, () => this.status())
+      await this.#metrics.start()
+    }
+    await Promise.all([...this.#memberships.values()].map(membership => membership.start()))
+  }
+
+  get #metricsWanted(): boolean {
+    return this.#options.metrics ?? true
+  }
+
+  async #startWorkers(partitions: ReadonlyMap<string, number>): Promise<void> {
+    const tasks = this.#tasks.map((plan): WorkerTask => {
+      const slot = this.#slotOf(plan.name)
+      return { task: plan.name, slot: slot.name, directory: slot.directory, partitions: Object.fromEntries(partitions), settings: this.#settings(plan, partitions) }
+    })
+    const events: WorkerEvents = {
+      failed: (task, error) => this.#onTaskFailed(task, error),
+      commitOffsets: async (task, offsets, identity) => { await this.#memberships.get(task)?.commitOffsets(offsets, identity) },
+    }
+    this.#workers.push(await Worker.start({
+      env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap: this.#options.bootstrap, number: 0, tasks, events,
+      failpoints: failpointsOfEnvironment(), stores: this.#options.stores,
+    }))
+  }
+
+  #membership(cluster: Cluster, plan: NativeTaskPlan, partitions: ReadonlyMap<string, number>): TaskMembership {
+    const slot = this.#slotOf(plan.name)
+    return new TaskMembership({
+      cluster, logger: this.#logger, plan, partitions, workers: this.#workers, slot: slot.name,
+      sessionTimeoutMs: this.#sessionTimeoutMs, heartbeatIntervalMs: Math.min(3_000, Math.floor(this.#sessionTimeoutMs / 4)),
+      held: () => this.#heldBy(slot),
+      onFailed: (task, error) => this.#onTaskFailed(task, error),
+    })
+  }
+
+  /** A shard whose directory is on this disk counts as held: how much of it is known to the worker that opens it. */
+  #heldBy(slot: Slot): Record<string, number> {
+    const names = this.#env.disk.exists(slot.directory) ? this.#env.disk.list(slot.directory) : []
+    return Object.fromEntries(names.filter(name => /^\d+_\d+$/.test(name)).map(name => [name, 1]))
+  }
+
+  get #sessionTimeoutMs(): number {
+    return this.#options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS
+  }
+
+  #settings(plan: NativeTaskPlan, partitions: ReadonlyMap<string, number>): TaskSettings {
+    const { commitInterval, commitIntervalMs, guarantee, stateBytesMax = 128 * MIB } = this.#options
+    const stateful = this.#tasks.flatMap(task => task.subTopologies.filter(sub => sub.stores.length > 0))
+    const shards = stateful.reduce((sum, sub) => sum + Math.max(1, ...sub.inputTopics.map(topic => partitions.get(topic) ?? 1)), 0)
+    return {
+      guarantee: guarantee ?? plan.guarantee,
+      commitIntervalMs: commitInterval === undefined ? commitIntervalMs ?? 100 : durationMs(commitInterval, 'commitInterval'),
+      drainedCommitMs: 5,
+      idleAfterMs: 1_000,
+      sessionTimeoutMs: this.#sessionTimeoutMs,
+      transactionTimeoutMs: Math.max(10_000, this.#sessionTimeoutMs),
+      fetchBytesMax: 32 * MIB,
+      produceBytesMax: 32 * MIB,
+      dirtyBytesMax: 32 * MIB,
+      liveBytesMax: Math.max(4 * MIB, Math.floor(stateBytesMax / Math.max(1, shards))),
+    }
+  }
+
+  #slotOf(task: string): Slot {
+    const slot = this.#slots.get(task)
+    if (slot === undefined) throw new MillraceError('INTERNAL', `Task ${task} has no slot.`)
+    return slot
+  }
+
+  #onTaskFailed(task: string, error: unknown): void {
+    if (this.#failures.has(task)) return
+    this.#failures.set(task, error)
+    this.#logger.error(messageOf(error), { task })
+    this.#rejectDone(error)
+    // Its shards are of no use here any more: leave them to other processes, which may run other code.
+    void this.#memberships.get(task)?.close().catch((closing: unknown) => this.#logger.warn('leaving the group of a failed task', { task, problem: messageOf(closing) }))
+  }
+
+  async status(): Promise<ProcessSnapshot> {
+    const reports = mergeReports((await Promise.all(this.#workers.map(worker => worker.report()))).flat())
+    const slot = [...this.#slots.values()][0]
+    const tasks = this.#tasks.map((plan): TaskSnapshot => {
+      const report = reports.find(candidate => candidate.task === plan.name) ?? emptySnapshot(plan.name)
+      const failure = this.#failures.get(plan.name)
+      return failure === undefined ? report : { ...report, state: 'failed', lastError: messageOf(failure) }
+    })
+    return {
+      at: this.#env.clock.now(), app: this.name, process: `${this.name}/${slot?.name ?? '-'}/${process.pid}`, pid: process.pid, slot: slot?.number ?? -1,
+      started: this.#started, guarantee: this.#options.guarantee ?? this.#tasks[0]?.guarantee ?? 'exactlyOnce', tasks,
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const results = await Promise.allSettled([...this.#memberships.values()].map(membership => membership.close()))
+    for (const result of results) if (result.status === 'rejected') this.#logger.warn('leaving a group', { problem: messageOf(result.reason) })
+    await this.#metrics?.close()
+    for (const worker of this.#workers) await worker.close()
+    await this.#cluster?.close()
+    for (const slot of this.#slots.values()) slot.release()
+    this.#resolveDone()
+  }
+}
+
+function chosenTasks(plan: Plan, names: readonly string[] | undefined): NativeTaskPlan[] {
+  const unknown = names?.find(name => !plan.tasks.some(task => task.name === name))
+  if (unknown !== undefined) throw new MillraceError('USAGE', `App ${plan.app} has no task ${unknown}; it has ${plan.tasks.map(task => task.name).join(', ')}.`)
+  return plan.tasks.flatMap(task => task.kind === 'native' && (names === undefined || names.includes(task.name)) ? [task] : [])
+}
+
+function emptySnapshot(task: string): TaskSnapshot {
+  return {
+    task, state: 'starting', shards: [], in: 0, out: 0, errors: 0, skipped: 0, deadLettered: 0, commits: 0, commitMsP50: 0, commitMsP99: 0,
+    lag: 0, restore: null, restored: null, lastError: null,
+  }
+}

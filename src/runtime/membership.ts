@@ -1,0 +1,158 @@
+/**
+ * A task's membership in its consumer group `<app>.<task>`, on the main thread, so that a heartbeat never waits for user code; it hands
+ * shards to the workers and takes them back.
+ *
+ * B1. A shard is run by one worker of the process at a time: it is given to the next one only after the one before has closed it.
+ * B2. Workers learn a new generation as soon as a rebalance ends, also where they keep all their shards: their next commit needs it.
+ * B3. Revocation waits for the workers' commits, so that the next owner finds everything committed (E2). Loss waits for nothing but the clean-up.
+ */
+import type { Logger } from '../base/logger.ts'
+import type { Assignor, SubscribedMember } from '../client/assignor.ts'
+import type { Cluster } from '../client/cluster.ts'
+import { GroupMember } from '../client/group-member.ts'
+import type { GroupIdentity, OffsetEntry, TopicPartition } from '../client/types.ts'
+import type { NativeTaskPlan } from '../topology/plan.ts'
+import { assignShards, decodeUserData, encodeUserData, parseShardKey, partitionsOfShard, shardKey, shardsOfPartitions } from './assignor.ts'
+import type { ShardGroup, ShardId } from './assignor.ts'
+import type { WorkerHandle } from './worker.ts'
+
+export interface MembershipOptions {
+  readonly cluster: Cluster
+  readonly logger: Logger
+  readonly plan: NativeTaskPlan
+  readonly partitions: ReadonlyMap<string, number>
+  readonly workers: readonly WorkerHandle[]
+  readonly slot: string
+  /** State on this process's disk, for the leader's choice: shard key → how much. */
+  readonly held: () => Readonly<Record<string, number>>
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs?: number | undefined
+  readonly rebalanceTimeoutMs?: number | undefined
+  readonly onFailed: (task: string, error: unknown) => void
+}
+
+/** In the group protocol; a change of what the user data means takes a new name, offered beside the old one for a release. */
+const ASSIGNOR_NAME = 'millrace'
+
+export class TaskMembership {
+  readonly #options: MembershipOptions
+  readonly #groups: readonly ShardGroup[]
+  readonly #member: GroupMember
+  /** Shard key → the worker that runs it. */
+  readonly #places = new Map<string, WorkerHandle>()
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+    const { plan, cluster } = options
+    this.#groups = shardGroupsOf(plan, options.partitions)
+    this.#member = new GroupMember(cluster, {
+      groupId: plan.group,
+      topics: [...new Set(this.#groups.flatMap(group => group.topics.map(topic => topic.topic)))],
+      assignors: [this.#assignor()],
+      sessionTimeoutMs: options.sessionTimeoutMs, heartbeatIntervalMs: options.heartbeatIntervalMs, rebalanceTimeoutMs: options.rebalanceTimeoutMs,
+      onAssigned: (partitions, identity) => this.#onAssigned(partitions, identity),
+      onRevoked: (partitions, identity) => this.#onRevoked(partitions, identity),
+      onLost: partitions => this.#onLost(partitions),
+      onFailed: error => options.onFailed(plan.name, error),
+    })
+  }
+
+  get task(): string {
+    return this.#options.plan.name
+  }
+
+  get identity(): GroupIdentity {
+    return this.#member.identity()
+  }
+
+  /** Resolves with the first completed join. */
+  start(): Promise<void> {
+    return this.#member.start()
+  }
+
+  commitOffsets(offsets: readonly OffsetEntry[], identity: GroupIdentity): Promise<void> {
+    return this.#member.commitOffsets(offsets, identity)
+  }
+
+  /** Hands everything back, committed, and leaves the group. */
+  close(): Promise<void> {
+    return this.#member.close()
+  }
+
+  #assignor(): Assignor {
+    return {
+      name: ASSIGNOR_NAME,
+      protocol: 'cooperative',
+      userData: () => encodeUserData({ slot: this.#options.slot, weight: this.#options.workers.length, held: this.#options.held() }),
+      assign: members => {
+        const assignment = assignShards(this.#groups, members.map(member => assignorMember(this.#groups, member)))
+        return new Map([...assignment].map(([memberId, shards]) => [memberId, { partitions: shards.flatMap(shard => partitionsOfShard(this.#groups, shard)) }]))
+      },
+      onAssignment: () => {
+        // The member's identity is complete when this callback has returned.
+        this.#options.cluster.env.clock.defer(() => this.#tellIdentity(this.#member.identity()))
+      },
+    }
+  }
+
+  #tellIdentity(identity: GroupIdentity): void {
+    if (identity.generation < 0) return
+    for (const worker of this.#options.workers) worker.setIdentity(this.task, identity)
+  }
+
+  #onAssigned(partitions: readonly TopicPartition[], identity: GroupIdentity): void {
+    this.#tellIdentity(identity)
+    const shards = shardsOfPartitions(this.#groups, partitions).filter(shard => !this.#places.has(shardKey(shard)))
+    const given = new Map<WorkerHandle, ShardId[]>()
+    for (const shard of shards) {
+      const worker = this.#leastLoaded(shard)
+      this.#places.set(shardKey(shard), worker)
+      given.set(worker, [...given.get(worker) ?? [], shard])
+    }
+    for (const [worker, list] of given) worker.assign(this.task, list, identity)
+    this.#options.logger.info('assigned', { task: this.task, generation: identity.generation, added: shards.map(shardKey).join(' '), shards: this.#places.size })
+  }
+
+  async #onRevoked(partitions: readonly TopicPartition[], identity: GroupIdentity): Promise<void> {
+    this.#tellIdentity(identity)
+    this.#options.logger.info('handing over', { task: this.task, shards: partitions.length })
+    await this.#take(partitions, (worker, shards) => worker.revoke(this.task, shards))
+  }
+
+  async #onLost(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#options.logger.warn('thrown out of the group: dropping what is not committed', { task: this.task })
+    await this.#take(partitions, (worker, shards) => worker.lost(this.task, shards))
+  }
+
+  async #take(partitions: readonly TopicPartition[], from: (worker: WorkerHandle, shards: readonly ShardId[]) => Promise<void>): Promise<void> {
+    const gone = new Set(partitions.map(entry => `${entry.topic}/${entry.partition}`))
+    const leaving = new Map<WorkerHandle, ShardId[]>()
+    for (const [key, worker] of this.#places) {
+      const shard = parseShardKey(key)
+      if (partitionsOfShard(this.#groups, shard).some(part => gone.has(`${part.topic}/${part.partition}`))) leaving.set(worker, [...leaving.get(worker) ?? [], shard])
+    }
+    await Promise.all([...leaving].map(([worker, shards]) => from(worker, shards)))
+    for (const shards of leaving.values()) for (const shard of shards) this.#places.delete(shardKey(shard))
+  }
+
+  /** Fewest shards of the sub-topology, then fewest at all; the first of equals. */
+  #leastLoaded(shard: ShardId): WorkerHandle {
+    const load = (worker: WorkerHandle): number => {
+      let count = 0
+      for (const [key, place] of this.#places) if (place === worker) count += parseShardKey(key).subTopology === shard.subTopology ? 1_001 : 1
+      return count
+    }
+    return this.#options.workers.reduce((best, worker) => load(worker) < load(best) ? worker : best)
+  }
+}
+
+export function shardGroupsOf(plan: NativeTaskPlan, partitions: ReadonlyMap<string, number>): ShardGroup[] {
+  return plan.subTopologies.filter(sub => sub.inputTopics.length > 0).map(sub => ({
+    subTopology: sub.index,
+    topics: sub.inputTopics.map(topic => ({ topic, partitions: partitions.get(topic) ?? 0 })),
+  }))
+}
+
+function assignorMember(groups: readonly ShardGroup[], member: SubscribedMember): Parameters<typeof assignShards>[1][number] {
+  return { memberId: member.memberId, owned: shardsOfPartitions(groups, member.owned), generation: member.generation, userData: decodeUserData(member.userData ?? null) }
+}

@@ -50,7 +50,10 @@ export interface ProducerOptions {
 export interface FrozenTransaction {
   /** Resolves when every record of it is acknowledged; rejects with its first failure. */
   flush(): Promise<void>
-  /** Offsets become part of the transaction. Rejects with `GROUP_ERROR` where the identity's generation is over: then `abort()`. */
+  /**
+   * Offsets become part of the transaction. Rejects with `GROUP_ERROR` where the identity's generation is over: then `abort()`, or send them
+   * again under the identity that came after it, if nothing was lost in between.
+   */
   sendOffsets(group: GroupIdentity, offsets: readonly OffsetEntry[]): Promise<void>
   /** Flushes, then EndTxn(commit); resolves when it was answered, and the next transaction's records go on the wire. */
   commit(): Promise<void>
@@ -290,7 +293,7 @@ export class Producer {
       await step()
     } catch (error) {
       if (error instanceof MillraceError && error.code === 'FENCED') this.#die(error)
-      else if (transaction !== undefined && error instanceof Error && !(error instanceof MillraceError && error.detail['outcome'] === 'unknown')) transaction.failure ??= error
+      else if (transaction !== undefined && error instanceof Error && !leavesOpen(error)) transaction.failure ??= error
       throw error
     }
   }
@@ -405,4 +408,9 @@ export class Producer {
   #check(): void {
     if (this.#fatal !== undefined) throw this.#fatal
   }
+}
+
+/** An unknown outcome may be asked for again; offsets refused for their generation may be sent again under a newer identity. */
+function leavesOpen(error: Error): boolean {
+  return error instanceof MillraceError && (error.detail['outcome'] === 'unknown' || error.code === 'GROUP_ERROR')
 }

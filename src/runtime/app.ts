@@ -30,6 +30,7 @@ import type { ProcessSnapshot, TaskSnapshot } from './snapshot.ts'
 import type { StoreProvider } from './state/store.ts'
 import type { TaskSettings } from './task-context.ts'
 import { mergeReports } from './task-report.ts'
+import { ThreadedWorker } from './threaded-worker.ts'
 import { prepareTopics } from './topics.ts'
 import { Worker } from './worker.ts'
 import type { WorkerEvents, WorkerHandle, WorkerTask } from './worker.ts'
@@ -147,10 +148,13 @@ class AppProcess implements RunningApp {
       failed: (task, error) => this.#onTaskFailed(task, error),
       commitOffsets: async (task, offsets, identity) => { await this.#memberships.get(task)?.commitOffsets(offsets, identity) },
     }
-    this.#workers.push(await Worker.start({
-      env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap: this.#options.bootstrap, number: 0, tasks, events,
-      failpoints: failpointsOfEnvironment(), stores: this.#options.stores,
-    }))
+    const { threads = 0, module, bootstrap, stores } = this.#options
+    if (threads === 0) {
+      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, failpoints: failpointsOfEnvironment() }))
+      return
+    }
+    if (module === undefined) throw new MillraceError('USAGE', 'threads ≥ 1 needs `module`, the URL of the module whose default export is the app (import.meta.url where it is the same): worker threads load the app by themselves.')
+    for (let number = 0; number < threads; number++) this.#workers.push(await ThreadedWorker.start({ module: String(module), bootstrap, number, tasks }, events, this.#logger))
   }
 
   #membership(cluster: Cluster, plan: NativeTaskPlan, partitions: ReadonlyMap<string, number>): TaskMembership {

@@ -1,0 +1,148 @@
+/**
+ * Kills an app again and again, by SIGKILL at random moments and at the named failpoints of a commit, while numbered records flow; then the books must balance.
+ *
+ *   node dist/test/real/runtime/kill-loop.js --bootstrap localhost:19092 --kills 100 [--processes 3] [--guarantee atLeastOnce] [--rate 2000] [--seed 1] [--threads 1]
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Admin } from '../../../src/client/admin.ts'
+import { Cluster } from '../../../src/client/cluster.ts'
+import { realEnv } from '../../../src/env/real/env.ts'
+import { FAILPOINTS } from '../../../src/runtime/failpoints.ts'
+import { startProcess } from '../../support/processes.ts'
+import type { Started } from '../../support/processes.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
+import { drained, NumberedProducer, recount } from './books.ts'
+import type { Books } from './books.ts'
+
+export interface KillLoopOptions {
+  readonly bootstrap: string
+  readonly kills: number
+  readonly processes?: number | undefined
+  readonly guarantee?: 'exactlyOnce' | 'atLeastOnce' | undefined
+  readonly perSecond?: number | undefined
+  readonly seed?: number | undefined
+  readonly threads?: number | undefined
+  readonly log?: ((line: string) => void) | undefined
+}
+
+const APP = join(dirname(fileURLToPath(import.meta.url)), 'kill-app.js')
+const PARTITIONS = 4
+
+export async function killLoop(options: KillLoopOptions): Promise<Books> {
+  const seed = options.seed ?? Math.floor(Math.random() * 1e9)
+  const log = options.log ?? (() => {})
+  const prefix = `kill${seed}x${process.pid}`
+  const data = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
+  log(`seed ${seed}, prefix ${prefix}`)
+  const cluster = await Cluster.connect(realEnv, { bootstrap: options.bootstrap, clientId: 'kill-loop' })
+  const admin = new Admin(cluster)
+  await admin.createTopics([{ name: `${prefix}.input`, partitions: PARTITIONS }])
+  await cluster.refresh([`${prefix}.input`])
+  const producer = new NumberedProducer(cluster, `${prefix}.input`, PARTITIONS)
+  const fleet = new Fleet(options, { prefix, data, random: seededRandom(seed), log })
+  try {
+    await fleet.startAll()
+    await producer.start(options.perSecond ?? 1_000)
+    for (let kill = 1; kill <= options.kills; kill++) await fleet.killOne(kill)
+    await producer.stop()
+    if (!await drained(options.bootstrap, prefix, 60_000)) log(`not drained\n${fleet.output().slice(-4000)}`)
+    await fleet.stopAll()
+    return await recount(options.bootstrap, prefix)
+  } finally {
+    await fleet.killAll()
+    const topics = (await admin.listTopics()).filter(name => name.startsWith(`${prefix}.`))
+    await admin.deleteTopics(topics)
+    await cluster.close()
+    rmSync(data, { recursive: true, force: true })
+  }
+}
+
+/** The processes of the app; every second kill is by failpoint, the others by a timer. */
+class Fleet {
+  readonly #options: KillLoopOptions
+  readonly #run: { readonly prefix: string; readonly data: string; readonly random: ReturnType<typeof seededRandom>; readonly log: (line: string) => void }
+  readonly #running: Started[] = []
+  #failpoint = 0
+
+  constructor(options: KillLoopOptions, run: Fleet['#run']) {
+    this.#options = options
+    this.#run = run
+  }
+
+  async startAll(): Promise<void> {
+    for (let index = 0; index < (this.#options.processes ?? 1); index++) this.#running.push(await this.#start(undefined))
+  }
+
+  async killOne(number: number): Promise<void> {
+    const index = this.#run.random.below(this.#running.length)
+    const victim = this.#running[index]
+    if (victim === undefined) throw new Error('no process to kill')
+    const [how, waitMs] = await this.#end(victim, number)
+    const startedAt = Date.now()
+    this.#running[index] = await this.#start(number % 2 === 0 ? this.#nextFailpoint() : undefined)
+    this.#run.log(`kill ${number}: ${how} after ${waitMs} ms, back in ${Date.now() - startedAt} ms`)
+  }
+
+  /** Waits for the failpoint to hit, at most 3 s, or kills at a random moment. */
+  async #end(victim: Started, number: number): Promise<[string, number]> {
+    const startedAt = Date.now()
+    if (number % 2 === 1 && number > 1) await Promise.race([victim.exited, realEnv.clock.sleep(3_000)])
+    else await Promise.race([victim.exited, realEnv.clock.sleep(this.#run.random.below(900))])
+    const byItself = victim.child.exitCode !== null || victim.child.signalCode !== null
+    const ran = await victim.kill('SIGKILL')
+    if (ran.signal !== 'SIGKILL') throw new Error(`the app ended by itself: ${ran.exitCode ?? ran.signal}\n${ran.stdout.slice(-4000)}\n${ran.stderr.slice(-4000)}`)
+    return [byItself ? 'failpoint' : 'SIGKILL', Date.now() - startedAt]
+  }
+
+  #nextFailpoint(): string {
+    const point = FAILPOINTS[this.#failpoint++ % FAILPOINTS.length]
+    return `${point}:${1 + this.#run.random.below(12)}`
+  }
+
+  async #start(failpoint: string | undefined): Promise<Started> {
+    const { bootstrap, guarantee = 'exactlyOnce', threads = 0 } = this.#options
+    const started = startProcess(process.execPath, ['--enable-source-maps', APP], {
+      env: {
+        KILL_BOOTSTRAP: bootstrap, KILL_PREFIX: this.#run.prefix, KILL_DATA: this.#run.data, KILL_GUARANTEE: guarantee, KILL_THREADS: String(threads), KILL_PARTITIONS: String(PARTITIONS),
+        KILL_LOG: process.env['KILL_LOG'] ?? 'warn', ...(failpoint === undefined ? {} : { MILLRACE_FAILPOINT: failpoint }),
+      },
+    })
+    // A failpoint may hit before the app says that it runs.
+    await Promise.race([started.waitFor(/^running$/m, 60_000), started.exited])
+    return started
+  }
+
+  output(): string {
+    return this.#running.map(one => `${one.stdout()}${one.stderr()}`).join('\n---\n')
+  }
+
+  async stopAll(): Promise<void> {
+    for (const one of this.#running) {
+      const ran = await Promise.race([one.kill('SIGTERM'), realEnv.clock.sleep(20_000)])
+      if (ran === undefined) throw new Error(`the app did not end on SIGTERM within 20 s\n${this.output().slice(-4000)}`)
+    }
+  }
+
+  async killAll(): Promise<void> {
+    for (const one of this.#running) await one.kill('SIGKILL')
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: {
+    bootstrap: { type: 'string', default: 'localhost:19092' }, kills: { type: 'string', default: '20' }, processes: { type: 'string', default: '1' },
+    guarantee: { type: 'string', default: 'exactlyOnce' }, rate: { type: 'string', default: '1000' }, seed: { type: 'string' }, threads: { type: 'string', default: '0' },
+  } })
+  const books = await killLoop({
+    bootstrap: values.bootstrap, kills: Number(values.kills), processes: Number(values.processes), perSecond: Number(values.rate), threads: Number(values.threads),
+    guarantee: values.guarantee === 'atLeastOnce' ? 'atLeastOnce' : 'exactlyOnce', seed: values.seed === undefined ? undefined : Number(values.seed), log: line => console.log(line),
+  })
+  console.log(JSON.stringify(books))
+  process.exit(books.lost + books.doubled + books.outOfOrder + books.countsWrong === 0 ? 0 : 1)
+}
+
+if (process.argv[1]?.endsWith('kill-loop.js') === true) await main()

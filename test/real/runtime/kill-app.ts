@@ -15,7 +15,7 @@ export const input = topic(`${prefix}.input`, { key: text, value: Numbered, part
 export const copies = topic(`${prefix}.copies`, { key: text, value: Numbered, partitions })
 export const counts = topic(`${prefix}.counts`, { key: text, value: json<{ group: string; count: number; last: number }>(), partitions })
 
-export default app(prefix)
+const described = app(prefix)
   .task('copy', ({ read }) => read(input).map(value => ({ id: value.id, group: value.group })).write(copies))
   .task('count', ({ read }) => read(input)
     .keyBy(value => value.group)
@@ -23,8 +23,9 @@ export default app(prefix)
     .map((state, { key }) => ({ group: key, ...state }))
     .write(counts))
 
+export default described
+
 async function main(): Promise<void> {
-  const { default: described } = await import('./kill-app.js' as string) as { default: Parameters<typeof run>[0] } // This very module.
   const level = process.env['KILL_LOG'] === 'info' ? 'info' : 'warn'
   const guarantee = process.env['KILL_GUARANTEE']
   const running = await run(described, {

@@ -15,6 +15,7 @@ import { FAILPOINTS } from '../../../src/runtime/failpoints.ts'
 import { startProcess } from '../../support/processes.ts'
 import type { Started } from '../../support/processes.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
+import type { SeededRandom } from '../../support/seeded-random.ts'
 import { drained, NumberedProducer, recount } from './books.ts'
 import type { Books } from './books.ts'
 
@@ -61,14 +62,21 @@ export async function killLoop(options: KillLoopOptions): Promise<Books> {
   }
 }
 
+interface FleetRun {
+  readonly prefix: string
+  readonly data: string
+  readonly random: SeededRandom
+  readonly log: (line: string) => void
+}
+
 /** The processes of the app; every second kill is by failpoint, the others by a timer. */
 class Fleet {
   readonly #options: KillLoopOptions
-  readonly #run: { readonly prefix: string; readonly data: string; readonly random: ReturnType<typeof seededRandom>; readonly log: (line: string) => void }
+  readonly #run: FleetRun
   readonly #running: Started[] = []
   #failpoint = 0
 
-  constructor(options: KillLoopOptions, run: Fleet['#run']) {
+  constructor(options: KillLoopOptions, run: FleetRun) {
     this.#options = options
     this.#run = run
   }

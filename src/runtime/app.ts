@@ -6,7 +6,7 @@
  *   run ▶ topics ▶ slots ▶ workers ▶ memberships ── shards ──▶
  * ```
  * R1. Several processes may run the same app, or some of its tasks each: the groups share out the shards.
- * R2. A task that fails does not stop the others; `done` rejects with the first failure, and `close` ends the rest in order.
+ * R2. A task that fails does not stop the others; `failed` resolves with the first failure, and `close` ends the rest in order.
  * R3. `close` commits and hands over everything, leaves the groups, and leaves nothing behind: no timer, socket or lock.
  */
 import { durationMs } from '../base/duration.ts'
@@ -40,10 +40,10 @@ export interface RunOptions {
   readonly bootstrap: string
   /** Where state is kept. Processes may share one. */
   readonly dataDirectory: string
-  /** 0: on this thread. n ≥ 1: that many worker threads; `module` is needed then. */
+  /** 0 (the default): on this thread. n ≥ 1: that many worker threads; `entry` is needed then. */
   readonly threads?: number | undefined
   /** URL of the module whose default export is the app: worker threads load it by themselves. */
-  readonly module?: string | URL | undefined
+  readonly entry?: string | URL | undefined
   /** Only these tasks; all without it. */
   readonly tasks?: readonly string[] | undefined
   /** At the latest this long after a record was processed it is committed. Default 100 ms. */
@@ -65,8 +65,9 @@ export interface RunOptions {
 
 export interface RunningApp {
   readonly name: string
-  /** Resolves after `close()`; rejects when a task fails. */
-  readonly done: Promise<void>
+  readonly bootstrap: string
+  /** Resolves with the first error that ends a task for good; the other tasks go on. */
+  readonly failed: Promise<Error>
   status(): Promise<ProcessSnapshot>
   close(): Promise<void>
 }
@@ -87,7 +88,8 @@ export async function run(app: AppDescription, options: RunOptions): Promise<Run
 
 class AppProcess implements RunningApp {
   readonly name: string
-  readonly done: Promise<void>
+  readonly bootstrap: string
+  readonly failed: Promise<Error>
   readonly #options: RunOptions
   readonly #env: Env
   readonly #logger: Logger
@@ -101,8 +103,7 @@ class AppProcess implements RunningApp {
   #cluster: Cluster | undefined
   #metrics: MetricsReporter | undefined
   #closing: Promise<void> | undefined
-  #resolveDone: () => void = () => {}
-  #rejectDone: (error: unknown) => void = () => {}
+  #tellFailed: (error: Error) => void = () => {}
 
   constructor(app: AppDescription, options: RunOptions) {
     this.name = app.name
@@ -112,12 +113,8 @@ class AppProcess implements RunningApp {
     this.#plan = build(app)
     this.#tasks = chosenTasks(this.#plan, options.tasks)
     this.#started = this.#env.clock.now()
-    this.done = new Promise((resolve, reject) => {
-      this.#resolveDone = resolve
-      this.#rejectDone = reject
-    })
-    // Whoever awaits `done` sees the rejection; nobody has to.
-    this.done.catch(() => {})
+    this.bootstrap = options.bootstrap
+    this.failed = new Promise(resolve => { this.#tellFailed = resolve })
   }
 
   async start(): Promise<void> {
@@ -148,13 +145,13 @@ class AppProcess implements RunningApp {
       failed: (task, error) => this.#onTaskFailed(task, error),
       commitOffsets: async (task, offsets, identity) => { await this.#memberships.get(task)?.commitOffsets(offsets, identity) },
     }
-    const { threads = 0, module, bootstrap, stores } = this.#options
+    const { threads = 0, entry, bootstrap, stores } = this.#options
     if (threads === 0) {
       this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, failpoints: failpointsOfEnvironment() }))
       return
     }
-    if (module === undefined) throw new MillraceError('USAGE', 'threads ≥ 1 needs `module`, the URL of the module whose default export is the app (import.meta.url where it is the same): worker threads load the app by themselves.')
-    for (let number = 0; number < threads; number++) this.#workers.push(await ThreadedWorker.start({ module: String(module), bootstrap, number, tasks }, events, this.#logger))
+    if (entry === undefined) throw new MillraceError('USAGE', 'threads ≥ 1 needs `entry`, the URL of the module whose default export is the app (import.meta.url where it is the same): worker threads load the app by themselves.')
+    for (let number = 0; number < threads; number++) this.#workers.push(await ThreadedWorker.start({ module: String(entry), bootstrap, number, tasks }, events, this.#logger))
   }
 
   #membership(cluster: Cluster, plan: NativeTaskPlan, partitions: ReadonlyMap<string, number>): TaskMembership {
@@ -205,7 +202,7 @@ class AppProcess implements RunningApp {
     if (this.#failures.has(task)) return
     this.#failures.set(task, error)
     this.#logger.error(messageOf(error), { task })
-    this.#rejectDone(error)
+    this.#tellFailed(error instanceof Error ? error : new Error(messageOf(error)))
     // Its shards are of no use here any more: leave them to other processes, which may run other code.
     void this.#memberships.get(task)?.close().catch((closing: unknown) => this.#logger.warn('leaving the group of a failed task', { task, problem: messageOf(closing) }))
   }
@@ -236,7 +233,6 @@ class AppProcess implements RunningApp {
     for (const worker of this.#workers) await worker.close()
     await this.#cluster?.close()
     for (const slot of this.#slots.values()) slot.release()
-    this.#resolveDone()
   }
 }
 

@@ -12,7 +12,7 @@ import type { TopicPartition } from '../client/types.ts'
 import type { HeadNode, SubTopology } from '../topology/plan.ts'
 import { shardKey } from './assignor.ts'
 import type { ShardId } from './assignor.ts'
-import { compileSubTopology } from './operators/compile.ts'
+import { compileSubTopology } from './operators/index.ts'
 import type { Output, OperatorCounters, ReadableTable } from './operators/operator.ts'
 import { restoreShard } from './restore.ts'
 import type { RestoreProgress, RestoreResult } from './restore.ts'
@@ -101,7 +101,7 @@ export function compileShard(context: TaskContext, id: ShardId, state: ShardStat
   const sub = subTopologyOf(context, id)
   const inputs = inputsOf(context, id)
   const committed = committedOffsets.filter(entry => inputs.some(input => input.topic === entry.topic && input.partition === entry.partition))
-  const run = compileSubTopology(sub, {
+  const run = compileSubTopology(sub, context.plan.globalTables, {
     partition: id.partition, state, output: parts.output, counters: parts.counters,
     now: () => context.env.clock.now(), globalTable: name => parts.globalTable(name),
   })

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const running = await run(described, {
     bootstrap: process.env['KILL_BOOTSTRAP'] ?? 'localhost:19092',
     dataDirectory: process.env['KILL_DATA'] ?? '.millrace/kill',
-    threads: Number(process.env['KILL_THREADS'] ?? 0), module: import.meta.url,
+    threads: Number(process.env['KILL_THREADS'] ?? 0), entry: import.meta.url,
     ...(guarantee === 'atLeastOnce' ? { guarantee } : {}),
     ...(process.env['KILL_TASKS'] === undefined ? {} : { tasks: process.env['KILL_TASKS'].split(',') }),
     sessionTimeoutMs: 6_000, metrics: false,
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   })
   process.once('SIGTERM', () => { void running.close().then(() => process.exit(0)) })
   console.log('running')
-  await running.done
+  throw await running.failed
 }
 
 if (process.argv[1]?.endsWith('kill-app.js') === true) {

@@ -10,7 +10,7 @@
  *     among those, the one with the lowest head time.
  */
 import { assert } from '../base/assert.ts'
-import type { CommittedOffset } from '../client/group-member.ts'
+import type { CommittedOffset } from '../client/group-offsets.ts'
 import type { Fetcher } from '../client/fetcher.ts'
 import { shardKey } from './assignor.ts'
 import type { ShardId } from './assignor.ts'

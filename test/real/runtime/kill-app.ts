@@ -38,6 +38,7 @@ async function main(): Promise<void> {
     logger: createLogger({ level, write: line => console.log(line), now: Date.now }),
   })
   process.once('SIGTERM', () => { void running.close().then(() => process.exit(0)) })
+  process.on('SIGUSR2', () => { void running.status().then(status => console.log(JSON.stringify(status))) })
   console.log('running')
   throw await running.failed
 }

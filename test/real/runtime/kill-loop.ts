@@ -50,7 +50,7 @@ export async function killLoop(options: KillLoopOptions): Promise<Books> {
     await producer.start(options.perSecond ?? 1_000)
     for (let kill = 1; kill <= options.kills; kill++) await fleet.killOne(kill)
     await producer.stop()
-    if (!await drained(options.bootstrap, prefix, 60_000)) log(`not drained\n${fleet.output().slice(-4000)}`)
+    if (!await drained(options.bootstrap, prefix, 30_000)) log(`not drained\n${await fleet.status()}`)
     await fleet.stopAll()
     return await recount(options.bootstrap, prefix)
   } finally {
@@ -122,6 +122,13 @@ class Fleet {
     // A failpoint may hit before the app says that it runs.
     await Promise.race([started.waitFor(/^running$/m, 60_000), started.exited])
     return started
+  }
+
+  /** The processes' own view, for the message of a failure. */
+  async status(): Promise<string> {
+    for (const one of this.#running) one.child.kill('SIGUSR2')
+    await realEnv.clock.sleep(1_000)
+    return this.output().slice(-8_000)
   }
 
   output(): string {

@@ -85,14 +85,14 @@ export class GlobalTables {
     this.#onData = onData
   }
 
-  /** By global table name; a topic that several tasks read is read once. */
+  /** By the store name of its node; a topic that several tasks read is read once. */
   async load(plan: NativeTaskPlan): Promise<ReadonlyMap<string, ReadableTable>> {
     const tables = new Map<string, ReadableTable>()
     for (const node of plan.globalTables) {
       const table = new GlobalTable(node)
-      tables.set(node.name, table)
+      tables.set(node.store, table)
       await this.#loadTable(table)
-      this.#options.logger.debug('global table loaded', { table: node.name, rows: table.size })
+      this.#options.logger.debug('global table loaded', { table: node.store, rows: table.size })
     }
     return tables
   }

@@ -101,10 +101,10 @@ export function compileShard(context: TaskContext, id: ShardId, state: ShardStat
   const sub = subTopologyOf(context, id)
   const inputs = inputsOf(context, id)
   const committed = committedOffsets.filter(entry => inputs.some(input => input.topic === entry.topic && input.partition === entry.partition))
-  const run = compileSubTopology(sub, context.plan.globalTables, {
+  const run = compileSubTopology(sub, {
     partition: id.partition, state, output: parts.output, counters: parts.counters,
     now: () => context.env.clock.now(), globalTable: name => parts.globalTable(name),
-  })
+  }, context.plan.globalTables)
   const queues = inputs.map(({ topic, partition }) => {
     const heads = sub.sources.filter(head => topicOfHead(head) === topic).map((head): SourceHead => {
       const operator = run.sources.get(head.id)

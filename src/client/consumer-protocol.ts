@@ -1,20 +1,9 @@
-/**
- * What members of a consumer group tell each other inside of JoinGroup and SyncGroup (the "consumer" protocol type).
- *
- * ```text
- * subscription  version int16 │ topics │ user data │ v1: owned partitions │ v2: generation │ v3: rack
- * assignment    version int16 │ partitions by topic │ user data
- * ```
- * Q1. What other members sent is read within its bytes; a version beyond 3 is read as far as 3 goes.
- * Q2. We write version 3; older members read the part they know.
- */
-import { WireReader } from '../wire/reader.ts'
-import { WireWriter } from '../wire/writer.ts'
+/** Subscriptions and assignments as the client handles them: flat lists of partitions over the wire's tables. */
+import * as wire from '../wire/consumer-protocol.ts'
 import { groupByTopic } from './topic-groups.ts'
 import type { TopicPartition } from './types.ts'
 
-export const CONSUMER_PROTOCOL_TYPE = 'consumer'
-const VERSION = 3
+export const CONSUMER_PROTOCOL_TYPE: string = wire.CONSUMER_PROTOCOL_TYPE
 
 export interface Subscription {
   readonly topics: readonly string[]
@@ -29,62 +18,30 @@ export interface Assignment {
   readonly userData: Buffer | undefined
 }
 
-export function encodeSubscription(subscription: Subscription): Buffer {
-  const writer = new WireWriter()
-  writer.int16(VERSION)
-  writer.count(subscription.topics.length)
-  for (const topic of subscription.topics) writer.string(topic)
-  writer.nullableBytes(subscription.userData ?? null)
-  writePartitions(writer, subscription.owned)
-  writer.int32(subscription.generation)
-  writer.nullableString(null)
-  return writer.toBuffer()
+export function encodeSubscription({ topics, userData, owned, generation }: Subscription): Buffer {
+  return wire.encodeSubscription({ topics, userData: userData ?? null, ownedPartitions: grouped(owned), generationId: generation })
 }
 
 /** Throws `FRAME_MALFORMED`. */
 export function decodeSubscription(bytes: Buffer): Subscription {
-  const reader = new WireReader(bytes)
-  const version = reader.int16()
-  const topics: string[] = []
-  for (let left = reader.count(2); left > 0; left--) topics.push(reader.string())
-  const userData = reader.nullableBytes() ?? undefined
-  const owned = version >= 1 ? readPartitions(reader) : []
-  const generation = version >= 2 ? reader.int32() : -1
-  return { topics, userData, owned, generation }
+  const { topics, userData, ownedPartitions, generationId } = wire.decodeSubscription(bytes)
+  return { topics, userData: userData ?? undefined, owned: flat(ownedPartitions), generation: generationId }
 }
 
-export function encodeAssignment(assignment: Assignment): Buffer {
-  const writer = new WireWriter()
-  writer.int16(VERSION)
-  writePartitions(writer, assignment.partitions)
-  writer.nullableBytes(assignment.userData ?? null)
-  return writer.toBuffer()
+export function encodeAssignment({ partitions, userData }: Assignment): Buffer {
+  return wire.encodeAssignment({ assignedPartitions: grouped(partitions), userData: userData ?? null })
 }
 
 /** An empty Buffer is an empty assignment (the leader left this member out). Throws `FRAME_MALFORMED`. */
 export function decodeAssignment(bytes: Buffer): Assignment {
-  if (bytes.length === 0) return { partitions: [], userData: undefined }
-  const reader = new WireReader(bytes)
-  reader.int16()
-  const partitions = readPartitions(reader)
-  return { partitions, userData: reader.remaining > 0 ? reader.nullableBytes() ?? undefined : undefined }
+  const { assignedPartitions, userData } = wire.decodeAssignment(bytes)
+  return { partitions: flat(assignedPartitions), userData: userData ?? undefined }
 }
 
-function writePartitions(writer: WireWriter, partitions: readonly TopicPartition[]): void {
-  const groups = groupByTopic(partitions, each => each.partition)
-  writer.count(groups.length)
-  for (const { topic, items } of groups) {
-    writer.string(topic)
-    writer.count(items.length)
-    for (const partition of items) writer.int32(partition)
-  }
+function grouped(partitions: readonly TopicPartition[]): { topic: string, partitions: number[] }[] {
+  return groupByTopic(partitions, each => each.partition).map(({ topic, items }) => ({ topic, partitions: items }))
 }
 
-function readPartitions(reader: WireReader): TopicPartition[] {
-  const partitions: TopicPartition[] = []
-  for (let topics = reader.count(6); topics > 0; topics--) {
-    const topic = reader.string()
-    for (let left = reader.count(4); left > 0; left--) partitions.push({ topic, partition: reader.int32() })
-  }
-  return partitions
+function flat(topics: readonly { readonly topic: string, readonly partitions: readonly number[] }[]): TopicPartition[] {
+  return topics.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
 }

@@ -47,7 +47,9 @@ export class CommitMarks {
       unlinkIfExists(disk, path)
       return undefined
     }
-    const bytes = readWhole(disk, path) ?? Buffer.alloc(0)
+    const written = readWhole(disk, path) ?? Buffer.alloc(0)
+    // A power cut, or a slot of which one half was never written, leaves a part of a slot at the end.
+    const bytes = Buffer.concat([written, Buffer.alloc((SLOT_BYTES - written.length % SLOT_BYTES) % SLOT_BYTES)])
     const slots: Slot[] = []
     for (let index = 0; (index + 1) * SLOT_BYTES <= bytes.length; index++) {
       const halves = ([0, 1] as const).map(half => decodeHalf(bytes.subarray(index * SLOT_BYTES + half * HALF_BYTES, index * SLOT_BYTES + (half + 1) * HALF_BYTES), index, half))
@@ -55,7 +57,7 @@ export class CommitMarks {
       const best = first === undefined || (second !== undefined && second.offset > first.offset) ? second : first
       if (best !== undefined) slots.push(best)
     }
-    return new CommitMarks(disk.open(path, 'create'), slots, Math.ceil(bytes.length / SLOT_BYTES))
+    return new CommitMarks(disk.open(path, 'create'), slots, bytes.length / SLOT_BYTES)
   }
 
   /** The partition's mark; `undefined` where none is known. */

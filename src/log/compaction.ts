@@ -6,12 +6,14 @@
  *   pass 1 reads [cleanedOffset, end): key → newest offset
  *   pass 2 rewrites every segment in [0, end): groups of neighbours become one segment (segment-swap.ts)
  * ```
- * U1. Never the active segment, never at or above the last stable offset, never younger than `min.compaction.lag.ms`.
+ * U1. Never the active segment, never at or above the last stable offset, never younger than `min.compaction.lag.ms`; and never
+ *     what is not synced, whatever the policy: a record must not go because of a newer one that a power cut takes back.
  * U2. A record goes if a newer one of its key exists below `end`, or if it was aborted. A tombstone that is the newest of its
  *     key goes once its delete horizon has passed; the horizon is stamped at the first clean that keeps it, and never again.
  * U3. A transaction marker stays while a record of its transaction was met in this round, and then until its horizon passed.
  * U4. The last batch of each active producer, or its last marker where it has no batch, stays, empty if need be; so does the
- *     last batch of the round, so that the end of what was cleaned stays known.
+ *     last batch of the round and of each segment written: a segment ends where the next begins, always, so that recovery may
+ *     take a hole for damage.
  * U5. An aborted transaction stands in the new index exactly while its marker must be heeded: while records of it were met.
  */
 import type { AbortedEntry } from './indexes.ts'
@@ -63,6 +65,7 @@ class Compaction {
 
   async run(): Promise<CompactionResult | undefined> {
     const log = this.#log
+    if (log.durableOffset < log.logEndOffset) await log.context.flusher.flushNow()
     const cleanable = cleanableSegments(log, this.#options.nowMs)
     const dirty = cleanable.filter(segment => segment.nextOffset > log.cleanedOffset)
     if (cleanable.length === 0 || !isDue(log, cleanable, dirty, this.#options)) return undefined
@@ -117,10 +120,11 @@ class Compaction {
       for (const place of segment.places()) {
         const batch = segment.readBatch(place)
         await this.#maybeYield(place.sizeBytes)
-        const bytes = this.#cleanBatch(batch, transactions, endOffset, cleaned)
+        const isLastOfGroup = place.lastOffset + 1 === last.nextOffset
+        const bytes = this.#cleanBatch(batch, transactions, { endOffset, cleaned, isLastOfGroup })
         if (bytes === undefined) continue
         cleaned.write(bytes)
-        cleaned.note({ sizeBytes: bytes.length, lastOffset: batch.lastOffset, maxTimestamp: Number(bytes.readBigInt64BE(35)) })
+        cleaned.note({ sizeBytes: bytes.length, lastOffset: batch.lastOffset, maxTimestamp: bytes.readInt32BE(57) === 0 ? -1 : Number(bytes.readBigInt64BE(35)) })
       }
     }
     await cleaned.file.datasync()
@@ -131,8 +135,9 @@ class Compaction {
   }
 
   /** What is left of one batch; `undefined` where nothing is. */
-  #cleanBatch(batch: BatchView, transactions: TransactionWalk, endOffset: number, cleaned: Segment): Buffer | undefined {
+  #cleanBatch(batch: BatchView, transactions: TransactionWalk, round: { readonly endOffset: number; readonly cleaned: Segment; readonly isLastOfGroup: boolean }): Buffer | undefined {
     const { nowMs } = this.#options
+    const { endOffset, cleaned } = round
     const original = (): Buffer => batch.buffer.subarray(batch.start, batch.end)
     const horizonPassed = batch.hasDeleteHorizon && batch.baseTimestamp <= nowMs
     let discards: boolean
@@ -143,7 +148,7 @@ class Compaction {
       discards = canDiscard && (horizonPassed || batch.recordCount === 0)
       stampAlways = canDiscard
     } else discards = transactions.isAborted(batch)
-    const mustStay = this.#isLastOfProducer(batch) || batch.lastOffset + 1 === endOffset
+    const mustStay = this.#isLastOfProducer(batch) || round.isLastOfGroup || batch.lastOffset + 1 === endOffset
     if (batch.recordCount === 0) return mustStay ? original() : undefined
     if (discards) {
       this.#recordsDropped += batch.recordCount
@@ -234,7 +239,7 @@ function cleanableSegments(log: PartitionLog, nowMs: number): Segment[] {
   const { minCompactionLagMs } = log.config
   const cleanable: Segment[] = []
   for (const segment of log.segments.slice(0, -1)) {
-    if (segment.nextOffset > log.lastStableOffset) break
+    if (segment.nextOffset > Math.min(log.lastStableOffset, log.durableOffset)) break
     if (minCompactionLagMs > 0 && segment.maxTimestamp > nowMs - minCompactionLagMs) break
     cleanable.push(segment)
   }

@@ -117,6 +117,26 @@ export async function syncFile(disk: Disk, path: string): Promise<void> {
   }
 }
 
+/** Makes a directory and its missing ancestors, durably: their own entries are synced too, also after an earlier crash. */
+export async function makeDirectoryDurable(disk: Disk, path: string): Promise<void> {
+  const parents: string[] = []
+  for (let at = path; at !== '/' && at !== '' && (at === path || !disk.exists(at)); at = parentOf(at)) parents.push(parentOf(at))
+  disk.makeDirectory(path)
+  for (const parent of parents.reverse()) {
+    try {
+      await disk.syncDirectory(parent)
+    } catch (error) {
+      // A parent that we may enter but not read belongs to somebody else, and was there before.
+      if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))) throw error
+    }
+  }
+}
+
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf('/')
+  return slash <= 0 ? '/' : path.slice(0, slash)
+}
+
 export function unlinkIfExists(disk: Disk, path: string): void {
   if (disk.exists(path)) disk.unlink(path)
 }

@@ -20,7 +20,7 @@ import { CommitMarks } from './commit-marks.ts'
 import { compact } from './compaction.ts'
 import { openIdentity, readCheckpoints, takeCleanMarker, writeCheckpoints, writeCleanMarker, writeKafkaCheckpoints } from './checkpoints.ts'
 import type { Checkpoints, DirectoryIdentity } from './checkpoints.ts'
-import { decodePartitionMetadata, encodePartitionMetadata, join, METADATA_FILE, parsePartitionDirectoryName, partitionDirectoryName, readWhole, writeDurable } from './files.ts'
+import { decodePartitionMetadata, encodePartitionMetadata, join, makeDirectoryDurable, METADATA_FILE, parsePartitionDirectoryName, partitionDirectoryName, readWhole, writeDurable } from './files.ts'
 import { Flusher } from './flusher.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { LogContext } from './partition-log.ts'
@@ -106,7 +106,7 @@ export class LogManager {
   static async open(env: Env, options: LogManagerOptions): Promise<LogManager> {
     const { disk } = env
     const { directory } = options
-    disk.makeDirectory(directory)
+    await makeDirectoryDurable(disk, directory)
     const lock = await disk.lock(directory)
     if (lock === undefined) throw new MillraceError('DATA_DIR_LOCKED', `${directory} is in use by another process. Stop it, or use another directory.`, { detail: { directory } })
     try {
@@ -146,6 +146,7 @@ export class LogManager {
       commitMark,
       logStartOffset: checkpoint?.logStartOffset ?? 0,
       acceptDataLoss: this.#options.acceptDataLoss ?? false,
+      foreign: known?.topicId === '',
     })
     if (commitMark !== undefined && commitMark > recovered.logEndOffset) this.#marks?.forget(topicId, partition)
     this.#marks?.note(topicId, partition, recovered.logEndOffset)

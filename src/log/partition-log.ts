@@ -267,6 +267,8 @@ export class PartitionLog implements FlushTarget {
     const at = this.segments.findIndex(segment => segment === group[0])
     this.segments.splice(at, group.length, cleaned)
     for (const segment of group) this.discard(segment, { keepFiles: true })
+    // The cache must not outlive the index: an aborted record would be served after its entry is gone.
+    this.#tail.dropBelow(group.at(-1)?.nextOffset ?? cleaned.nextOffset)
   }
 
   /** Begins a new segment, unless the active one is empty. */

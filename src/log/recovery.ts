@@ -45,6 +45,8 @@ export interface RecoveryOptions {
   readonly commitMark: number | undefined
   readonly logStartOffset: number
   readonly acceptDataLoss: boolean
+  /** Apache Kafka wrote the directory: compaction may have left holes between segments, ours never does. */
+  readonly foreign: boolean
 }
 
 export interface RecoveredLog {
@@ -89,6 +91,8 @@ class Recovery {
     this.#replay(from)
     const logEndOffset = this.#scan(from)
     const start = this.#settleStart(logEndOffset)
+    // What is last now may have been a finished segment before.
+    this.#segments.at(-1)?.unseal()
     for (const segment of this.#segments) if (scanned.includes(segment) || segment.sizeBytes === 0) await segment.file.datasync()
     await disk.syncDirectory(directory)
     await this.#settleEpochs(start.logEndOffset)
@@ -141,6 +145,7 @@ class Recovery {
       const next = this.#segments[index + 1]
       if (segment === undefined || next === undefined || next.baseOffset > this.#options.recoveryPoint || !segment.loadSeal()) return index
       if (segment.nextOffset > next.baseOffset) throw this.#refusal(segment, `it ends at offset ${segment.nextOffset}, the next segment begins at ${next.baseOffset}: they overlap`)
+      if (segment.nextOffset < next.baseOffset && !this.#options.foreign) throw this.#refusal(segment, `it ends at offset ${segment.nextOffset}, the next segment begins at ${next.baseOffset}: records between are missing`)
     }
     return Math.max(0, last)
   }
@@ -175,6 +180,11 @@ class Recovery {
         this.#giveUp(index, { position: 0, message: `it begins at offset ${segment.baseOffset}, the one before ends at ${state.nextOffset}: they overlap` }, state.nextOffset)
         break
       }
+      if (segment.baseOffset > state.nextOffset && index > 0 && !this.#options.foreign) {
+        const previous = this.#segments[index - 1]
+        this.#giveUp(index - 1, { position: previous?.sizeBytes ?? 0, message: `it ends at offset ${state.nextOffset}, the next segment begins at ${segment.baseOffset}` }, state.nextOffset)
+        break
+      }
       segment.resetNotes()
       state.nextOffset = segment.baseOffset
       const fault = scanBatches(segment.file, 0, state, batch => this.#note(segment, batch))
@@ -192,7 +202,7 @@ class Recovery {
   }
 
   #note(segment: Segment, batch: BatchView): void {
-    segment.note(batch)
+    segment.note({ sizeBytes: batch.sizeBytes, lastOffset: batch.lastOffset, maxTimestamp: batch.recordCount === 0 ? -1 : batch.maxTimestamp })
     this.#noteEpoch(batch.leaderEpoch, batch.baseOffset)
     if (batch.producerId === -1) return
     const completed = this.#producers.apply(batch, this.#options.clock.now())

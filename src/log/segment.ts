@@ -21,6 +21,7 @@ export interface BatchPlace {
   readonly sizeBytes: number
   readonly baseOffset: number
   readonly lastOffset: number
+  /** -1 for a batch without records. */
   readonly maxTimestamp: number
   readonly leaderEpoch: number
 }
@@ -29,6 +30,7 @@ export interface BatchPlace {
 export interface AppendedBatch {
   readonly sizeBytes: number
   readonly lastOffset: number
+  /** -1 for a batch without records. */
   readonly maxTimestamp: number
 }
 
@@ -144,6 +146,15 @@ export class Segment {
     this.isSealed = true
     this.release()
     return true
+  }
+
+  /** Makes a sealed segment the active one again. */
+  unseal(): void {
+    if (!this.isSealed) return
+    this.#offsets()
+    this.#times()
+    this.isSealed = false
+    this.#checksums = undefined
   }
 
   /** Drops a sealed segment's indexes from memory; they are loaded again when asked for. */
@@ -291,6 +302,7 @@ function placeOf(bytes: Buffer, at: number, position: number, sizeBytes: number)
   const size = bytes.readInt32BE(at + 8) + BATCH_OVERHEAD_BYTES
   if (size < BATCH_HEADER_BYTES || position + size > sizeBytes) return undefined
   const baseOffset = bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
-  const maxTimestamp = bytes.readInt32BE(at + 35) * 0x1_0000_0000 + bytes.readUInt32BE(at + 39)
+  // A batch that compaction emptied keeps a timestamp in its header, but no record has it.
+  const maxTimestamp = bytes.readInt32BE(at + 57) === 0 ? -1 : bytes.readInt32BE(at + 35) * 0x1_0000_0000 + bytes.readUInt32BE(at + 39)
   return { position, sizeBytes: size, baseOffset, lastOffset: baseOffset + bytes.readInt32BE(at + 23), maxTimestamp, leaderEpoch: bytes.readInt32BE(at + 12) }
 }

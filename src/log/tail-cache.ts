@@ -77,6 +77,17 @@ export class TailCache {
     }
   }
 
+  /** Forgets every chunk that begins below `offset`: compaction has rewritten what stands there. */
+  dropBelow(offset: number): void {
+    for (let chunk = this.#chunks[this.#head]; chunk !== undefined && chunk.baseOffset < offset; chunk = this.#chunks[this.#head]) {
+      this.#budget.bytes -= chunk.bytes.length
+      this.#ghosts += 1
+      this.#head += 1
+    }
+    this.#chunks = this.#chunks.slice(this.#head)
+    this.#head = 0
+  }
+
   clear(): void {
     for (let index = this.#head; index < this.#chunks.length; index++) {
       this.#budget.bytes -= this.#chunks[index]?.bytes.length ?? 0

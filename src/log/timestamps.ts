@@ -25,24 +25,28 @@ export function findOffsetForTimestamp(segments: readonly Segment[], timestamp: 
 /** The first record that has the highest timestamp of all in `[offsetFrom, bound)`. */
 export function findMaxTimestamp(segments: readonly Segment[], offsetFrom: number, bound: number): TimestampedOffset | undefined {
   let best: { readonly segment: Segment; readonly place: BatchPlace } | undefined
+  let spanning: TimestampedOffset | undefined
   for (const segment of segments) {
     if (segment.baseOffset >= bound || segment.nextOffset <= offsetFrom || segment.maxTimestamp < 0) continue
     if (best !== undefined && segment.maxTimestamp <= best.place.maxTimestamp) continue
     const whole = segment.baseOffset >= offsetFrom && segment.nextOffset <= bound
-    const place = whole ? segment.findBatch(segment.maxTimestampOffset) : highestPlace(segment, offsetFrom, bound)
-    if (place !== undefined && (best === undefined || place.maxTimestamp > best.place.maxTimestamp)) best = { segment, place }
+    for (const place of whole ? [segment.findBatch(segment.maxTimestampOffset)] : segment.places()) {
+      if (place === undefined || place.lastOffset < offsetFrom || place.baseOffset >= bound) continue
+      // Of the batch that the start cuts through, the header's word covers records that are gone: look at each.
+      if (place.baseOffset < offsetFrom) spanning = highestRecord(segment, place, offsetFrom)
+      else if (best === undefined || place.maxTimestamp > best.place.maxTimestamp) best = { segment, place }
+    }
   }
-  if (best === undefined) return undefined
-  const { segment, place } = best
-  return firstRecord(segment, place, record => record.timestamp === place.maxTimestamp && record.offset >= offsetFrom)
-    ?? firstRecord(segment, place, record => record.offset >= offsetFrom)
+  if (best === undefined || (spanning !== undefined && spanning.timestamp >= best.place.maxTimestamp)) return spanning
+  return highestRecord(best.segment, best.place, offsetFrom)
 }
 
-function highestPlace(segment: Segment, offsetFrom: number, bound: number): BatchPlace | undefined {
-  let best: BatchPlace | undefined
-  for (const place of segment.places()) {
-    if (place.lastOffset < offsetFrom || place.baseOffset >= bound) continue
-    if (best === undefined || place.maxTimestamp > best.maxTimestamp) best = place
+function highestRecord(segment: Segment, place: BatchPlace, offsetFrom: number): TimestampedOffset | undefined {
+  const batch = segment.readBatch(place)
+  const record = batch.records(new RecordCursor())
+  let best: TimestampedOffset | undefined
+  while (record.next()) {
+    if (record.offset >= offsetFrom && (best === undefined || record.timestamp > best.timestamp)) best = { offset: record.offset, timestamp: record.timestamp, leaderEpoch: batch.leaderEpoch }
   }
   return best
 }

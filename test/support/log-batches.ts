@@ -85,8 +85,8 @@ export function readAll(log: PartitionLog, options: { readonly isolation?: Isola
           if (walk.offset < offset) continue
           records.push({
             offset: walk.offset,
-            key: walk.keyStart < 0 ? null : walk.buffer.toString('utf8', walk.keyStart, walk.keyEnd),
-            value: walk.valueStart < 0 ? null : walk.buffer.toString('utf8', walk.valueStart, walk.valueEnd),
+            key: batch.isControl || walk.keyStart < 0 ? null : walk.buffer.toString('utf8', walk.keyStart, walk.keyEnd),
+            value: batch.isControl || walk.valueStart < 0 ? null : walk.buffer.toString('utf8', walk.valueStart, walk.valueEnd),
             timestamp: walk.timestamp, producerId: batch.producerId, control: batch.isControl,
           })
         }

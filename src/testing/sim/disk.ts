@@ -121,7 +121,8 @@ export class SimDisk {
       if (!owner.alive) throw new ProcessKilled(`${kind} ${path}`)
       const fault = this.fault?.({ kind, path, length, index: this.operations })
       this.operations += 1
-      if (fault === 'die') {
+      // Only a write can be torn; anything else happens whole or not at all.
+      if (fault === 'die' || (fault === 'dieTorn' && kind !== 'write')) {
         onDeath()
         throw new ProcessKilled(`${kind} ${path}`)
       }
@@ -151,7 +152,7 @@ export class SimDisk {
         this.#removeTree(path)
       },
       syncDirectory: path => this.#syncDirectory(path, owner, guard),
-      freeBytes: () => Math.max(0, this.capacityBytes - this.usedBytes()),
+      freeBytes: () => this.capacityBytes === Number.MAX_SAFE_INTEGER ? this.capacityBytes : Math.max(0, this.capacityBytes - this.usedBytes()),
       lock: path => this.#lock(path, owner),
     }
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { durationMs } from './duration.ts'
+import { durationMs, ms } from './duration.ts'
 
 test('durations are read with full and short units', () => {
   assert.equal(durationMs('10 seconds'), 10_000)
@@ -9,6 +9,7 @@ test('durations are read with full and short units', () => {
   assert.equal(durationMs('250ms'), 250)
   assert.equal(durationMs('0 ms'), 0)
   assert.equal(durationMs('7 days'), 604_800_000)
+  assert.deepEqual([ms('1 hour'), ms('1 hour'), ms('2h')], [3_600_000, 3_600_000, 7_200_000])
 })
 
 test('a misspelt unit names the one that was probably meant, and the option it stands in', () => {

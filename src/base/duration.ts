@@ -24,9 +24,21 @@ export function durationMs(duration: string, what = 'duration'): number {
   if (unit === undefined) {
     throw new MillraceError('CONFIG_INVALID', `${what} '${duration}': '${word}' is not a unit of time, did you mean '${count} ${nearest(word, count === '1')}'?`)
   }
-  const ms = Math.round(Number(count) * UNITS[unit])
-  if (!Number.isSafeInteger(ms)) throw new MillraceError('CONFIG_INVALID', `${what} '${duration}' is too long`)
-  return ms
+  const whole = Math.round(Number(count) * UNITS[unit])
+  if (!Number.isSafeInteger(whole)) throw new MillraceError('CONFIG_INVALID', `${what} '${duration}' is too long`)
+  return whole
+}
+
+const KNOWN_MAX = 1000
+const known = new Map<string, number>()
+
+/** Milliseconds of a duration, for use inside user functions: `timers.set(time + ms('1 hour'))`. Remembers what it has read. */
+export function ms(duration: Duration): number {
+  const before = known.get(duration)
+  if (before !== undefined) return before
+  const count = durationMs(duration)
+  if (known.size < KNOWN_MAX) known.set(duration, count)
+  return count
 }
 
 function unitOf(word: string): Unit | undefined {

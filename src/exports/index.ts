@@ -1,5 +1,5 @@
 /** `millrace`: what an app is described with. */
-export type { Duration } from '../base/duration.ts'
+export { ms, type Duration } from '../base/duration.ts'
 export { MillraceError, type ErrorCode } from '../base/errors.ts'
 export { app, deadLetter, type App, type AppOptions, type ForeignOptions, type TaskOptions, type TaskTools } from '../dsl/app.ts'
 export type { GlobalTable, Stream, Table, TableStream } from '../dsl/stream.ts'

@@ -75,6 +75,8 @@ export const Recs = record({
   /** `cooc`, or `popularity` for the visitors of the comparison group. */
   group: text,
   items: list(Recommended),
+  /** Items of the session, newest first, each once; the first is `item`. */
+  seen: list(text),
   origin: text,
   received: int64,
   sessionized: int64,

@@ -13,3 +13,6 @@ export { Admin, type ClusterDescription, type ConfigChange, type ConfigEntry, ty
 export type { GroupDescription, GroupListing, GroupMemberDescription } from '../client/admin-groups.ts'
 export type { ActiveProducer, PartitionProducers, TransactionDescription, TransactionListing } from '../client/admin-transactions.ts'
 export type { BrokerNode, GroupIdentity, OffsetEntry, PartitionMeta, RecordHeader, TopicPartition } from '../client/types.ts'
+export { partitionOf } from '../wire/partitioner.ts'
+export { realEnv } from '../env/real/env.ts'
+export type { Env } from '../env/env.ts'

@@ -47,6 +47,7 @@ export function recommend(options: RecommendOptions): (click: Click, context: Ta
       item: click.item,
       group: isCompared ? 'popularity' : 'cooc',
       items,
+      seen: sessionOf(click),
       origin: click.origin,
       received: click.received,
       sessionized: click.sessionized,
@@ -71,8 +72,12 @@ function remember(context: TaskContext<RecommendState, Recs>, click: Click): Rec
   return kept
 }
 
+function sessionOf(click: Click): string[] {
+  return [click.item, ...click.before.filter(item => item !== click.item)]
+}
+
 function personal(click: Click, tables: RecommendTables, suppressed: ReadonlySet<string>, revisit: number): Recommended[] {
-  const session = [click.item, ...click.before.filter(item => item !== click.item)]
+  const session = sessionOf(click)
   const all = tables.hot.get(ALL)
   const scored = scoreSession({
     session,
@@ -117,7 +122,7 @@ function popular(click: Click, tables: RecommendTables, suppressed: ReadonlySet<
 function seenMark(click: Click, tables: RecommendTables): Recs {
   const reached = Math.min(tables.neighbors.get(click.item)?.at ?? 0, tables.hot.get(click.item)?.at ?? 0)
   return {
-    at: click.at, session: 0, position: reached, item: click.item, group: 'mark', items: [],
+    at: click.at, session: 0, position: reached, item: click.item, group: 'mark', items: [], seen: [],
     origin: click.origin, received: 0, sessionized: 0, recommended: 0,
   }
 }

@@ -12,8 +12,10 @@ export interface Coordinates {
   readonly offset: number
 }
 
+export type TopicToMake = Pick<Topic<unknown, unknown>, 'name' | 'partitions' | 'retentionMs' | 'cleanup'>
+
 /** Makes the topics that are not there yet, as they are declared. */
-export async function ensureTopics(cluster: Cluster, topics: readonly Topic<never, never>[]): Promise<void> {
+export async function ensureTopics(cluster: Cluster, topics: readonly TopicToMake[]): Promise<void> {
   await new Admin(cluster).createTopics(topics.map(topic => ({
     name: topic.name,
     partitions: topic.partitions,

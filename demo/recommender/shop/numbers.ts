@@ -1,0 +1,42 @@
+/** The figures of the backstage panel, as text: n/a where there is nothing to divide by, and never a share without its count. */
+import type { Metrics } from '../topics.ts'
+import type { Numbers, QualityFigures } from './messages.ts'
+import { fill, STRINGS, type Language, type Strings } from './strings.ts'
+
+export interface NumbersInput {
+  readonly language: Language
+  readonly shoppers: number
+  readonly eventsPerSecond: number
+  readonly ours: Metrics | undefined
+  readonly compared: Metrics | undefined
+}
+
+export function numbersOf(input: NumbersInput): Numbers {
+  const strings = STRINGS[input.language]
+  const { ours, compared } = input
+  return {
+    shoppers: input.shoppers,
+    eventsPerSecond: `${input.eventsPerSecond.toFixed(1)} events/s`,
+    ours: figures(strings, ours?.n, ours?.hits, ours?.reciprocal, ours?.novelN, ours?.novelHits),
+    popularity: figures(strings, ours?.n, ours?.popularityHits, ours?.popularityReciprocal, ours?.novelN, ours?.popularityNovelHits),
+    over: fill(strings.over, { count: (ours?.n ?? 0).toLocaleString('en') }),
+    groups: [group(strings, strings.groupOurs, ours), group(strings, strings.groupPopular, compared)],
+  }
+}
+
+function figures(strings: Strings, n = 0, hits = 0, reciprocal = 0, novelN = 0, novelHits = 0): QualityFigures {
+  const share = (part: number, whole: number): string => whole === 0 ? strings.noFigure : (part / whole).toFixed(3)
+  return { hr: share(hits, n), mrr: share(reciprocal, n), novel: share(novelHits, novelN) }
+}
+
+function group(strings: Strings, name: string, metrics: Metrics | undefined): Numbers['groups'][number] {
+  return {
+    name,
+    clickThrough: percent(strings, metrics?.clicked ?? 0, metrics?.shown ?? 0),
+    conversion: percent(strings, metrics?.purchases ?? 0, metrics?.sessions ?? 0),
+  }
+}
+
+function percent(strings: Strings, part: number, whole: number): string {
+  return whole === 0 ? strings.noFigure : `${(100 * part / whole).toFixed(1)} % (${part.toLocaleString('en')}/${whole.toLocaleString('en')})`
+}

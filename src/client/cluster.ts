@@ -377,16 +377,12 @@ export class Cluster {
   }
 
   #mayAskAgain(target: RequestTarget, code: number): boolean {
-    if (code === 0 || target === 'any') return false
-    if (target === 'controller') {
-      if (code !== NOT_CONTROLLER) return false
-      this.#forget(target)
-      return true
-    }
-    if ('node' in target) return false
-    if (COORDINATOR_MOVED.has(code)) this.#forget(target)
-    else if (!ASK_AGAIN.has(code)) return false
-    return true
+    if (code === 0) return false
+    if (typeof target === 'object' && 'node' in target) return false
+    if (ASK_AGAIN.has(code)) return true
+    const moved = target === 'controller' ? code === NOT_CONTROLLER : COORDINATOR_MOVED.has(code)
+    if (moved) this.#forget(target)
+    return moved
   }
 
   #forget(target: RequestTarget): void {

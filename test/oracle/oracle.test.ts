@@ -1,0 +1,19 @@
+/** Our operators against what Kafka Streams' TopologyTestDriver answered when `recorded.json` was made (test/real/oracle checks that it still does). */
+import { deepEqual, ok } from 'node:assert/strict'
+import { test } from 'node:test'
+import { uncovered } from './cases.ts'
+import { compare, millraceRows, readRecorded, recordedCases } from './compare.ts'
+
+const recorded = readRecorded()
+
+test('every topology has a scripted case', () => deepEqual(uncovered(), []))
+
+for (const one of recordedCases()) {
+  test(`${one.topology}: ${one.name}${one.rules.length === 0 ? '' : ` (${one.rules.join(', ')})`}${one.departure === undefined ? '' : ' [departs]'}`, async () => {
+    const java = recorded[one.name]
+    ok(java !== undefined, `no rows are recorded for '${one.name}': run the oracle with MILLRACE_RECORD=1`)
+    compare(one, await millraceRows(one), java)
+    // Restarts in the middle change nothing (a departure from T2: clocks are kept).
+    compare(one, await millraceRows(one, 7), java)
+  })
+}

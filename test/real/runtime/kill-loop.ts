@@ -91,7 +91,7 @@ class Fleet {
     if (victim === undefined) throw new Error('no process to kill')
     const [how, waitMs] = await this.#end(victim, number)
     const startedAt = Date.now()
-    this.#running[index] = await this.#start(number % 2 === 0 ? this.#nextFailpoint() : undefined)
+    this.#running[index] = await this.#start(number % 2 === 0 && number < this.#options.kills ? this.#nextFailpoint() : undefined)
     this.#run.log(`kill ${number}: ${how} after ${waitMs} ms, back in ${Date.now() - startedAt} ms`)
   }
 

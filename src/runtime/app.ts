@@ -22,6 +22,7 @@ import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
 import type { NativeTaskPlan, Plan } from '../topology/plan.ts'
 import { failpointsOfEnvironment } from './failpoints.ts'
+import { endLastMember, rememberMember } from './last-member.ts'
 import { TaskMembership } from './membership.ts'
 import { MetricsReporter } from './metrics.ts'
 import { takeSlot } from './slots.ts'
@@ -122,7 +123,11 @@ class AppProcess implements RunningApp {
     const cluster = await Cluster.connect(this.#env, { bootstrap, clientId: this.name, logger: this.#logger })
     this.#cluster = cluster
     const partitions = await prepareTopics({ cluster, admin: new Admin(cluster), logger: this.#logger }, this.#plan, this.#tasks, { metrics: this.#metricsWanted })
-    for (const task of this.#tasks) this.#slots.set(task.name, await takeSlot(this.#env, { dataDirectory, app: this.name, task: task.name }))
+    for (const { name, group } of this.#tasks) {
+      const slot = await takeSlot(this.#env, { dataDirectory, app: this.name, task: name })
+      this.#slots.set(name, slot)
+      await endLastMember(this.#env, cluster, this.#logger, { group, directory: slot.directory })
+    }
     await this.#startWorkers(partitions)
     for (const plan of this.#tasks) this.#memberships.set(plan.name, this.#membership(cluster, plan, partitions))
     if (this.#metricsWanted) {
@@ -161,6 +166,7 @@ class AppProcess implements RunningApp {
       sessionTimeoutMs: this.#sessionTimeoutMs, heartbeatIntervalMs: Math.min(3_000, Math.floor(this.#sessionTimeoutMs / 4)),
       held: () => this.#heldBy(slot),
       onFailed: (task, error) => this.#onTaskFailed(task, error),
+      onMember: memberId => rememberMember(this.#env, slot.directory, memberId),
     })
   }
 

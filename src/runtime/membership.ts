@@ -29,6 +29,8 @@ export interface MembershipOptions {
   readonly heartbeatIntervalMs?: number | undefined
   readonly rebalanceTimeoutMs?: number | undefined
   readonly onFailed: (task: string, error: unknown) => void
+  /** The member has a (new) id. */
+  readonly onMember: (memberId: string) => void
 }
 
 /** In the group protocol; a change of what the user data means takes a new name, offered beside the old one for a release. */
@@ -40,6 +42,7 @@ export class TaskMembership {
   readonly #member: GroupMember
   /** Shard key → the worker that runs it. */
   readonly #places = new Map<string, WorkerHandle>()
+  #memberId = ''
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -97,6 +100,10 @@ export class TaskMembership {
 
   #tellIdentity(identity: GroupIdentity): void {
     if (identity.generation < 0) return
+    if (identity.memberId !== this.#memberId) {
+      this.#memberId = identity.memberId
+      this.#options.onMember(identity.memberId)
+    }
     for (const worker of this.#options.workers) worker.setIdentity(this.task, identity)
   }
 

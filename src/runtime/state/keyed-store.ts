@@ -105,8 +105,6 @@ export class KeyedStore implements EntryOwner {
   }
 
   #load(identity: unknown, key: unknown): LiveEntry {
-    const canonical = this.#codec.canonical(key)
-    if (canonical !== key) return this.entry(canonical)
     const bytes = keyedKey(this.#prefix, this.#codec.keyBytes(key))
     const stored = this.#core.store.get(bytes)
     const entry = stored === undefined

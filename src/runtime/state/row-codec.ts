@@ -2,15 +2,13 @@
  * Keys and values of one store, between user code's objects, the live map's identities and bytes.
  *
  * C1. Two keys have one identity exactly when their bytes are equal. Text and whole numbers are their own identity, which
- *     costs nothing; other keys are known by their bytes. Text with lone surrogates, which UTF-8 cannot hold, is first made
- *     what it will read back as (`canonical`).
+ *     costs nothing; other keys are known by their bytes.
  */
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
 import { encodeValue, VALUE_HEADER_BYTES } from './layout.ts'
 
 const OWN_IDENTITY: ReadonlySet<string> = new Set(['text', 'int32', 'int64', 'bool'])
-const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
 export class RowCodec {
   readonly key: Serde<unknown>
@@ -27,12 +25,6 @@ export class RowCodec {
   identity(key: unknown): unknown {
     if (this.#ownIdentity) return key
     return this.key.serialize(key).toString('latin1')
-  }
-
-  /** The key that `key` reads back as (C1). To be asked where an identity was not found. */
-  canonical(key: unknown): unknown {
-    if (typeof key !== 'string' || !this.#ownIdentity || !LONE_SURROGATE.test(key)) return key
-    return this.keyOf(this.key.serialize(key), 0)
   }
 
   /** Always serialized anew, also where the record's bytes are at hand: those need not be the only ones that read as this key. */

@@ -311,8 +311,14 @@ export class ShardState implements ShardStateCore {
     this.#unwrittenPosition = undefined
     this.#timer?.cancel()
     this.#timer = undefined
-    const deleteRanges = [...ranges].map(([prefix, to]) => [storeStart(prefix), to] as const)
-    this.#writing = this.store.commit({ deleteRanges, keys: entries.map(entry => entry.key), values }, position).then(({ rangesEmpty }) => {
+    this.#writing = this.#writeChanges(entries, values, ranges, position)
+    return this.#writing
+  }
+
+  async #writeChanges(entries: readonly LiveEntry[], values: readonly (Buffer | undefined)[], ranges: ReadonlyMap<number, Buffer>, position: StorePosition): Promise<void> {
+    try {
+      const deleteRanges = [...ranges].map(([prefix, to]) => [storeStart(prefix), to] as const)
+      const { rangesEmpty } = await this.store.commit({ deleteRanges, keys: entries.map(entry => entry.key), values }, position)
       this.#writing = undefined
       for (const entry of entries) {
         entry.holds--
@@ -322,15 +328,13 @@ export class ShardState implements ShardStateCore {
         for (const [prefix, to] of ranges) if (!this.#unwrittenRanges.has(prefix)) this.#unwrittenRanges.set(prefix, to)
         this.#unwrittenPosition ??= position
       }
-      if (this.#unwrittenPosition !== undefined) {
-        this.#firstUnwrittenAt = this.#clock.monotonic()
-        this.#schedule()
-      }
-    }, error => {
+      if (this.#unwrittenPosition === undefined) return
+      this.#firstUnwrittenAt = this.#clock.monotonic()
+      this.#schedule()
+    } catch (error) {
       this.#writing = undefined
       this.#failure = error
-    })
-    return this.#writing
+    }
   }
 
   #resize(entry: LiveEntry, valueBytes: number): void {

@@ -160,8 +160,6 @@ export class TimerStore implements EntryOwner {
       known.used = true
       return known
     }
-    const canonical = this.#codec.canonical(key)
-    if (canonical !== key) return this.#list(canonical)
     const keyBytes = this.#codec.keyBytes(key)
     const bytes = Buffer.allocUnsafe(PREFIX_BYTES + 1 + keyBytes.length)
     bytes.writeUInt32BE(this.#prefix, 0)

@@ -152,8 +152,6 @@ export class WindowStore implements EntryOwner {
   }
 
   #load(start: number, rows: Map<unknown, LiveEntry>, identity: unknown, key: unknown): LiveEntry {
-    const canonical = this.#codec.canonical(key)
-    if (canonical !== key) return this.entry(start, canonical)
     const bytes = timeKey(this.#prefix, start, this.#codec.keyBytes(key))
     const stored = this.#core.store.get(bytes)
     const entry = stored === undefined

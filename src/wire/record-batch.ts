@@ -16,7 +16,7 @@
  *     Buffer). Who keeps bytes longer than the Buffer copies them.
  * B4. The cursor is reused and makes no object per record; its fields are valid until the next call of `next`.
  */
-import { assert } from '../base/assert.ts'
+import { AssertionError } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { decompress, decompressedBytesMax } from './compression.ts'
 import { crc32c } from './crc32c.ts'
@@ -359,7 +359,7 @@ export function corrupt(position: number, what: string): MillraceError {
 }
 
 export function writeInt64(buffer: Buffer, at: number, value: number): void {
-  assert(Number.isSafeInteger(value), `not a safe int64: ${value}`)
+  if (!Number.isSafeInteger(value)) throw new AssertionError(`not a safe int64: ${value}`)
   buffer.writeInt32BE(Math.floor(value / 0x1_0000_0000), at)
   buffer.writeUInt32BE(value >>> 0, at + 4)
 }

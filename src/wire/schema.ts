@@ -12,7 +12,7 @@
  *     '' or [] is written for it there.
  * S4. Unknown tagged fields are skipped when decoding and not kept.
  */
-import { assert } from '../base/assert.ts'
+import { assert, AssertionError } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { WireReader } from './reader.ts'
 import type { WireWriter } from './writer.ts'
@@ -136,7 +136,13 @@ export class Codec<T extends AnyType> {
 
   encode(writer: WireWriter, version: number, value: In<T>): void {
     const encoder = this.#encoders[version] ?? this.#compileEncoder(version)
-    encoder(writer, value)
+    try {
+      encoder(writer, value)
+    } catch (error) {
+      // A field of ours is missing or does not fit: our bug, but say where.
+      if (error instanceof AssertionError) throw new AssertionError(`${this.name} v${version}: ${error.message}`, { cause: error })
+      throw error
+    }
   }
 
   #compileDecoder(version: number): Decoder {

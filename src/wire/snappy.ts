@@ -7,6 +7,7 @@
  * ```
  */
 import { createRequire } from 'node:module'
+import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { WireReader } from './reader.ts'
 
@@ -53,7 +54,8 @@ function rawBlock(block: Buffer, bytesMax: number): Buffer {
   // Each element of three bytes gives at most 64: a larger claim is a lie, and memory must not be taken for it.
   if (claimed > block.length * 64) throw new MillraceError('BATCH_CORRUPT', `corrupt snappy data: ${block.length} bytes claim ${claimed}`)
   const plain = loadSnappy().uncompressSync(block)
-  return typeof plain === 'string' ? Buffer.from(plain, 'utf8') : plain
+  assert(typeof plain !== 'string', 'snappy gives a Buffer unless asked for text')
+  return plain
 }
 
 function loadSnappy(): SnappyModule {

@@ -6,7 +6,7 @@
  * W3. Only written bytes are ever handed out, although the memory is not zeroed first.
  * W4. A value that does not fit its type is our bug and throws `AssertionError`: nothing is cut to size.
  */
-import { assert } from '../base/assert.ts'
+import { AssertionError } from '../base/assert.ts'
 
 const CHUNK_BYTES_MIN = 512
 const CHUNK_BYTES_MAX = 1 << 20
@@ -30,62 +30,62 @@ export class WireWriter {
   }
 
   int8(value: number): void {
-    assert((value << 24) >> 24 === value, `not an int8: ${value}`)
+    if (!((value << 24) >> 24 === value)) throw notA('an int8', value)
     const at = this.#room(1)
     this.#chunk[at] = value
   }
 
   int16(value: number): void {
-    assert((value << 16) >> 16 === value, `not an int16: ${value}`)
+    if (!((value << 16) >> 16 === value)) throw notA('an int16', value)
     const at = this.#room(2)
     this.#chunk.writeInt16BE(value, at)
   }
 
   uint16(value: number): void {
-    assert((value & 0xffff) === value, `not a uint16: ${value}`)
+    if (!((value & 0xffff) === value)) throw notA('a uint16', value)
     const at = this.#room(2)
     this.#chunk.writeUInt16BE(value, at)
   }
 
   int32(value: number): void {
-    assert((value | 0) === value, `not an int32: ${value}`)
+    if (!((value | 0) === value)) throw notA('an int32', value)
     const at = this.#room(4)
     this.#chunk.writeInt32BE(value, at)
   }
 
   uint32(value: number): void {
-    assert(value >>> 0 === value, `not a uint32: ${value}`)
+    if (!(value >>> 0 === value)) throw notA('a uint32', value)
     const at = this.#room(4)
     this.#chunk.writeUInt32BE(value, at)
   }
 
   int64(value: number): void {
-    assert(Number.isSafeInteger(value), `not a safe int64: ${value}`)
+    if (!(Number.isSafeInteger(value))) throw notA('a safe int64', value)
     const at = this.#room(8)
     this.#chunk.writeInt32BE(Math.floor(value / 0x1_0000_0000), at)
     this.#chunk.writeUInt32BE(value >>> 0, at + 4)
   }
 
   float64(value: number): void {
-    assert(typeof value === 'number', `not a float64: ${String(value)}`)
+    if (!(typeof value === 'number')) throw notA('a float64', value)
     const at = this.#room(8)
     this.#chunk.writeDoubleBE(value, at)
   }
 
   bool(value: boolean): void {
-    assert(typeof value === 'boolean', `not a bool: ${String(value)}`)
+    if (!(typeof value === 'boolean')) throw notA('a bool', value)
     const at = this.#room(1)
     this.#chunk[at] = value ? 1 : 0
   }
 
   uuid(value: string): void {
-    assert(typeof value === 'string' && value.length === 22, `not a UUID of 22 base64url characters: ${String(value)}`)
+    if (!(typeof value === 'string' && value.length === 22)) throw notA('a UUID of 22 base64url characters', value)
     const at = this.#room(16)
-    assert(this.#chunk.write(value, at, 16, 'base64url') === 16, `not a UUID in base64url: ${value}`)
+    if (!(this.#chunk.write(value, at, 16, 'base64url') === 16)) throw notA('a UUID in base64url', value)
   }
 
   uvarint(value: number): void {
-    assert(value >>> 0 === value, `not a uint32: ${value}`)
+    if (!(value >>> 0 === value)) throw notA('a uint32', value)
     let at = this.#room(5)
     let rest = value
     while (rest > 0x7f) {
@@ -97,12 +97,12 @@ export class WireWriter {
   }
 
   varint(value: number): void {
-    assert((value | 0) === value, `not an int32: ${value}`)
+    if (!((value | 0) === value)) throw notA('an int32', value)
     this.uvarint(((value << 1) ^ (value >> 31)) >>> 0)
   }
 
   varlong(value: number): void {
-    assert(Number.isSafeInteger(value), `not a safe int64: ${value}`)
+    if (!(Number.isSafeInteger(value))) throw notA('a safe int64', value)
     let at = this.#room(10)
     // Zigzag of 54 bits does not fit a safe number: the low 28 bits and the rest are kept apart.
     const magnitude = value < 0 ? -(value + 1) : value
@@ -140,7 +140,7 @@ export class WireWriter {
   }
 
   bytes(value: Buffer): void {
-    assert(value instanceof Uint8Array, 'not a Buffer')
+    if (!(value instanceof Uint8Array)) throw notA('a Buffer', value)
     this.int32(value.length)
     this.bytesByReference(value)
   }
@@ -151,7 +151,7 @@ export class WireWriter {
   }
 
   compactBytes(value: Buffer): void {
-    assert(value instanceof Uint8Array, 'not a Buffer')
+    if (!(value instanceof Uint8Array)) throw notA('a Buffer', value)
     this.uvarint(value.length + 1)
     this.bytesByReference(value)
   }
@@ -228,6 +228,11 @@ export class WireWriter {
 }
 
 function textBytes(value: string): number {
-  assert(typeof value === 'string', `not a string: ${String(value)}`)
+  if (typeof value !== 'string') throw notA('a string', value)
   return Buffer.byteLength(value, 'utf8')
+}
+
+/** Made only where a value does not fit, because the text costs more than the check. */
+function notA(type: string, value: unknown): AssertionError {
+  return new AssertionError(`not ${type}: ${String(value)}`)
 }

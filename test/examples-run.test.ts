@@ -1,0 +1,182 @@
+/**
+ * Every example, run: the true runtime and client against an embedded broker over TCP, input typed by the example's own topics, and the
+ * output compared row by row. Topics have two partitions, so that repartition topics count.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { after, before, test } from 'node:test'
+import { Broker } from '../src/broker/broker.ts'
+import { Admin } from '../src/client/admin.ts'
+import { Cluster } from '../src/client/cluster.ts'
+import { FetchedCursor } from '../src/client/fetched-batches.ts'
+import { Fetcher } from '../src/client/fetcher.ts'
+import { Producer } from '../src/client/producer.ts'
+import { App } from '../src/dsl/app.ts'
+import { realEnv } from '../src/env/real/env.ts'
+import { run } from '../src/runtime/app.ts'
+import { build } from '../src/topology/build.ts'
+import type { TopicSpec } from '../src/topology/node.ts'
+import type { Plan } from '../src/topology/plan.ts'
+import { partitionOf } from '../src/wire/partitioner.ts'
+
+const T = 1_700_000_000_000
+const MINUTE = 60_000
+const DEADLINE_MS = 20_000
+
+type Row = readonly [key: string, value: unknown]
+
+interface Case {
+  /** Topics in the order in which they are written; the first ones (tables) are there before the app starts. */
+  readonly input: Readonly<Record<string, readonly Row[]>>
+  /** Per output topic all rows, sorted by key, those of a key in order; with `time` where it is event time. */
+  readonly output: Readonly<Record<string, readonly (readonly [key: string, value: unknown, time?: number])[]>>
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  '01-hello': { input: { 'hello.names': [['a', '世界'], ['b', 'World']] }, output: { 'hello.greetings': [['a', 'Hello 世界!'], ['b', 'Hello World!']] } },
+  '02-filter-and-rekey': {
+    input: { orders: [['o1', { id: 'o1', customer: 'ann', total: 150 }], ['o2', { id: 'o2', customer: 'bob', total: 50 }]] },
+    output: { 'large-orders': [['ann', { id: 'o1', customer: 'ann', total: 150 }]] },
+  },
+  '03-sessions': {
+    input: { views: [['x', { visitor: 'v', page: 'a', at: T }], ['x', { visitor: 'v', page: 'b', at: T + 5 * MINUTE }], ['x', { visitor: 'v', page: 'c', at: T + 90 * MINUTE }]] },
+    output: { visits: [['v', { visitor: 'v', from: T, to: T + 5 * MINUTE, pages: 2 }, T + 5 * MINUTE]] },
+  },
+  '04-stream-table-join': {
+    input: { customers: [['ann', { name: 'Ann', city: 'Ulm' }]], orders: [['o1', { id: 'o1', customer: 'ann', total: 150 }], ['o2', { id: 'o2', customer: 'bob', total: 50 }]] },
+    output: { bills: [['ann', { id: 'o1', name: 'Ann', city: 'Ulm', total: 150 }]] },
+  },
+  '05-deduplication': {
+    input: { payments: [0, 1, 11].map(minute => ['a', { id: 'p', account: 'x', amount: 1, at: T + minute * MINUTE }] as const) },
+    output: { 'unique-payments': [['p', { id: 'p', account: 'x', amount: 1, at: T }, T], ['p', { id: 'p', account: 'x', amount: 1, at: T + 11 * MINUTE }, T + 11 * MINUTE]] },
+  },
+  '06-timers': {
+    input: { 'cart-events': [['a', { shopper: 's', type: 'add', at: T }], ['a', { shopper: 's', type: 'add', at: T + MINUTE }], ['a', { shopper: 't', type: 'add', at: T + 2 * MINUTE }],
+      // Shopper u is in the partition of s and t: what happens later there is what lets their timers fire.
+      ['a', { shopper: 't', type: 'checkout', at: T + 3 * MINUTE }], ['a', { shopper: 'u', type: 'add', at: T + 90 * MINUTE }]] },
+    output: { reminders: [['s', { shopper: 's', items: 2 }, T + 61 * MINUTE]] },
+  },
+  '07-windows': {
+    input: { 'shop.events': [['a', { type: 'purchase', shopper: 's', item: 'i', price: 1.5, at: T }], ['a', { type: 'view', shopper: 's', item: 'i', price: 9, at: T }], ['a', { type: 'purchase', shopper: 's', item: 'i', price: 2, at: T + 1 }]] },
+    output: { 'shop.sales': [[`i@${T - 20_000}`, { item: 'i', from: T - 20_000, count: 1, revenue: 1.5 }, T], [`i@${T - 20_000}`, { item: 'i', from: T - 20_000, count: 2, revenue: 3.5 }, T + 1]] },
+  },
+  '08-branch-and-merge': {
+    input: { messages: [['a', { kind: 'invoice', from: 'x', body: '', amount: 3 }], ['b', { kind: 'chat', from: 'y', body: '你好' }], ['c', { kind: 'spam', from: 'z', body: '?' }]] },
+    output: { notices: [['a', { from: 'x', line: 'invoice over 3.00' }], ['b', { from: 'y', line: '你好' }]], 'unknown-messages': [['c', { kind: 'spam', from: 'z', body: '?', amount: undefined }]] },
+  },
+  '09-global-table': {
+    input: { catalogue: [['i1', { name: 'Tea', price: 3 }]], baskets: [['s', { shopper: 's', items: ['i1', 'i2'] }]] },
+    output: { 'basket-lines': [['s', { shopper: 's', name: 'Tea', price: 3 }], ['s', { shopper: 's', name: 'unknown i2', price: 0 }]] },
+  },
+  '10-table-of-counts': {
+    input: { 'item-views': [['v', { visitor: 'v', item: 'i' }], ['v', { visitor: 'w', item: 'i' }]] },
+    output: { 'ranked-views': [['i', { visitor: 'v', item: 'i', views: 1 }], ['i', { visitor: 'w', item: 'i', views: 2 }]], popularity: [['i', 1], ['i', 2]] },
+  },
+  '11-errors': {
+    input: { readings: [['s', { sensor: 's', raw: 'ff', at: T }], ['s', { sensor: 's', raw: 'zz', at: T }], ['s', { sensor: 's', raw: '10', at: T }]] },
+    output: { values: [['s', { sensor: 's', value: 255 }], ['s', { sensor: 's', value: 16 }]] },
+  },
+  '12-exactly-once': {
+    input: { transfers: [['t', { id: 't', from: 'a', to: 'b', amount: 5 }], ['u', { id: 'u', from: 'b', to: 'a', amount: 2 }]] },
+    output: { bookings: [['a', { account: 'a', amount: -5 }], ['a', { account: 'a', amount: 2 }], ['b', { account: 'b', amount: 5 }], ['b', { account: 'b', amount: -2 }]], balances: [['a', -5], ['a', -3], ['b', 5], ['b', 3]] },
+  },
+}
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
+const directory = mkdtempSync(join(tmpdir(), 'millrace-examples-'))
+let broker: Broker
+let cluster: Cluster
+
+before(async () => {
+  broker = await Broker.start(realEnv, { directory: join(directory, 'data'), port: 0, durability: 'os', topicDefaults: { partitions: 2 } })
+  cluster = await Cluster.connect(realEnv, { bootstrap: `127.0.0.1:${broker.port}`, clientId: 'examples' })
+})
+
+after(async () => {
+  await cluster.close()
+  await broker.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('every example has a case', () => {
+  assert.deepEqual(readdirSync(join(dist, 'examples')).filter(name => /^\d\d-.*\.js$/.test(name)).map(name => name.slice(0, -3)).sort(), Object.keys(cases))
+})
+
+for (const [name, each] of Object.entries(cases)) {
+  test(`examples/${name} does what it says`, async () => {
+    const module: { readonly default?: unknown } = await import(pathToFileURL(join(dist, 'examples', `${name}.js`)).href)
+    const app = module.default
+    assert.ok(app instanceof App)
+    const plan = build(app)
+    await prepare(plan, each)
+    const running = await run(app, { bootstrap: `127.0.0.1:${broker.port}`, dataDirectory: join(directory, name), metrics: false })
+    const failed = running.failed.then(error => { throw error })
+    try {
+      for (const [topic, rows] of Object.entries(each.output)) assert.deepEqual(await Promise.race([outputOf(topicOf(plan, topic), rows.length), failed]), rows, topic)
+    } finally {
+      await running.close()
+    }
+  })
+}
+
+function topicOf(plan: Plan, name: string): TopicSpec {
+  const topic = plan.topics.find(each => each.name === name)
+  assert.ok(topic !== undefined, `the example has no topic ${name}`)
+  return topic
+}
+
+/** Makes the topics anew, as examples share names, and writes the input. */
+async function prepare(plan: Plan, each: Case): Promise<void> {
+  const admin = new Admin(cluster)
+  const there = new Set(await admin.listTopics())
+  const mine = plan.topics.map(topic => topic.name)
+  const old = mine.filter(topic => there.has(topic))
+  if (old.length > 0) await admin.deleteTopics(old)
+  await admin.createTopics(mine.map(topic => ({ name: topic, partitions: 2 })))
+  const producer = new Producer(cluster)
+  await producer.init()
+  for (const [name, rows] of Object.entries(each.input)) {
+    const topic = topicOf(plan, name)
+    for (const [key, value] of rows) {
+      const keyBytes = topic.key.serialize(key)
+      producer.send(name, partitionOf(keyBytes, 2), T, keyBytes, topic.value.serialize(value))
+    }
+    await producer.flush()
+  }
+  await producer.close()
+}
+
+/** Reads `count` committed rows, then waits a moment for what should not come. */
+async function outputOf(topic: TopicSpec, count: number): Promise<unknown[]> {
+  const fetcher = new Fetcher(cluster, { isolation: 'read_committed' })
+  for (let partition = 0; partition < 2; partition++) fetcher.assign(topic.name, partition, 0)
+  const rows: { readonly key: string; readonly row: unknown[] }[] = []
+  const cursor = new FetchedCursor()
+  const started = performance.now()
+  let complete = Infinity
+  while (performance.now() - started < DEADLINE_MS && performance.now() < complete + 150) {
+    const fetched = fetcher.poll()
+    if (fetched === undefined) {
+      await realEnv.clock.sleep(10)
+      continue
+    }
+    cursor.open(fetched)
+    while (cursor.next()) {
+      const { buffer, keyStart, keyEnd, valueStart, valueEnd, timestamp } = cursor.record
+      const key = String(topic.key.deserialize(buffer, keyStart, keyEnd))
+      const value = topic.value.deserialize(buffer, valueStart, valueEnd)
+      rows.push({ key, row: hasTime(topic.name) ? [key, value, timestamp] : [key, value] })
+    }
+    fetched.release()
+    if (rows.length >= count) complete = performance.now()
+  }
+  fetcher.close()
+  return rows.sort((left, right) => left.key < right.key ? -1 : left.key > right.key ? 1 : 0).map(({ row }) => row)
+}
+
+function hasTime(topic: string): boolean {
+  return Object.values(cases).some(each => each.output[topic]?.some(row => row.length === 3))
+}

@@ -1,0 +1,119 @@
+/**
+ * `millrace demo recommender`: the flagship job, live (shop, shoppers, tasks, status page) or replaying real events.
+ *
+ * The demo lives outside src/ and is loaded by URL, like any user's app.
+ */
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createLogger } from '../../base/logger.ts'
+import { realEnv } from '../../env/real/env.ts'
+import { loadEntry } from '../app-entry.ts'
+import { untilAsked } from '../child.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
+import { Host } from '../host.ts'
+import { nextFreePort } from '../ports.ts'
+import { formatBytes } from '../render.ts'
+
+const demoFolder = new URL('../../../demo/recommender/', import.meta.url)
+const FORMATS = ['serenade', 'retail', 'jsonl'] as const
+
+export const demoRecommender = defineCommand({
+  path: ['demo', 'recommender'],
+  summary: 'the recommender with its shop, live; or replays real events through it',
+  positionals: [],
+  options: {
+    ...CLUSTER_OPTIONS,
+    bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster; default $MILLRACE_BOOTSTRAP, else a broker is started here' },
+    data: { type: 'string', short: 'd', value: 'DIR', describe: 'where data and state are kept', default: '.millrace' },
+    port: { type: 'number', short: 'p', describe: "the broker's port; the next free one where it is taken", default: 9092 },
+    'shop-port': { type: 'number', describe: 'the storefront', default: 9500 },
+    'status-port': { type: 'number', describe: 'the graph and the ledger', default: 9600 },
+    processes: { type: 'number', describe: 'processes that run the tasks', default: 2 },
+    threads: { type: 'number', describe: 'worker threads of each', default: 1 },
+    shoppers: { type: 'number', describe: 'simulated shoppers, 0 to 2,000', default: 50 },
+    seed: { type: 'number', describe: 'of the shoppers', default: 1 },
+    durability: { type: 'string', value: 'sync|interval|os', describe: "the broker's", default: 'sync' },
+    events: { type: 'string', value: 'PATH', describe: 'replay these events instead: a file, a .gz, or a folder' },
+    format: { type: 'string', value: FORMATS.join('|'), describe: 'of --events' },
+    partitions: { type: 'number', describe: 'of the topics in a replay', default: 1 },
+    report: { type: 'string', value: 'json', describe: 'end a replay with one JSON object on stdout' },
+  },
+  examples: ['millrace demo recommender', 'millrace demo recommender --events ../shared/data/serenade-toy --format serenade --report json'],
+  run: call => call.text('events') === undefined ? runLive(call) : runReplay(call, call.text('events') ?? ''),
+})
+
+async function runLive(call: Call): Promise<number> {
+  const started = performance.now()
+  for (const name of ['format', 'report'] as const) if (call.text(name) !== undefined) throw usage(`--${name} goes with --events PATH.`)
+  call.output.line(`  ${call.output.style('bold', 'MILLRACE')}   the recommender is starting …`)
+  const entryPath = fileURLToPath(new URL('app.js', demoFolder))
+  const entry = await loadEntry(entryPath)
+  const dataDirectory = resolve(call.text('data') ?? '.millrace')
+  const shopPort = await nextFreePort(realEnv.network, '127.0.0.1', call.number('shop-port') ?? 9500)
+  const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
+  const host = new Host({
+    app: entry.app, entryPath, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], dataDirectory,
+    brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, durability: call.text('durability') ?? 'sync',
+    processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 1, logger,
+    ledger: { balances: [{ name: 'shop.events → session.clicks', group: `${entry.app.name}.sessionize`, in: { topic: 'shop.events', id: 'coordinates' }, out: { topic: 'session.clicks', id: 'value:origin' } }] },
+    children: bootstrap => [{
+      name: 'shop', kind: 'process', command: process.execPath, ipc: true,
+      args: [fileURLToPath(new URL('serve.js', demoFolder)), '--bootstrap', bootstrap, '--port', String(shopPort), '--shoppers', String(call.number('shoppers') ?? 50), '--seed', String(call.number('seed') ?? 1)],
+      onLine: line => logger.info(line),
+    }],
+  })
+  const stopped = call.signal
+  try {
+    await host.start()
+  } catch (error) {
+    await host.stop()
+    throw error
+  }
+  const shopUrl = `http://localhost:${shopPort}/`
+  host.addLink('shop', shopUrl)
+  call.output.document({ shop: shopUrl, status: host.statusUrl, kafka: host.bootstrap, data: dataDirectory, tasks: entry.app.tasks.map(task => task.name) })
+  const line = (name: string, value: string, note: string): void => call.output.line(`  ➜ ${name.padEnd(10)} ${value.padEnd(28)} ${call.output.style('dim', note)}`)
+  call.output.line(`  ${call.output.style('bold', 'ready')} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  call.output.line()
+  line('Shop', shopUrl, `${call.number('shoppers')} simulated shoppers, seed ${call.number('seed')}`)
+  line('Graph', host.statusUrl, 'kill buttons, the ledger; /metrics for Prometheus')
+  line('Kafka', host.bootstrap, 'any client: kcat -b ' + host.bootstrap + ' -L')
+  line('Data', dataDirectory, `kept between runs · durability ${call.text('durability')} · delete the folder to forget`)
+  line('Tasks', String(entry.app.tasks.length), `${entry.app.tasks.map(task => task.name).join(', ')} in ${call.number('processes')} processes · exactly once`)
+  call.output.line()
+  call.output.line('  Ctrl-C ends it.')
+  const watch = setInterval(() => showProgress(call, host), 2000)
+  await untilAsked(stopped)
+  clearInterval(watch)
+  call.output.note('stopping …')
+  const killed = await host.stop()
+  if (killed.length > 0) call.output.note(`Did not end in time and was killed: ${killed.join(', ')}.`)
+  return killed.length > 0 ? 1 : 0
+}
+
+function showProgress(call: Call, host: Host): void {
+  const { status, ledger } = host.live()
+  const first = status.tasks[0]
+  const lag = status.tasks.reduce((sum, task) => sum + (task.lagRecords ?? 0), 0)
+  const balance = ledger?.balances[0]
+  const books = balance === undefined ? 'ledger counting …' : `ledger in ${balance.in} counted ${balance.counted} lost ${balance.lost} doubled ${balance.doubled}: ${ledger?.balanced === true ? 'balanced' : 'NOT BALANCED'}`
+  call.output.progress(`  ● in ${(first?.inPerSecond ?? 0).toFixed(0)}/s   lag ${lag}   ${books}   ${formatBytes(process.memoryUsage.rss())}`)
+}
+
+interface ReplayModule {
+  replay(options: { readonly path: string, readonly format: string, readonly bootstrap: string | undefined, readonly partitions: number, readonly signal: AbortSignal, readonly progress: (text: string, options?: { readonly final?: boolean }) => void }): Promise<{ readonly report: unknown, readonly text: string }>
+}
+
+async function runReplay(call: Call, path: string): Promise<number> {
+  const format = FORMATS.find(each => each === call.text('format'))
+  if (format === undefined) throw usage(`--format takes ${FORMATS.join(', ')}, not '${call.text('format') ?? ''}'.`)
+  if (call.text('report') !== undefined && call.text('report') !== 'json') throw usage(`--report takes json, not '${call.text('report')}'.`)
+  const loaded: ReplayModule = await import(new URL('replay.js', demoFolder).href)
+  const { report, text } = await loaded.replay({
+    path: resolve(path), format, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], partitions: call.number('partitions') ?? 1, signal: call.signal,
+    progress: (line, options) => call.output.progress(line, options),
+  })
+  if (call.output.json || call.text('report') === 'json') process.stdout.write(`${JSON.stringify(report)}\n`)
+  else call.output.line(text)
+  return 0
+}

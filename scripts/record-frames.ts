@@ -23,8 +23,10 @@ import { decodeRequestHeader, decodeResponse, decodeResponseHeader, encodeRespon
 
 /** Frames kept for one API, version and direction; further ones teach nothing new. */
 const FRAMES_MAX = 5
-/** A larger frame is kept only where it is the first of its kind. */
+/** A larger frame is kept only where it is the first of its kind … */
 const FRAME_BYTES_MAX = 3_000
+/** … and up to here. */
+const FIRST_FRAME_BYTES_MAX = 16_000
 
 const { values } = parseArgs({
   options: {
@@ -100,7 +102,7 @@ function keep(key: number, version: number, direction: 'q' | 'p', frame: Buffer)
   const line = JSON.stringify({ n: APIS.get(key)?.name ?? 'unknown', k: key, v: version, d: direction, f: masked.toString('base64') })
   const kind = `${key} ${version} ${direction}`
   const frames = kept.get(kind) ?? []
-  if (frames.length >= FRAMES_MAX || (frames.length > 0 && frame.length > FRAME_BYTES_MAX)) return
+  if (frames.length >= FRAMES_MAX || (frame.length > (frames.length > 0 ? FRAME_BYTES_MAX : FIRST_FRAME_BYTES_MAX))) return
   // Two frames of the same length differ most often in ids and offsets alone.
   if (frames.some(other => other.bytes === frame.length)) return
   frames.push({ line, bytes: frame.length })

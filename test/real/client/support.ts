@@ -48,10 +48,13 @@ export interface ReadRecord {
   readonly headers: readonly { readonly key: string, readonly value: string | null }[]
 }
 
-/** Everything from the start up to what is the end (under the isolation) now. */
+/**
+ * Everything from the start up to the log's end of now; under read_committed what is still open there is waited for, since
+ * EndTxn is answered before its markers are written.
+ */
 export async function readAll(cluster: Cluster, topic: string, isolation: 'read_committed' | 'read_uncommitted' = 'read_committed'): Promise<ReadRecord[]> {
   const partitions = (await cluster.partitions(topic)).map(({ partition }) => ({ topic, partition }))
-  const ends = new Map((await new Admin(cluster).listOffsets(partitions, 'latest', { isolation })).map(each => [each.partition, each.offset]))
+  const ends = new Map((await new Admin(cluster).listOffsets(partitions, 'latest')).map(each => [each.partition, each.offset]))
   const fetcher = new Fetcher(cluster, { isolation, waitMsMax: 100, onError: (_topic, _partition, error) => { throw error } })
   const records: ReadRecord[] = []
   for (const { partition } of partitions) if ((ends.get(partition) ?? 0) > 0) fetcher.assign(topic, partition, 'earliest')

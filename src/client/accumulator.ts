@@ -69,6 +69,8 @@ export class PartitionQueue {
   producerId = -1
   producerEpoch = -1
   sequenceNext = 0
+  /** What the batch before held, before compression. */
+  batchBytesLast = 0
   /** Monotonic clock: not before this is anything sent. */
   notBefore = 0
   /** Consecutive failed attempts, for the backoff. */
@@ -118,6 +120,8 @@ export interface AccumulatorOptions {
   readonly batchBytesMax: number
   /** Beyond this much buffered, `append` throws: the caller did not look at `full`. */
   readonly bytesHardMax: number
+  /** Monotonic clock; read once per batch. */
+  readonly now: () => number
 }
 
 export class Accumulator {
@@ -143,7 +147,7 @@ export class Accumulator {
   }
 
   /** Appends a record (a start of -1 is null); true where that opened a batch, so that there is something new to send. */
-  append(topic: string, partition: number, transaction: number, now: number, timestamp: number, keyBuffer: Buffer, keyStart: number, keyEnd: number,
+  append(topic: string, partition: number, transaction: number, timestamp: number, keyBuffer: Buffer, keyStart: number, keyEnd: number,
     valueBuffer: Buffer, valueStart: number, valueEnd: number, headers: readonly RecordHeader[] | undefined): boolean {
     const queue = this.#queueOf(topic, partition)
     const open = queue.open
@@ -154,7 +158,7 @@ export class Accumulator {
         return false
       }
     }
-    const batch = this.#openBatch(queue, transaction, now)
+    const batch = this.#openBatch(queue, transaction)
     // The first record of a batch always fits; one that the topic does not take is refused by the broker.
     assert(batch.builder.appendSlices(timestamp, keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, headers), 'the first record fits')
     this.#charge(batch, batch.builder.bytes)
@@ -168,6 +172,7 @@ export class Accumulator {
 
   closeBatch(queue: PartitionQueue): void {
     if (queue.open === undefined) return
+    queue.batchBytesLast = queue.open.builder.bytes
     queue.ready.push(queue.open)
     queue.open = undefined
   }
@@ -227,13 +232,14 @@ export class Accumulator {
     return queue
   }
 
-  #openBatch(queue: PartitionQueue, transaction: number, now: number): Batch {
+  #openBatch(queue: PartitionQueue, transaction: number): Batch {
     if (this.bytes >= this.#options.bytesHardMax) {
       throw new MillraceError('USAGE', `${this.bytes} bytes are buffered and not acknowledged, ${this.#options.bytesHardMax} are the limit. Look at \`full\` and await \`drained()\` between slices of work.`)
     }
     this.closeBatch(queue)
-    const builder = new BatchBuilder({ codec: this.#options.codec, bytesMax: this.#options.batchBytesMax })
-    const batch = new Batch(queue, builder, ++this.#ordinal, transaction, now)
+    // Of the size of the one before it, so that it need not grow while it fills.
+    const builder = new BatchBuilder({ codec: this.#options.codec, bytesMax: this.#options.batchBytesMax, bytesExpected: queue.batchBytesLast })
+    const batch = new Batch(queue, builder, ++this.#ordinal, transaction, this.#options.now())
     queue.open = batch
     this.outstanding.add(batch)
     this.active.add(queue)

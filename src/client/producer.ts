@@ -115,6 +115,7 @@ export class Producer {
       codec: options.codec ?? 'none',
       batchBytesMax: options.batchBytesMax ?? BATCH_BYTES_MAX,
       bytesHardMax: this.#bytesMax * 2 + 64 * 1024 * 1024,
+      now: () => cluster.env.clock.monotonic(),
     })
     this.#sender = new Sender(cluster, this.#accumulator, {
       acks,
@@ -152,7 +153,7 @@ export class Producer {
     valueBuffer: Buffer, valueStart: number, valueEnd: number, headers?: readonly RecordHeader[]): void {
     if (this.#fatal !== undefined) throw this.#fatal
     const transaction = this.#transactional ? this.#openTransaction().ordinal : 0
-    if (this.#accumulator.append(topic, partition, transaction, this.#cluster.env.clock.monotonic(), timestamp,
+    if (this.#accumulator.append(topic, partition, transaction, timestamp,
       keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, headers)) this.#sender.wake()
   }
 

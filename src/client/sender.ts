@@ -181,6 +181,7 @@ export class Sender {
     if (batch === undefined) {
       batch = queue.open
       queue.open = undefined
+      if (batch !== undefined) queue.batchBytesLast = batch.builder.bytes
     }
     if (batch === undefined) throw new MillraceError('INTERNAL', 'an empty queue was taken from')
     if (batch.encoded === undefined) this.#stamp(batch)

@@ -22,6 +22,8 @@ export interface BatchBuilderOptions {
   readonly codec?: CodecName | undefined
   /** Size at which the batch is full, before compression, header included. */
   readonly bytesMax?: number | undefined
+  /** Memory to begin with, where the caller has an idea of the size: a batch that outgrows it is copied. */
+  readonly bytesExpected?: number | undefined
 }
 
 export interface BuildOptions {
@@ -48,7 +50,7 @@ export class BatchBuilder {
   constructor(options: BatchBuilderOptions = {}) {
     this.#codec = CODECS[options.codec ?? 'none']
     this.#bytesMax = options.bytesMax ?? BYTES_MAX_DEFAULT
-    this.#buffer = Buffer.allocUnsafeSlow(MEMORY_BYTES_MIN)
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(MEMORY_BYTES_MIN, Math.min(options.bytesExpected ?? 0, this.#bytesMax)))
   }
 
   /** Size so far, header included, before compression. */

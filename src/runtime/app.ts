@@ -52,7 +52,7 @@ export interface RunOptions {
   readonly commitIntervalMs?: number | undefined
   /** Overrides what the app and its tasks say. */
   readonly guarantee?: Guarantee | undefined
-  /** A process that is not heard of for this long loses its shards. Default 10 s. */
+  /** A process that is not heard of for this long loses its shards. Default 6 s. */
   readonly sessionTimeoutMs?: number | undefined
   readonly logger?: Logger | undefined
   /** Publish a snapshot each second to `__millrace.metrics`. Default true. */
@@ -73,7 +73,9 @@ export interface RunningApp {
   close(): Promise<void>
 }
 
-const SESSION_TIMEOUT_MS = 10_000
+const SESSION_TIMEOUT_MS = 6_000
+/** A member learns of a rebalance by its heartbeat: often enough that a hand-over takes well under a second. */
+const HEARTBEAT_INTERVAL_MS = 400
 const MIB = 1 << 20
 
 export async function run(app: AppDescription, options: RunOptions): Promise<RunningApp> {
@@ -163,7 +165,7 @@ class AppProcess implements RunningApp {
     const slot = this.#slotOf(plan.name)
     return new TaskMembership({
       cluster, logger: this.#logger, plan, partitions, workers: this.#workers, slot: slot.name,
-      sessionTimeoutMs: this.#sessionTimeoutMs, heartbeatIntervalMs: Math.min(3_000, Math.floor(this.#sessionTimeoutMs / 4)),
+      sessionTimeoutMs: this.#sessionTimeoutMs, heartbeatIntervalMs: Math.min(HEARTBEAT_INTERVAL_MS, Math.floor(this.#sessionTimeoutMs / 4)),
       held: () => this.#heldBy(slot),
       onFailed: (task, error) => this.#onTaskFailed(task, error),
       onMember: memberId => rememberMember(this.#env, slot.directory, memberId),

@@ -23,7 +23,7 @@ function scenario(steps: { flush?: () => void; sendOffsets?: (identity: GroupIde
   return { result, calls }
 }
 
-test('Outputs, then offsets, then EndTxn', async () => {
+test('T4: outputs and offsets, then EndTxn', async () => {
   const { result, calls } = scenario({})
   assert.deepEqual(await result, { kind: 'committed' })
   assert.deepEqual(calls, ['flush', 'offsets@4', 'end'])
@@ -32,10 +32,10 @@ test('Outputs, then offsets, then EndTxn', async () => {
 test('T1: what fails before EndTxn has failed for certain, and EndTxn is not sent', async () => {
   const flush = scenario({ flush: () => { throw new MillraceError('BROKER_ERROR', 'no') } })
   assert.equal((await flush.result).kind, 'failed')
-  assert.deepEqual(flush.calls, ['flush'])
+  assert.ok(!flush.calls.includes('end'))
   const offsets = scenario({ sendOffsets: () => { throw new MillraceError('FENCED', 'no') } })
   assert.equal((await offsets.result).kind, 'failed')
-  assert.deepEqual(offsets.calls, ['flush', 'offsets@4'])
+  assert.ok(!offsets.calls.includes('end'))
 })
 
 test('T2: from EndTxn on a failure is unknown, even a fencing one', async () => {

@@ -86,7 +86,11 @@ export class TaskMembership {
     return {
       name: ASSIGNOR_NAME,
       protocol: 'cooperative',
-      userData: () => encodeUserData({ slot: this.#options.slot, weight: this.#options.workers.length, held: this.#options.held() }),
+      userData: () => {
+        // Known from the first answer to a join on, before any assignment: a process that dies while joining is in the group too.
+        this.#remember(this.#member.memberId)
+        return this.#userData()
+      },
       assign: members => {
         const assignment = assignShards(this.#groups, members.map(member => assignorMember(this.#groups, member)))
         return new Map([...assignment].map(([memberId, shards]) => [memberId, { partitions: shards.flatMap(shard => partitionsOfShard(this.#groups, shard)) }]))
@@ -98,12 +102,19 @@ export class TaskMembership {
     }
   }
 
+  #userData(): Buffer {
+    return encodeUserData({ slot: this.#options.slot, weight: this.#options.workers.length, held: this.#options.held() })
+  }
+
+  #remember(memberId: string): void {
+    if (memberId === '' || memberId === this.#memberId) return
+    this.#memberId = memberId
+    this.#options.onMember(memberId)
+  }
+
   #tellIdentity(identity: GroupIdentity): void {
     if (identity.generation < 0) return
-    if (identity.memberId !== this.#memberId) {
-      this.#memberId = identity.memberId
-      this.#options.onMember(identity.memberId)
-    }
+    this.#remember(identity.memberId)
     for (const worker of this.#options.workers) worker.setIdentity(this.task, identity)
   }
 

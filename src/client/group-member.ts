@@ -12,7 +12,8 @@
  * G3. `identity()` is captured by whoever commits at the start of the work; an old generation is fenced by the coordinator.
  *     Under cooperative protocols partitions stay owned while the generation rises: `beforeJoin` is the moment to finish
  *     work that was begun under the old one.
- * G4. With a static id (`groupInstanceId`) closing does not leave the group.
+ * G4. With a static id (`groupInstanceId`) closing does not leave the group unless told to: whoever comes back with the id
+ *     within the session timeout has its partitions at once.
  * G5. One callback runs at a time, in the order of events.
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
@@ -155,8 +156,8 @@ export class GroupMember {
     return fetchGroupOffsets(this.#cluster, this.#options.groupId, partitions, options.requireStable)
   }
 
-  /** Revokes what is owned (awaiting `onRevoked`), leaves, stops. */
-  async close(): Promise<void> {
+  /** Revokes what is owned (awaiting `onRevoked`), leaves (a static member only with `leave: true`, see G4), stops. */
+  async close(options: { readonly leave?: boolean | undefined } = {}): Promise<void> {
     if (this.#state === 'stopped') return
     const joining = this.#state === 'joining'
     this.#state = 'closing'
@@ -166,7 +167,8 @@ export class GroupMember {
     await this.#loop
     if (this.#isStopped()) return
     await this.#giveUp(this.#owned)
-    await this.#leave()
+    this.#heartbeats.stop()
+    if (options.leave ?? this.#options.groupInstanceId === undefined) await this.#leave()
     this.#stop()
   }
 
@@ -346,11 +348,10 @@ export class GroupMember {
   }
 
   async #leave(): Promise<void> {
-    this.#heartbeats.stop()
-    if (this.#memberId === '' || this.#options.groupInstanceId !== undefined || this.#cluster.closed) return
+    if (this.#memberId === '' || this.#cluster.closed) return
     try {
       await this.#cluster.request({ group: this.#options.groupId }, leaveGroup, {
-        groupId: this.#options.groupId, memberId: this.#memberId, members: [{ memberId: this.#memberId, groupInstanceId: null, reason: null }],
+        groupId: this.#options.groupId, memberId: this.#memberId, members: [{ memberId: this.#memberId, groupInstanceId: this.#options.groupInstanceId ?? null, reason: null }],
       }, { deadlineMs: 3_000, timeoutMs: 3_000 })
     } catch (error) {
       // The session timeout will say it for us.

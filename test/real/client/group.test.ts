@@ -157,7 +157,11 @@ test('a static member that comes back within its session gets its partitions wit
   await thief.start()
   await eventually('the first holder of the static id is fenced', () => a.generation === -1)
   assert.equal(failure, undefined)
-  await Promise.all([thief.close(), again.close(), a.close()])
+  await thief.close({ leave: true })
+  await again.close({ leave: true })
+  const [described] = await new Admin(cluster).describeGroups([groupId])
+  assert.deepEqual([described?.state, described?.members], ['Empty', []])
+  await a.close()
 })
 
 test('the leader notices new partitions', async () => {

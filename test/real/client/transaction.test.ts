@@ -132,6 +132,24 @@ for (const version of [2, 1] as const) {
     await producer.close()
   })
 
+  test(`v${version}: offsets refused for their generation can be sent again with another identity, in the same transaction`, async () => {
+    const topic = await newTopic(cluster, 1)
+    const groupId = fresh('g')
+    const producer = new Producer(on(), { transactionalId: fresh('x') })
+    await producer.init()
+    producer.begin()
+    producer.send(topic, 0, Date.now(), null, text('kept'))
+    const frozen = producer.freeze()
+    await frozen.flush()
+    const offsets = [{ topic, partition: 0, offset: 1 }]
+    await assert.rejects(frozen.sendOffsets({ groupId, generation: 7, memberId: 'nobody' }, offsets), { code: 'GROUP_ERROR' })
+    await frozen.sendOffsets({ groupId, generation: -1, memberId: '' }, offsets)
+    await frozen.commit()
+    assert.deepEqual((await readAll(cluster, topic)).map(each => each.value), ['kept'])
+    assert.equal((await new Admin(cluster).groupOffsets(groupId, [{ topic, partition: 0 }], { requireStable: true }))[0]?.offset, 1)
+    await producer.close()
+  })
+
   test(`v${version}: a failed batch fails the transaction; after the abort sequence numbers are right again`, async () => {
     const topic = await newTopic(cluster, 1, 1, { 'max.message.bytes': '2000' })
     const producer = new Producer(on(), { transactionalId: fresh('x'), batchBytesMax: 500 })

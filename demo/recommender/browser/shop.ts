@@ -133,12 +133,17 @@ async function showItem(id: string, source: string, isBack: boolean): Promise<vo
 }
 
 /** Shows one of the page's three places above and below the rows. */
-function only(place: 'product' | 'cart' | 'grid' | 'home'): void {
+function only(place: 'product' | 'cart' | 'grid'): void {
   for (const id of ['product', 'cart', 'grid'] as const) {
     const section = find(`#${id}`)
     if (section !== null) section.hidden = id !== place
   }
   if (place !== 'product') shownItem = ''
+}
+
+async function showHome(): Promise<void> {
+  await showCategory('all')
+  scrollTo({ top: 0, behavior: 'smooth' })
 }
 
 async function showCategory(id: string): Promise<void> {
@@ -225,8 +230,7 @@ document.addEventListener('click', event => {
   if (event.target.closest('[data-home]') !== null) {
     event.preventDefault()
     history.pushState({}, '', '/')
-    only('home')
-    return
+    return void showHome()
   }
   const backstage = event.target.closest<HTMLElement>('[data-backstage]')
   if (backstage !== null) void pressBackstage(backstage.dataset['backstage'] ?? '')
@@ -250,7 +254,7 @@ addEventListener('popstate', () => {
   if (kind === 'item' && id !== undefined) void showItem(decodeURIComponent(id), 'direct', true)
   else if (kind === 'category' && id !== undefined) void showCategory(id)
   else if (kind === 'cart') void showCart()
-  else only('home')
+  else void showHome()
 })
 
 showCount()

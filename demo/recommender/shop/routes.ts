@@ -40,7 +40,7 @@ export function routes(host: RoutesHost): Hono {
   const app = new Hono()
   app.use('*', host.guard.middleware)
   app.use('*', bodyLimit({ maxSize: BODY_MAX, onError: context => context.text(`A body has at most ${BODY_MAX} bytes.\n`, 413) }))
-  app.get('/', context => page(host, context, { path: '/' }))
+  app.get('/', context => page(host, context, { path: '/', category: 'all' }))
   app.get('/cart', context => page(host, context, { path: '/cart', isCart: true }))
   app.get('/category/:id', context => {
     const id = context.req.param('id')

@@ -1,5 +1,5 @@
 /** The rows of a page, from a visitor's list and from what is hot: one function, for the first paint and for every push. */
-import { itemOf } from './catalogue.ts'
+import { CATEGORIES, itemOf } from './catalogue.ts'
 import type { KnownList } from './feed.ts'
 import type { Card, Row } from './messages.ts'
 import { fill, STRINGS, type Language } from './strings.ts'
@@ -13,6 +13,8 @@ export interface RowsInput {
   readonly language: Language
   readonly list: KnownList | undefined
   readonly hot: readonly string[]
+  /** The hottest of a category, best first: what a visitor without a list gets one of each from. */
+  readonly hotOf: (category: string) => readonly string[]
   readonly isCompared: boolean
 }
 
@@ -22,7 +24,7 @@ export function rowsOf(input: RowsInput): Row[] {
   const seen = new Set(list?.recs.seen ?? [])
   const cards = (list?.recs.items ?? []).filter(entry => !seen.has(entry.item)).map(entry => cardOf(entry.item, language, entry.because, entry.support)).filter(card => card !== undefined)
   const forYouTitle = input.isCompared ? strings.forYouCompared : list === undefined ? strings.forYouNew : strings.forYou
-  const forYou = cards.length > 0 ? cards : plainCards(input.hot, language)
+  const forYou = cards.length > 0 ? cards : plainCards(list === undefined && !input.isCompared ? oneOfEach(input) : input.hot, language)
   const rows: Row[] = [{ name: 'for-you', title: forYouTitle, cards: forYou.slice(0, ROW_LENGTH) }]
   const because = becauseRow(input)
   if (because !== undefined) rows.push(because)
@@ -30,6 +32,13 @@ export function rowsOf(input: RowsInput): Row[] {
   const recent = plainCards([...seen], language)
   if (recent.length > 0) rows.push({ name: 'recent', title: strings.recent, cards: recent.slice(0, ROW_LENGTH) })
   return rows
+}
+
+/** For somebody nobody knows yet: the hottest of each category, those of the hottest categories first. */
+function oneOfEach({ hot, hotOf }: RowsInput): string[] {
+  const best = CATEGORIES.map(category => hotOf(category.id)[1] ?? hotOf(category.id)[0]).filter(item => item !== undefined)
+  const place = (item: string): number => hot.includes(item) ? hot.indexOf(item) : hot.length
+  return best.sort((a, b) => place(a) - place(b))
 }
 
 export function trendingRow(hot: readonly string[], language: Language): Row {

@@ -135,7 +135,7 @@ class Shop {
     const { clock } = this.#options.env
     const traffic = new Traffic({
       seed: this.#options.seed ?? 1, writer, topics: this.#topics, now: () => clock.now(), onError: this.#onError,
-      rowOf: visitor => rowsOf({ language: 'en', list: this.#feed.listOf(visitor), hot: this.#feed.hot(), isCompared: isInComparison(visitor) })[0]?.cards.map(card => card.id) ?? [],
+      rowOf: visitor => rowsOf({ language: 'en', list: this.#feed.listOf(visitor), hot: this.#feed.hot(), hotOf: name => this.#feed.hot(name), isCompared: isInComparison(visitor) })[0]?.cards.map(card => card.id) ?? [],
     })
     if (await this.#isNew()) await traffic.sendHistory()
     traffic.start(count)
@@ -256,7 +256,7 @@ class Shop {
   }
 
   #rows(visitor: string, language: Language, list: KnownList | undefined): ReturnType<typeof rowsOf> {
-    return rowsOf({ language, list, hot: this.#feed.hot(), isCompared: list?.recs.group === 'popularity' || isInComparison(visitor) })
+    return rowsOf({ language, list, hot: this.#feed.hot(), hotOf: name => this.#feed.hot(name), isCompared: list?.recs.group === 'popularity' || isInComparison(visitor) })
   }
 
   #numbers(language: Language): ReturnType<typeof numbersOf> {

@@ -39,7 +39,7 @@ export function recommend(options: RecommendOptions): (click: Click, context: Ta
     const bought = remember(context, click)
     const suppressed = new Set([click.item, ...bought.map(entry => entry.item)])
     const isCompared = options.compare && isInComparison(context.key)
-    const items = isCompared ? popular(click, tables, suppressed, new Set()) : personal(click, tables, suppressed, options.revisit)
+    const items = isCompared ? popular([ALL], tables, suppressed, new Set(click.before)) : personal(click, tables, suppressed, options.revisit)
     context.emit({
       at: click.at,
       session: click.session,
@@ -100,15 +100,15 @@ function personal(click: Click, tables: RecommendTables, suppressed: ReadonlySet
   }
   if (unseen < unseenWanted) {
     const known = new Set([...seen, ...list.map(entry => entry.item)])
-    list.push(...popular(click, tables, suppressed, known).slice(0, unseenWanted - unseen))
+    list.push(...popular([click.category, ALL], tables, suppressed, known).slice(0, unseenWanted - unseen))
   }
   return list
 }
 
-/** What is hot in the click's category, then everywhere. */
-function popular(click: Click, tables: RecommendTables, suppressed: ReadonlySet<string>, known: ReadonlySet<string>): Recommended[] {
+/** What is hot in one list, then in the next. */
+function popular(lists: readonly string[], tables: RecommendTables, suppressed: ReadonlySet<string>, known: ReadonlySet<string>): Recommended[] {
   const items = new Set<string>()
-  for (const name of [click.category, ALL]) {
+  for (const name of lists) {
     const top = name === '' ? undefined : tables.hot.get(name)
     for (const item of top?.items ?? []) {
       if (items.size >= LIST_LENGTH) break

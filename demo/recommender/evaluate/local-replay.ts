@@ -5,11 +5,12 @@ import { markKey } from '../tasks/context.ts'
 import type { RecommenderTopics, Recs } from '../topics.ts'
 import { LocalRun, type LocalRecord } from './local-run.ts'
 import type { Replayed } from './pacing.ts'
+import { listOf, type List } from './scoring.ts'
 import { shopEventOf } from './shop-event.ts'
 
 export class LocalReplay implements Replayed {
   /** Lists by visitor, in order. */
-  readonly recs = new Map<string, Recs[]>()
+  readonly recs = new Map<string, List[]>()
   readonly #run: LocalRun
   readonly #topics: RecommenderTopics
 
@@ -24,8 +25,8 @@ export class LocalReplay implements Replayed {
 
   #keep(visitor: string, recs: Recs): void {
     const lists = this.recs.get(visitor)
-    if (lists === undefined) this.recs.set(visitor, [recs])
-    else lists.push(recs)
+    if (lists === undefined) this.recs.set(visitor, [listOf(recs)])
+    else lists.push(listOf(recs))
   }
 
   answer(events: readonly StreamEvent[], options: { readonly frozen: boolean }): Promise<void> {

@@ -6,6 +6,7 @@
  * S3. A list that does not belong to the click before is a fault of the topology: scoring stops and says so.
  */
 import type { EventStream, StreamEvent } from '../data/stream.ts'
+import type { Recs } from '../topics.ts'
 import { LIST_LENGTH, QualityCounter, type Quality } from './metrics.ts'
 import { Popularity, RecentlyViewed, SequentialRules, type Click, type Rival } from './rivals.ts'
 import { Vmis } from './vmis.ts'
@@ -14,9 +15,14 @@ export const MODELS = ['cooc', 'vmis', 'sequentialRules', 'recentlyViewed', 'pop
 export type Model = typeof MODELS[number]
 export type Qualities = Readonly<Record<Model, Quality>>
 
+/** A list of the topology: for which item, and the first 20 of it. */
 export interface List {
   readonly item: string
-  readonly items: readonly { readonly item: string }[]
+  readonly items: readonly string[]
+}
+
+export function listOf(recs: Recs): List {
+  return { item: recs.item, items: recs.items.slice(0, LIST_LENGTH).map(entry => entry.item) }
 }
 
 const POPULARITY_HALF_LIFE_MS = 6 * 3_600_000
@@ -103,12 +109,12 @@ function keyOf(event: StreamEvent): string {
   return event.session === '' ? event.visitor : event.session
 }
 
-function listAt(lists: ReadonlyMap<string, readonly List[]>, visitor: string, previous: { readonly number: number; readonly item: string }): string[] {
+function listAt(lists: ReadonlyMap<string, readonly List[]>, visitor: string, previous: { readonly number: number; readonly item: string }): readonly string[] {
   const list = lists.get(visitor)?.[previous.number]
   if (list === undefined || list.item !== previous.item) {
     throw new Error(`recs: visitor ${visitor} has ${list === undefined ? 'no list' : `a list for item ${list.item}`} where the one for item ${previous.item} (its event ${previous.number + 1}) should be`)
   }
-  return list.items.slice(0, LIST_LENGTH).map(entry => entry.item)
+  return list.items
 }
 
 interface Case {

@@ -118,9 +118,9 @@ function popular(lists: readonly string[], tables: RecommendTables, suppressed: 
   return [...items].map(item => ({ item, score: 0, because: '', support: 0 }))
 }
 
-/** Tells a paced replay which mark the tables have reached: the time of the mark named by the click's item, in both. */
+/** Tells a paced replay which mark the tables have reached: the lowest time of the marks that the click names, in both. */
 function seenMark(click: Click, tables: RecommendTables): Recs {
-  const reached = Math.min(tables.neighbors.get(click.item)?.at ?? 0, tables.hot.get(click.item)?.at ?? 0)
+  const reached = click.before.reduce((min, mark) => Math.min(min, tables.neighbors.get(mark)?.at ?? 0, tables.hot.get(mark)?.at ?? 0), click.at)
   return {
     at: click.at, session: 0, position: reached, item: click.item, group: 'mark', items: [], seen: [],
     origin: click.origin, received: 0, sessionized: 0, recommended: 0,

@@ -87,11 +87,11 @@ export class Host {
     this.#cluster = await Cluster.connect(realEnv, { bootstrap: this.#bootstrap, clientId: 'millrace-status', logger: options.logger })
     this.#collector = new StatusCollector(this.#cluster, options.app, options.logger)
     await this.#collector.start()
-    // The first process makes the topics; the others find them.
-    for (const spec of this.#taskSpecs()) said.set(spec.name, await this.#supervisor.start(spec))
+    // Whichever process comes first makes the topics, the other finds them.
+    await this.#startAll(this.#taskSpecs(), said)
     for (const task of options.app.tasks) if (task.kind === 'foreign') await this.#startForeign(task)
-    for (const spec of options.children?.(this.#bootstrap) ?? []) said.set(spec.name, await this.#supervisor.start(spec))
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)
+    await this.#startAll(options.children?.(this.#bootstrap) ?? [], said)
     const port = await nextFreePort(realEnv.network, HOST, options.statusPort)
     this.#server = await startStatusServer({
       host: HOST, port, graph: this.#collector.graph, live: () => this.live(),
@@ -114,6 +114,10 @@ export class Host {
     await this.#collector?.close()
     await this.#cluster?.close()
     return this.#supervisor.stop()
+  }
+
+  async #startAll(specs: readonly ChildSpec[], said: Map<string, unknown>): Promise<void> {
+    await Promise.all(specs.map(async spec => { said.set(spec.name, await this.#supervisor.start(spec)) }))
   }
 
   async #startBroker(): Promise<string> {
@@ -165,7 +169,7 @@ export class Host {
   async #setGuard(on: boolean): Promise<void> {
     this.#guard = on ? 'on' : 'off'
     this.#note(on ? 'guard on: exactly once' : 'guard off: at least once, a kill doubles what was under way')
-    for (const spec of this.#taskSpecs()) await this.#supervisor.replace(spec)
+    await Promise.all(this.#taskSpecs().map(spec => this.#supervisor.replace(spec)))
   }
 
   #note(text: string): void {

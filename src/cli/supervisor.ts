@@ -14,6 +14,7 @@ const BACKOFF_MS_MIN = 100
 const BACKOFF_MS_MAX = 5000
 const STEADY_MS = 10_000
 const STOP_MS_MAX = 8000
+const STOP_ORDER: readonly (readonly ChildSpec['kind'][])[] = [['ledger', 'process'], ['tasks'], ['broker']]
 
 export interface ChildSpec {
   readonly name: string
@@ -79,10 +80,13 @@ export class Supervisor {
     return this.#children.get(name)?.kill() ?? false
   }
 
-  /** Stops all, the last started first; what does not end within 8 s is killed. Returns the names of those. */
+  /** Stops all: what feeds the tasks, the tasks, the broker. What does not end within 8 s is killed; returns the names of those. */
   async stop(): Promise<string[]> {
     const killed: string[] = []
-    for (const [name, child] of [...this.#children].reverse()) if (await child.stop() === 'killed') killed.push(name)
+    for (const kinds of STOP_ORDER) {
+      const members = [...this.#children].filter(([, child]) => kinds.includes(child.kind))
+      await Promise.all(members.map(async ([name, child]) => { if (await child.stop() === 'killed') killed.push(name) }))
+    }
     return killed
   }
 }
@@ -106,6 +110,10 @@ class Child {
     this.#spec = spec
     this.#logger = logger
     this.#event = event
+  }
+
+  get kind(): ChildSpec['kind'] {
+    return this.#spec.kind
   }
 
   status(): ChildStatus {

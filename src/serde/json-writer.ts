@@ -11,8 +11,10 @@ import type { JsonField, JsonShape } from './json-shape.ts'
 /** Appends `value` to `into`; `false`: nothing was appended. */
 export type Printer = (value: unknown, into: ByteWriter) => boolean
 
+const GIVE_UP = -1
 const TEXT_BYTES_MAX = 96
-const DIGITS_MAX = 16
+/** Every printer (value, writer, position) finds at least as many bytes free at its position, and gives the next position, or GIVE_UP. */
+const FREE_BYTES = 128
 
 /** `undefined` where the process forbids code generation. */
 export function compilePrinter(shape: JsonShape): Printer | undefined {
@@ -20,17 +22,17 @@ export function compilePrinter(shape: JsonShape): Printer | undefined {
   const root = code.printer(shape)
   const body = `
 'use strict'
-const { putText, putInteger, putNumber, putAny } = json
+const { putText, putInteger, putNumber, putAny, makeRoom } = json
 ${code.functions.join('\n')}
 return function print(v, w) {
-  const start = w.length
-  if (${root}(v, w)) return true
-  w.length = start
-  return false
+  const p = ${root}(v, w, makeRoom(w, w.length, ${FREE_BYTES}))
+  if (p < 0) return false
+  w.length = p
+  return true
 }`
   try {
     // The one place that generates code for writing (H2).
-    return new Function('json', body)({ putText, putInteger, putNumber, putAny }) as Printer
+    return new Function('json', body)({ putText, putInteger, putNumber, putAny, makeRoom }) as Printer
   } catch (error) {
     if (error instanceof EvalError) return undefined
     throw error
@@ -41,16 +43,16 @@ class PrinterCode {
   readonly functions: string[] = []
   #count = 0
 
-  /** Name of a function (v, w) that appends v, or returns false. */
+  /** Name of a function (v, w, p) that appends v. */
   printer(shape: JsonShape): string {
     switch (shape.kind) {
       case 'text': return 'putText'
-      case 'bool': return this.#function('bool', `if (v === true) { ${put('true')} return true }\n  if (v === false) { ${put('false')} return true }\n  return false`)
-      case 'int32': return this.#function('int32', `return typeof v === 'number' && (v | 0) === v && putInteger(v, w)`)
-      case 'int64': return this.#function('int64', `return Number.isSafeInteger(v) && putInteger(v, w)`)
-      case 'f64': return this.#function('f64', `return Number.isFinite(v) && putNumber(v, w)`)
+      case 'bool': return this.#function('bool', `const b = w.buffer\n  if (v === true) { ${put('true')} return p }\n  if (v === false) { ${put('false')} return p }\n  return -1`)
+      case 'int32': return this.#function('int32', `return typeof v === 'number' && (v | 0) === v ? putInteger(v, w, p) : -1`)
+      case 'int64': return this.#function('int64', `return Number.isSafeInteger(v) ? putInteger(v, w, p) : -1`)
+      case 'f64': return this.#function('f64', `return Number.isFinite(v) ? putNumber(v, w, p) : -1`)
       case 'any': case 'checked': return 'putAny'
-      case 'optional': return this.#function('optional', `if (v === undefined || v === null) { ${put('null')} return true }\n  return ${this.printer(shape.of)}(v, w)`)
+      case 'optional': return this.#function('optional', `if (v !== undefined && v !== null) return ${this.printer(shape.of)}(v, w, p)\n  const b = w.buffer\n  ${put('null')}\n  return p`)
       case 'list': return this.#list(this.printer(shape.of))
       case 'record': return this.#record(shape.fields)
     }
@@ -58,124 +60,136 @@ class PrinterCode {
 
   #function(kind: string, body: string): string {
     const name = `${kind}${this.#count++}`
-    this.functions.push(`function ${name}(v, w) {\n  ${body}\n}`)
+    this.functions.push(`function ${name}(v, w, p) {\n  ${body}\n}`)
     return name
   }
 
   #list(of: string): string {
-    return this.#function('list', `if (!Array.isArray(v)) return false
-  ${put('[')}
+    return this.#function('list', `if (!Array.isArray(v)) return -1
+  w.buffer[p++] = 91
   for (let i = 0; i < v.length; i++) {
-    if (i !== 0) { ${put(',')} }
-    if (!${of}(v[i], w)) return false
+    p = makeRoom(w, p, ${FREE_BYTES + 1})
+    if (i !== 0) w.buffer[p++] = 44
+    p = ${of}(v[i], w, p)
+    if (p < 0) return -1
   }
-  ${put(']')}
-  return true`)
+  p = makeRoom(w, p, 1)
+  w.buffer[p++] = 93
+  return p`)
   }
 
   #record(fields: readonly JsonField[]): string {
-    const lines = [`if (typeof v !== 'object' || v === null || Array.isArray(v)) return false`]
+    const lines = [`if (typeof v !== 'object' || v === null || Array.isArray(v)) return -1`, `let b = w.buffer`, put('{')]
     // What must come before the next field is known until an optional one may have been left out at the front.
     let before: 'nothing' | 'something' | 'unknown' = 'nothing'
-    lines.push(put('{'))
     fields.forEach((field, index) => {
       const optional = field.shape.kind === 'optional'
       const printer = this.printer(field.shape.kind === 'optional' ? field.shape.of : field.shape)
       const name = `${JSON.stringify(field.name)}:`
-      const lead = before === 'nothing' ? put(name) : before === 'something' ? put(`,${name}`) : `if (w.buffer[w.length - 1] !== 123) { ${put(',')} } ${put(name)}`
-      const value = `const f${index} = v[${JSON.stringify(field.name)}]`
-      lines.push(optional
-        ? `${value}; if (f${index} !== undefined && f${index} !== null) { ${lead} if (!${printer}(f${index}, w)) return false }`
-        : `${value}; ${lead} if (!${printer}(f${index}, w)) return false`)
+      const room = `if (b.length - p < ${Buffer.byteLength(name) + 1 + FREE_BYTES}) { p = makeRoom(w, p, ${Buffer.byteLength(name) + 1 + FREE_BYTES}); b = w.buffer }`
+      const lead = before === 'nothing' ? put(name) : before === 'something' ? put(`,${name}`) : `if (b[p - 1] !== 123) { ${put(',')} } ${put(name)}`
+      const write = `${room} ${lead} p = ${printer}(f${index}, w, p); if (p < 0) return -1; b = w.buffer`
+      lines.push(`const f${index} = v[${JSON.stringify(field.name)}]`, optional ? `if (f${index} !== undefined && f${index} !== null) { ${write} }` : write)
       before = optional && before !== 'something' ? 'unknown' : 'something'
     })
-    lines.push(put('}'), 'return true')
+    lines.push('if (b.length === p) { p = makeRoom(w, p, 1); b = w.buffer }', put('}'), 'return p')
     return this.#function('record', lines.join('\n  '))
   }
 }
 
-/** Code that appends a constant. */
+/** Code that appends a constant at p of b; there is room. */
 function put(constant: string): string {
   const bytes = [...Buffer.from(constant, 'utf8')]
-  return `{ w.reserve(${bytes.length}); const b = w.buffer, p = w.length; ${bytes.map((byte, index) => `b[p + ${index}] = ${byte}`).join('; ')}; w.length = p + ${bytes.length} }`
+  return `${bytes.map((byte, index) => `b[p + ${index}] = ${byte};`).join(' ')} p += ${bytes.length};`
+}
+
+/** Makes `bytes` free at `pos`; gives `pos`. */
+export function makeRoom(into: ByteWriter, pos: number, bytes: number): number {
+  if (into.buffer.length - pos >= bytes) return pos
+  const before = into.length
+  into.length = pos
+  into.reserve(bytes)
+  into.length = before
+  return pos
 }
 
 /** Appends a string with its quotes. */
-export function putText(value: unknown, into: ByteWriter): boolean {
-  if (typeof value !== 'string') return false
+export function putText(value: unknown, into: ByteWriter, start: number): number {
+  if (typeof value !== 'string') return GIVE_UP
   const { length } = value
-  if (length > TEXT_BYTES_MAX) return putLongText(value, into)
-  into.reserve(length + 2)
+  if (length > TEXT_BYTES_MAX) return putLongText(JSON.stringify(value), into, start)
   const { buffer } = into
-  let pos = into.length
+  let pos = start
   buffer[pos++] = 0x22
   for (let index = 0; index < length; index++) {
     const code = value.charCodeAt(index)
-    if (code >= 0x80 || code < 0x20 || code === 0x22 || code === 0x5c) return putLongText(value, into)
+    if (code >= 0x80 || code < 0x20 || code === 0x22 || code === 0x5c) return putLongText(JSON.stringify(value), into, start)
     buffer[pos++] = code
   }
   buffer[pos++] = 0x22
-  into.length = pos
-  return true
+  return pos
 }
 
-/** Strings that are long, escaped or beyond ASCII. */
-function putLongText(value: string, into: ByteWriter): boolean {
-  into.utf8(JSON.stringify(value))
-  return true
+/** Appends `json` as UTF-8, of any length. */
+function putLongText(json: string, into: ByteWriter, pos: number): number {
+  makeRoom(into, pos, json.length * 3)
+  return pos + into.buffer.write(json, pos, 'utf8')
 }
 
-/** Appends a whole number. */
-export function putInteger(value: number, into: ByteWriter): boolean {
-  into.reserve(DIGITS_MAX + 1)
+const MILLION = 1_000_000
+
+/** Appends a whole number of at most 2^53 - 1. */
+export function putInteger(value: number, into: ByteWriter, start: number): number {
   const { buffer } = into
-  let pos = into.length
+  let pos = start
   let rest = value
   if (rest < 0) {
     buffer[pos++] = 0x2d
     rest = -rest
   }
-  const end = pos + digitCount(rest)
-  let at = end
-  // Above 2^31 a division of doubles, below it of integers.
-  while (rest >= 2_147_483_648) {
-    const tenth = Math.floor(rest / 10)
-    buffer[--at] = 0x30 + (rest - tenth * 10)
-    rest = tenth
+  // Parts below 2^31, whose digits are had by division of integers.
+  if (rest <= 0x7fffffff) return putSmall(rest | 0, buffer, pos, 1)
+  const high = Math.floor(rest / MILLION)
+  const middle = Math.floor(high / MILLION)
+  if (middle !== 0) {
+    pos = putSmall(middle, buffer, pos, 1)
+    pos = putSmall(high - middle * MILLION, buffer, pos, 6)
+  } else {
+    pos = putSmall(high, buffer, pos, 1)
   }
-  let small = rest | 0
-  while (at > pos) {
-    const tenth = (small / 10) | 0
-    buffer[--at] = 0x30 + (small - tenth * 10)
-    small = tenth
-  }
-  into.length = end
-  return true
+  return putSmall(rest - high * MILLION, buffer, pos, 6)
 }
 
-function digitCount(value: number): number {
-  let count = 1
-  for (let limit = 10; value >= limit; limit *= 10) count++
-  return count
+/** Appends the digits of an integer below 2^31, at least `digitsMin` of them. */
+function putSmall(value: number, buffer: Buffer, pos: number, digitsMin: number): number {
+  let digits = digitsMin
+  for (let limit = digitsMin === 1 ? 10 : MILLION; value >= limit; limit *= 10) digits++
+  let rest = value
+  for (let at = pos + digits - 1; at >= pos; at--) {
+    const tenth = (rest / 10) | 0
+    buffer[at] = 0x30 + (rest - tenth * 10)
+    rest = tenth
+  }
+  return pos + digits
 }
 
 /** Appends a finite number as `JSON.stringify` does. */
-export function putNumber(value: number, into: ByteWriter): boolean {
-  if (Number.isSafeInteger(value)) return putInteger(value, into)
-  into.utf8(String(value))
-  return true
+export function putNumber(value: number, into: ByteWriter, pos: number): number {
+  if (Number.isSafeInteger(value)) return putInteger(value, into, pos)
+  const digits = String(value)
+  const { buffer } = into
+  for (let index = 0; index < digits.length; index++) buffer[pos + index] = digits.charCodeAt(index)
+  return pos + digits.length
 }
 
 /** Appends anything as `JSON.stringify` does. */
-export function putAny(value: unknown, into: ByteWriter): boolean {
+export function putAny(value: unknown, into: ByteWriter, pos: number): number {
   let text: string | undefined
   try {
     text = JSON.stringify(value)
   } catch {
     // The reference writer meets the same error and reports it with the field's path.
-    return false
+    return GIVE_UP
   }
-  if (text === undefined) return false
-  into.utf8(text)
-  return true
+  return text === undefined ? GIVE_UP : putLongText(text, into, pos)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ByteWriter } from './byte-writer.ts'
 import { json } from './json.ts'
 import { decodeReference, encodeReference } from './json-reference.ts'
 import { compileScanner, GAVE_UP } from './json-scanner.ts'
@@ -242,6 +243,10 @@ test(`random documents mean what JSON.parse makes of them (SEED=${seed})`, () =>
       accepted++
       // And back: what is written is what the reference writes, and means the same again.
       assert.equal(serde.serialize(expected.value).toString(), encodeReference(serde.shape, expected.value), shown)
+      const tight = new ByteWriter(1 + turn)
+      tight.bytes(Buffer.from('before'))
+      serde.write(expected.value, tight)
+      assert.equal(tight.toBuffer().toString(), `before${encodeReference(serde.shape, expected.value)}`, shown)
       assert.deepEqual(JSON.parse(serde.serialize(expected.value).toString()), JSON.parse(JSON.stringify(expected.value)), shown)
     }
   }

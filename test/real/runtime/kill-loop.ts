@@ -27,6 +27,8 @@ export interface KillLoopOptions {
   readonly perSecond?: number | undefined
   readonly seed?: number | undefined
   readonly threads?: number | undefined
+  /** Something else that goes wrong, before every third kill: a broker that dies. */
+  readonly disturb?: (() => Promise<void>) | undefined
   readonly log?: ((line: string) => void) | undefined
 }
 
@@ -48,7 +50,10 @@ export async function killLoop(options: KillLoopOptions): Promise<Books> {
   try {
     await fleet.startAll()
     await producer.start(options.perSecond ?? 1_000)
-    for (let kill = 1; kill <= options.kills; kill++) await fleet.killOne(kill)
+    for (let kill = 1; kill <= options.kills; kill++) {
+      if (kill % 3 === 0) await options.disturb?.()
+      await fleet.killOne(kill)
+    }
     await producer.stop()
     if (!await drained(options.bootstrap, prefix, 30_000)) log(`not drained\n${await fleet.status()}`)
     await fleet.stopAll()
@@ -137,7 +142,7 @@ class Fleet {
 
   async stopAll(): Promise<void> {
     for (const one of this.#running) {
-      const ran = await Promise.race([one.kill('SIGTERM'), realEnv.clock.sleep(20_000)])
+      const ran = await Promise.race([one.kill('SIGTERM'), new Promise<undefined>(resolve => { realEnv.clock.setTimer(() => resolve(undefined), 20_000, { background: true }) })])
       if (ran === undefined) throw new Error(`the app did not end on SIGTERM within 20 s\n${this.output().slice(-4000)}`)
     }
   }

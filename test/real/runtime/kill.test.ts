@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { startKafka } from '../../support/kafka.ts'
+import type { Kafka } from '../../support/kafka.ts'
+import { need } from '../../support/need.ts'
+import { balanced } from './books.ts'
+import { killLoop } from './kill-loop.ts'
+
+need('kafka')
+let kafka: Kafka
+before(async () => { kafka = await startKafka() })
+after(async () => { await kafka.stop() })
+
+test('Apache Kafka: one process is killed 9 times, at random and at every failpoint of a commit, and the books balance', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 9 })
+  assert.ok(balanced(books), JSON.stringify(books))
+})
+
+test('Apache Kafka: three processes, one of them killed 6 times while shards move: order per key and counts are exact', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 6, processes: 3 })
+  assert.ok(balanced(books), JSON.stringify(books))
+})
+
+test('Two worker threads, killed twice', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 2, threads: 2 })
+  assert.ok(balanced(books), JSON.stringify(books))
+})
+
+test('Without the transaction (at least once) nothing is lost, but the same kills double records: the books can turn red', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 3, guarantee: 'atLeastOnce' })
+  assert.equal(books.lost, 0, JSON.stringify(books))
+  assert.ok(books.doubled > 0, JSON.stringify(books))
+})

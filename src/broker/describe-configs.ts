@@ -29,10 +29,10 @@ export interface EffectiveConfig {
 export function effectiveConfigs(configs: ReadonlyMap<string, string>): EffectiveConfig[] {
   return TOPIC_CONFIGS.map(row => {
     const set = configs.get(row.name)
-    const fallback = { name: row.brokerName, value: row.default, source: CONFIG_SOURCES.default }
+    const fallback = row.hasBrokerDefault ? [{ name: row.brokerName, value: row.default, source: CONFIG_SOURCES.default }] : []
     return {
       name: row.name, value: set ?? row.default, source: set === undefined ? CONFIG_SOURCES.default : CONFIG_SOURCES.topic, type: row.type, readOnly: false,
-      synonyms: set === undefined ? [fallback] : [{ name: row.name, value: set, source: CONFIG_SOURCES.topic }, fallback],
+      synonyms: set === undefined ? fallback : [{ name: row.name, value: set, source: CONFIG_SOURCES.topic }, ...fallback],
       documentation: documentationOf(row),
     }
   })

@@ -20,17 +20,23 @@ export interface ConfigRow {
   readonly default: string
   /** The broker-wide name of the default, as DescribeConfigs lists it among the synonyms. */
   readonly brokerName: string
+  /** The broker-wide setting has a default of its own (`log.retention.ms` has none: `log.retention.hours` serves). */
+  readonly hasBrokerDefault: boolean
   readonly min?: number | undefined
   readonly max?: number | undefined
   readonly oneOf?: readonly string[] | undefined
   readonly honoured: boolean
 }
 
+/** Broker-wide names whose default is another one's, in other units. */
+const WITHOUT_BROKER_DEFAULT = new Set(['log.retention.ms', 'log.roll.ms', 'log.roll.jitter.ms', 'log.flush.interval.ms'])
+
 const LONG_MAX = '9223372036854775807'
 const INT_MAX = 2_147_483_647
 
 function row(name: string, type: ConfigType, value: string, more: { brokerName?: string; min?: number; max?: number; oneOf?: readonly string[]; honoured?: boolean } = {}): ConfigRow {
-  return { name, type, default: value, brokerName: more.brokerName ?? `log.${name}`, min: more.min, max: more.max ?? (type === 'int' ? INT_MAX : undefined), oneOf: more.oneOf, honoured: more.honoured ?? true }
+  const brokerName = more.brokerName ?? `log.${name}`
+  return { name, type, default: value, brokerName, hasBrokerDefault: !WITHOUT_BROKER_DEFAULT.has(brokerName), min: more.min, max: more.max ?? (type === 'int' ? INT_MAX : undefined), oneOf: more.oneOf, honoured: more.honoured ?? true }
 }
 
 export const TOPIC_CONFIGS: readonly ConfigRow[] = [

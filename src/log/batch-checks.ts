@@ -84,9 +84,9 @@ function checkRecords(batch: BatchView, config: LogConfig, nowMs: number): numbe
       const { timestamp } = cursor
       if (timestamp > timestampMax) timestampMax = timestamp
       if (checksTime && timestamp !== -1 && (timestamp < timestampFrom || timestamp > timestampTo)) {
-        throw refuse('INVALID_TIMESTAMP', `timestamp ${timestamp} is not within [${timestampFrom}, ${timestampTo}] (message.timestamp.before.max.ms, message.timestamp.after.max.ms)`)
+        throw refuse('INVALID_TIMESTAMP', `timestamp ${timestamp} is not within [${timestampFrom}, ${timestampTo}] (message.timestamp.before.max.ms, message.timestamp.after.max.ms)`, offset - 1 - batch.baseOffset)
       }
-      if (cleanupCompact && cursor.keyStart < 0) throw refuse('INVALID_RECORD', 'a record without a key in a compacted topic')
+      if (cleanupCompact && cursor.keyStart < 0) throw refuse('INVALID_RECORD', 'a record without a key in a compacted topic', offset - 1 - batch.baseOffset)
       if (cursor.headerCount > 0) cursor.readHeaders()
     }
   } catch (error) {
@@ -101,6 +101,7 @@ function checkRecords(batch: BatchView, config: LogConfig, nowMs: number): numbe
 
 const EMPTY = Buffer.alloc(0)
 
-function refuse(name: KafkaErrorName, context: string): MillraceError {
-  return kafkaError(errorCode(name), context)
+/** `batchIndex`: which record of the batch is to blame, where it is one. */
+function refuse(name: KafkaErrorName, context: string, batchIndex?: number): MillraceError {
+  return kafkaError(errorCode(name), context, batchIndex === undefined ? {} : { batchIndex })
 }

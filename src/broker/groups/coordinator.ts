@@ -171,7 +171,6 @@ export class GroupCoordinator {
   }
 
   async deleteGroup(groupId: string): Promise<KafkaErrorName> {
-    if (groupId === '') return 'INVALID_GROUP_ID'
     const group = this.#groups.get(groupId)
     if (group === undefined || group.state === 'dead') return 'GROUP_ID_NOT_FOUND'
     if (group.state !== 'empty' || group.pendingMembers.size > 0) return 'NON_EMPTY_GROUP'

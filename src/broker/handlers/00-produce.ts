@@ -71,7 +71,7 @@ function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic:
     }
     return append(core, call, topic, index, log, records, durable)
   } catch (error) {
-    return refused(index, error)
+    return refused(index, log, error)
   }
 }
 
@@ -107,9 +107,16 @@ function produceError(error: KafkaErrorName, version: number): KafkaErrorName {
   return error
 }
 
-function refused(index: number, error: unknown): PartitionResponse {
-  const code = kafkaCodeOf(error) ?? (error instanceof MillraceError && error.code === 'BATCH_CORRUPT' ? errorCode('CORRUPT_MESSAGE') : undefined)
-    ?? (error instanceof MillraceError && (error.code === 'DISK_FULL' || error.code === 'DISK_FAILED') ? errorCode('KAFKA_STORAGE_ERROR') : undefined)
+/** Errors of what is in the batch, where Kafka still says where the log begins. */
+const WITH_LOG_START = new Set([errorCode('INVALID_RECORD'), errorCode('INVALID_TIMESTAMP'), errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER'), errorCode('INVALID_PRODUCER_EPOCH')])
+
+function refused(index: number, log: PartitionLog, error: unknown): PartitionResponse {
+  if (!(error instanceof MillraceError)) throw error
+  const code = kafkaCodeOf(error) ?? (error.code === 'BATCH_CORRUPT' ? errorCode('CORRUPT_MESSAGE') : error.code === 'DISK_FULL' || error.code === 'DISK_FAILED' ? errorCode('KAFKA_STORAGE_ERROR') : undefined)
   if (code === undefined) throw error
-  return { index, errorCode: code, baseOffset: -1, errorMessage: error instanceof Error ? error.message : null }
+  const { batchIndex } = error.detail
+  return {
+    index, errorCode: code, baseOffset: -1, logStartOffset: WITH_LOG_START.has(code) ? log.logStartOffset : -1, errorMessage: error.message,
+    recordErrors: typeof batchIndex === 'number' ? [{ batchIndex, batchIndexErrorMessage: error.message }] : [],
+  }
 }

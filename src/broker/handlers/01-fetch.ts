@@ -79,7 +79,7 @@ function attempt(core: Core, request: FetchRequest, call: Call): Attempt {
         const log = topic?.partitions[partition.partition]
         if (log === undefined) {
           urgent = true
-          return failed(partition, topic === undefined && byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION')
+          return { ...failed(partition, topic === undefined && byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'), abortedTransactions: [] }
         }
         logs.push(log)
         const answer = read(log, partition, request, { bytesLeft: request.maxBytes - bytes, isFirst: bytes === 0 })
@@ -96,7 +96,7 @@ function read(log: PartitionLog, partition: PartitionRequest, request: FetchRequ
   const fenced = leaderEpochError(log, partition.currentLeaderEpoch)
   if (fenced !== 'NONE') return failed(partition, fenced)
   const offset = partition.fetchOffset
-  if (offset < log.logStartOffset || offset > log.logEndOffset) return { ...failed(partition, 'OFFSET_OUT_OF_RANGE'), highWatermark: -1, logStartOffset: log.logStartOffset }
+  if (offset < log.logStartOffset || offset > log.logEndOffset) return failed(partition, 'OFFSET_OUT_OF_RANGE')
   const diverging = divergence(log, partition)
   if (diverging !== undefined) return diverging
   try {

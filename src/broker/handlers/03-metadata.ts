@@ -60,5 +60,5 @@ function described(topic: Topic, request: MetadataRequest): TopicResponse {
 }
 
 function failed(error: KafkaErrorName, name: string | null, topicId: string): TopicResponse {
-  return { errorCode: errorCode(error), name: name ?? '', topicId, partitions: [] }
+  return { errorCode: errorCode(error), name, topicId, partitions: [] }
 }

@@ -27,7 +27,9 @@ export const createTopicsHandler = handler(createTopics, [2, 7], async (core, re
   const specs = planned.flatMap(({ spec }) => 'error' in spec ? [] : [spec])
   const created = request.validateOnly ? specs.map(spec => core.topics.creationProblem(spec) ?? spec) : await core.topics.create(specs)
   const outcome = new Map(specs.map((spec, index) => [spec.name, created[index]]))
-  return { topics: planned.map(({ topic, spec }) => result(topic, 'error' in spec ? spec : outcome.get(topic.name))) }
+  // A topic named twice is answered once.
+  const answered = new Map(planned.map(({ topic, spec }) => [topic.name, result(topic, 'error' in spec ? spec : outcome.get(topic.name))]))
+  return { topics: [...answered.values()] }
 })
 
 function specOf(core: Core, topic: CreatableTopic, times: number): TopicSpec | TopicProblem {
@@ -60,7 +62,7 @@ function specOf(core: Core, topic: CreatableTopic, times: number): TopicSpec | T
 /** A topic (created), a spec (only validated), or a problem. */
 function result(asked: CreatableTopic, outcome: Topic | TopicSpec | TopicProblem | undefined): TopicResult {
   if (outcome === undefined || 'error' in outcome) {
-    return { name: asked.name, topicId: ZERO_UUID, errorCode: errorCode(outcome?.error ?? 'UNKNOWN_SERVER_ERROR'), errorMessage: outcome?.message ?? null, configs: null }
+    return { name: asked.name, topicId: ZERO_UUID, errorCode: errorCode(outcome?.error ?? 'UNKNOWN_SERVER_ERROR'), errorMessage: outcome?.message ?? null, configs: [] }
   }
   const partitions = typeof outcome.partitions === 'number' ? outcome.partitions : outcome.partitions.length
   return {

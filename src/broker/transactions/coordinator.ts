@@ -189,6 +189,8 @@ export class TransactionCoordinator {
     if (request.transactionalId === '') return refused('INVALID_REQUEST')
     const transaction = this.#transactions.get(request.transactionalId)
     if (transaction === undefined) return refused('INVALID_PRODUCER_ID_MAPPING')
+    // Under version 2 the epoch that the last end gave out names the next transaction, which begins behind that end (T3).
+    if (request.version >= 2 && transaction.isPreparing && transaction.producerEpoch === request.producerEpoch) await transaction.completion
     const verdict = request.version >= 2 ? endVerdictV2(transaction, request) : endVerdictV1(transaction, request)
     if (verdict === 'done') return { error: 'NONE', producerId: transaction.producerId, producerEpoch: transaction.producerEpoch }
     if (verdict !== 'end') return refused(verdict)

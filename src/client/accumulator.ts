@@ -69,6 +69,8 @@ export class PartitionQueue {
   producerId = -1
   producerEpoch = -1
   sequenceNext = 0
+  /** The producer id under which the broker is known to have taken a batch here. */
+  acknowledgedId = -2
   /** What the batch before held, before compression. */
   batchBytesLast = 0
   /** Monotonic clock: not before this is anything sent. */

@@ -7,7 +7,9 @@
  *     With idempotence the partition is then `broken`: see `#settleBroken` for how later batches stay exact.
  * D4. A refusal for a gap in the sequence (OUT_OF_ORDER_SEQUENCE_NUMBER) is proof that the batch is not in the log, because
  *     no more batches are in flight than the broker remembers.
- * D5. Batches of a transaction after `wireTransaction` stay where they are.
+ * D5. Until a first batch under the producer id is acknowledged, a partition has one batch in flight: a broker that knows
+ *     nothing of the id yet takes whatever sequence number comes first, so a second batch could get in front of a lost first.
+ * D6. Batches of a transaction after `wireTransaction` stay where they are.
  */
 import { MillraceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../env/env.ts'
@@ -154,7 +156,8 @@ export class Sender {
     if (this.#options.idempotent && this.#host.identity() === undefined) return Infinity
     if (queue.retry.length > 0) return queue.inFlight.length === 0 ? now : Infinity
     if (queue.broken) return Infinity
-    const inFlightMax = this.#options.idempotent ? REQUESTS_IN_FLIGHT_MAX : 1
+    const known = this.#options.idempotent && queue.acknowledgedId === queue.producerId
+    const inFlightMax = known ? REQUESTS_IN_FLIGHT_MAX : 1
     if (queue.inFlight.length >= inFlightMax) return Infinity
     const ready = queue.ready[0]
     if (ready !== undefined) return ready.transaction > this.#host.wireTransaction ? Infinity : now
@@ -292,6 +295,7 @@ export class Sender {
     const { queue } = batch
     remove(queue.inFlight, batch)
     queue.failures = 0
+    queue.acknowledgedId = queue.producerId
     this.#host.acknowledged(batch, baseOffset)
     this.#accumulator.settle(batch, undefined)
     this.#settleBroken(queue)

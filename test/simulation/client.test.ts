@@ -2,7 +2,7 @@
  * The client against the embedded broker on a simulated machine: connections reset, links cut, requests lost before and
  * after they were carried out, the broker killed and started again on its disk. Whatever happens, exactly once in order.
  *
- * MILLRACE_SEED repeats one seed; MILLRACE_SEEDS says how many are run (default 12).
+ * MILLRACE_SEED repeats one seed; MILLRACE_SEEDS says how many are run (default 6).
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -19,7 +19,7 @@ import { Sim } from '../../src/testing/sim/sim.ts'
 import type { SimProcess } from '../../src/testing/sim/sim.ts'
 
 const firstSeed = Number(process.env['MILLRACE_SEED'] ?? 1)
-const seeds = process.env['MILLRACE_SEED'] === undefined ? Number(process.env['MILLRACE_SEEDS'] ?? 12) : 1
+const seeds = process.env['MILLRACE_SEED'] === undefined ? Number(process.env['MILLRACE_SEEDS'] ?? 6) : 1
 const text = (value: string): Buffer => Buffer.from(value)
 
 /** A broker that can be killed and comes back on the same disk, and a client machine beside it. */
@@ -108,7 +108,9 @@ async function readCommitted(world: World, cluster: Cluster, topic: string, part
   return values
 }
 
-for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+// Seed 15 put a second first batch in front of a lost one, before the sender waited for the first acknowledgement (D5).
+const run = new Set([15, ...Array.from({ length: seeds }, (_, index) => firstSeed + index)])
+for (const seed of seeds === 1 ? [firstSeed] : run) {
   test(`seed ${seed}: an idempotent producer loses, doubles and reorders nothing`, async context => {
     const world = new World(seed)
     await world.sim.run((async () => {
@@ -159,6 +161,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
           await frozen.flush()
           await frozen.sendOffsets({ groupId: 'g', generation: -1, memberId: '' }, [{ topic: 't', partition: 0, offset: next }])
           await commitKnown(frozen)
+          await world.client.env.clock.sleep(30)
         } catch (error) {
           assert.ok(error instanceof MillraceError, String(error))
           aborts++

@@ -6,6 +6,7 @@
  * S2. A killed process runs no more callbacks, its promises never settle, its disk handles throw `ProcessKilled`.
  */
 import type { Env } from '../../env/env.ts'
+import { loadCompression } from '../../wire/compression.ts'
 import { VirtualTime } from './clock.ts'
 import type { Owner } from './clock.ts'
 import { SimDisk } from './disk.ts'
@@ -14,6 +15,9 @@ import { SimNetwork } from './network.ts'
 import type { SimNetworkOptions } from './network.ts'
 import { seededRandom } from './random.ts'
 import type { SeededRandom } from './random.ts'
+
+/** The one thing that real time passes for: it is over before virtual time moves, so that nobody is found waiting for it. */
+const compressionLoaded = loadCompression()
 
 export interface SimOptions {
   readonly seed: number
@@ -81,6 +85,7 @@ export class Sim {
 
   /** Runs virtual time until `promise` settles, and gives its value or throws its error. */
   async run<T>(promise: Promise<T>, options: { readonly timeMaxMs?: number } = {}): Promise<T> {
+    await compressionLoaded
     let settled = false
     const watched = promise.finally(() => { settled = true })
     watched.catch(() => {})
@@ -89,11 +94,13 @@ export class Sim {
   }
 
   /** Runs for `durationMs` of virtual time. */
-  advance(durationMs: number): Promise<void> {
+  async advance(durationMs: number): Promise<void> {
+    await compressionLoaded
     return this.time.advance(durationMs)
   }
 
-  runUntil(done: () => boolean, options?: { readonly timeMaxMs?: number; readonly what?: string }): Promise<void> {
+  async runUntil(done: () => boolean, options?: { readonly timeMaxMs?: number; readonly what?: string }): Promise<void> {
+    await compressionLoaded
     return this.time.runUntil(done, options)
   }
 

@@ -118,3 +118,10 @@ test('options of a topic and of a task are kept as data', () => {
   assert.deepEqual([one.onError, one.guarantee], [{ kind: 'deadLetter', topic: 'bad' }, 'exactlyOnce'])
   assert.deepEqual([two.onError, two.guarantee], [{ kind: 'skip' }, undefined])
 })
+
+test('a Standard Schema stands in for a serde', () => {
+  const checked = topic('checked', { key: text, value: { '~standard': { version: 1, vendor: 'by-hand', validate: (value: unknown) => ({ value: String(value) }) } } })
+  const bytes = Buffer.from('5')
+  assert.equal(checked.value.kind, 'by-hand')
+  assert.equal(checked.value.deserialize(bytes, 0, 1), '5')
+})

@@ -2,6 +2,7 @@
 import { durationMs, type Duration } from '../base/duration.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Serde } from '../serde/serde.ts'
+import { schema, type StandardSchema } from '../serde/standard-schema.ts'
 import { checkTopicName } from '../topology/names.ts'
 import type { TimeExtractor, TopicSpec } from '../topology/node.ts'
 import { callerSite } from './site.ts'
@@ -23,8 +24,9 @@ export interface WritableTopic<in K, in V> extends TopicSpec {
 type NumberField<V> = { [N in keyof V & string]: V[N] extends number ? N : never }[keyof V & string]
 
 export interface TopicOptions<K, V> {
-  readonly key: Serde<K>
-  readonly value: Serde<V>
+  readonly key: Serde<K> | StandardSchema<K>
+  /** A serde, or a Standard Schema (zod, valibot …), which `schema(…)` makes a serde of. */
+  readonly value: Serde<V> | StandardSchema<V>
   /**
    * Event time in epoch milliseconds: a field's name, or a function of the value and the record's timestamp. Without it the record's
    * timestamp is the event time. A negative time drops the record.
@@ -50,8 +52,8 @@ export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<K,
   return {
     kind: 'topic',
     name,
-    key: options.key,
-    value: options.value,
+    key: serdeOf(options.key),
+    value: serdeOf(options.value),
     time: timeExtractor(time),
     timeField: typeof time === 'string' ? time : undefined,
     partitions: positive(name, 'partitions', options.partitions),
@@ -59,6 +61,10 @@ export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<K,
     retentionMs: options.retention === undefined ? undefined : options.retention === 'forever' ? -1 : durationMs(options.retention, `retention of topic '${name}'`),
     cleanup: options.cleanup,
   }
+}
+
+function serdeOf<T>(given: Serde<T> | StandardSchema<T>): Serde<T> {
+  return '~standard' in given ? schema(given) : given
 }
 
 function timeExtractor<V>(time: string | ((value: V, recordTime: number) => number) | undefined): TimeExtractor | undefined {

@@ -3,7 +3,7 @@
  *
  * Compiled with the tree: a `@ts-expect-error` over a line that compiles all the same breaks the build.
  */
-import { app, bool, bytes, f64, int32, int64, json, optional, record, sessionWindowed, text, timeWindowed, topic, type Infer, type Stream, type Window } from 'millrace'
+import { app, bool, bytes, f64, int32, int64, json, optional, record, sessionWindowed, text, timeWindowed, topic, type Infer, type StandardSchema, type Stream, type Topic, type Window } from 'millrace'
 
 const Order = record({ id: text, customer: text, total: f64, paid: bool, at: int64, note: optional(text) })
 type Order = Infer<typeof Order>
@@ -64,6 +64,10 @@ export const positive = app('positive')
   })
 
 const setOfText = json<Set<string>>()
+
+// A Standard Schema of another library, here by its shape alone, gives the type of a topic.
+declare const zodLike: StandardSchema<{ id: string; total: number }>
+export const checked = (): Topic<string, { id: string; total: number }> => topic('checked', { key: text, value: zodLike, time: order => order.total })
 
 // ---------------------------------------------------------------- what is wrong
 

@@ -121,7 +121,7 @@ function toolsOf(graph: TaskGraph): TaskTools {
       const name = store(topic, options.name)
       return new Table(graph, once(`table ${topic.name} ${name}`, () => graph.add({ kind: 'table', topic, key: topic.key, value: topic.value, time: topic.time, store: name }, { name: options.name, defaultName: name })))
     },
-    globalTable: topic => new GlobalTable(graph, once(`global ${topic.name}`, () => graph.add({ kind: 'globalTable', topic, key: topic.key, value: topic.value, store: store(topic, undefined) }, { defaultName: topic.name }))),
+    globalTable: topic => new GlobalTable(graph, once(`global ${topic.name}`, () => graph.add({ kind: 'globalTable', topic, key: topic.key, value: topic.value, store: topic.name }, { defaultName: topic.name }))),
   }
 }
 

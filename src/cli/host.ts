@@ -15,8 +15,10 @@ import { realEnv } from '../env/real/env.ts'
 import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
 import { StatusCollector } from '../http/status.ts'
-import { topicsOf } from '../http/graph.ts'
-import type { AppDescription, ForeignTask } from '../topology/node.ts'
+import { processEnvironment } from '../engines/process.ts'
+import { build } from '../topology/build.ts'
+import type { AppDescription, Guarantee } from '../topology/node.ts'
+import type { ForeignTaskPlan } from '../topology/plan.ts'
 import { nextFreePort } from './ports.ts'
 import { type ChildSpec, Supervisor } from './supervisor.ts'
 
@@ -42,6 +44,10 @@ export interface HostOptions {
   /** How many processes run the app's tasks. */
   readonly processes: number
   readonly threads: number
+  /** Only these tasks, native and foreign; all without it. */
+  readonly tasks?: readonly string[] | undefined
+  /** Without it, each task's own. */
+  readonly guarantee?: Guarantee | undefined
   /** Started once the tasks run: shops, simulators. They get the address of the brokers. */
   readonly children?: ((bootstrap: string) => readonly ChildSpec[]) | undefined
   readonly ledger?: LedgerSpec | undefined
@@ -54,7 +60,8 @@ export class Host {
   readonly #events: { at: number, text: string }[] = []
   readonly #links: { name: string, url: string }[] = []
   #bootstrap = ''
-  #guard: 'on' | 'off' = 'on'
+  /** `undefined`: what the app and its tasks say. */
+  #guarantee: Guarantee | undefined
   #ledger: LedgerAccount | null = null
   #cluster: Cluster | undefined
   #collector: StatusCollector | undefined
@@ -62,6 +69,7 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options
+    this.#guarantee = options.guarantee
     this.#supervisor = new Supervisor(options.logger)
     this.#supervisor.onEvent(text => this.#note(text))
   }
@@ -79,9 +87,18 @@ export class Host {
     this.#links.push({ name, url })
   }
 
-  /** Starts everything, in order; what each child said when it was ready, by name. */
+  /** Starts everything, in order; what each child said when it was ready, by name. Where one does not start, all that were are stopped again. */
   async start(): Promise<Map<string, unknown>> {
-    const { options } = { options: this.#options }
+    try {
+      return await this.#startInOrder()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async #startInOrder(): Promise<Map<string, unknown>> {
+    const options = this.#options
     const said = new Map<string, unknown>()
     this.#bootstrap = options.bootstrap ?? await this.#startBroker()
     this.#cluster = await Cluster.connect(realEnv, { bootstrap: this.#bootstrap, clientId: 'millrace-status', logger: options.logger })
@@ -89,7 +106,7 @@ export class Host {
     await this.#collector.start()
     // Whichever process comes first makes the topics, the other finds them.
     await this.#startAll(this.#taskSpecs(), said)
-    for (const task of options.app.tasks) if (task.kind === 'foreign') await this.#startForeign(task)
+    for (const task of build(options.app).tasks) if (task.kind === 'foreign' && this.#wanted(task.name)) await this.#startAll(this.#foreignSpecs(task), said)
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)
     await this.#startAll(options.children?.(this.#bootstrap) ?? [], said)
     const port = await nextFreePort(realEnv.network, HOST, options.statusPort)
@@ -104,7 +121,7 @@ export class Host {
     if (this.#collector === undefined) throw new Error('the host has not been started')
     return {
       status: this.#collector.status(), processes: this.#supervisor.list(), ledger: this.#ledger,
-      guard: this.#guard, events: this.#events, links: this.#links,
+      guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links,
     }
   }
 
@@ -132,26 +149,26 @@ export class Host {
   }
 
   #taskSpecs(): ChildSpec[] {
-    const { entryPath, dataDirectory, processes, threads } = this.#options
+    const { app, entryPath, dataDirectory, processes, threads, tasks = [] } = this.#options
+    if (!app.tasks.some(task => task.kind === 'native' && this.#wanted(task.name))) return []
     return Array.from({ length: processes }, (_, index): ChildSpec => ({
       name: `tasks-${index + 1}`, kind: 'tasks', command: process.execPath, ipc: true,
       args: [mainScript, 'start', resolve(entryPath), '--bootstrap', this.#bootstrap, '--data', join(dataDirectory, 'state'), '--threads', String(threads),
-        '--guarantee', this.#guard === 'on' ? 'exactlyOnce' : 'atLeastOnce', '--processes', '1'],
+        ...tasks.flatMap(task => ['--task', task]), ...this.#guarantee === undefined ? [] : ['--guarantee', this.#guarantee], '--processes', '1'],
     }))
   }
 
-  async #startForeign(task: ForeignTask): Promise<void> {
-    const { reads, writes } = topicsOf(task)
-    for (let instance = 1; instance <= task.on.instances; instance++) {
-      await this.#supervisor.start({
-        name: task.on.instances === 1 ? task.name : `${task.name}-${instance}`, kind: 'process', ipc: false,
-        command: task.on.command, args: task.on.args, cwd: task.on.directory,
-        env: {
-          ...task.on.env, MILLRACE_BOOTSTRAP: this.#bootstrap, MILLRACE_GROUP: `${this.#options.app.name}.${task.name}`,
-          MILLRACE_READS: reads.join(','), MILLRACE_WRITES: writes.join(','),
-        },
-      })
-    }
+  #wanted(task: string): boolean {
+    const { tasks = [] } = this.#options
+    return tasks.length === 0 || tasks.includes(task)
+  }
+
+  #foreignSpecs(task: ForeignTaskPlan): ChildSpec[] {
+    const { command, args, directory, instances } = task.on
+    return Array.from({ length: instances }, (_, instance): ChildSpec => ({
+      name: instances === 1 ? task.name : `${task.name}-${instance + 1}`, kind: 'process', ipc: false, command, args, cwd: directory,
+      env: processEnvironment(this.#options.app.name, task, this.#bootstrap, instance),
+    }))
   }
 
   async #startLedger(spec: LedgerSpec): Promise<void> {
@@ -167,7 +184,7 @@ export class Host {
 
   /** Restarts the task processes with or without transactions. What was doubled meanwhile stays doubled: it is in the log. */
   async #setGuard(on: boolean): Promise<void> {
-    this.#guard = on ? 'on' : 'off'
+    this.#guarantee = on ? 'exactlyOnce' : 'atLeastOnce'
     this.#note(on ? 'guard on: exactly once' : 'guard off: at least once, a kill doubles what was under way')
     await Promise.all(this.#taskSpecs().map(spec => this.#supervisor.replace(spec)))
   }

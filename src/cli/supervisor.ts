@@ -8,8 +8,11 @@
  * V4. Only processes started here are ever signalled, by their process id.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { ERROR_CODES, type ErrorCode, MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 
+// The table's own keys.
+const CODES = Object.keys(ERROR_CODES) as ErrorCode[]
 const BACKOFF_MS_MIN = 100
 const BACKOFF_MS_MAX = 5000
 const STEADY_MS = 10_000
@@ -124,7 +127,7 @@ class Child {
     return new Promise((resolve, reject) => this.#spawn(resolve, reason => {
       this.#state = 'stopped'
       clearTimeout(this.#timer)
-      reject(new Error(`${this.#spec.name} ended at its start: ${reason}\n${this.#errors.join('\n')}`))
+      reject(startFailure(this.#spec, reason, this.#errors))
     }))
   }
 
@@ -194,6 +197,14 @@ class Child {
     this.#event(`${this.#spec.name} ended (${how}), starts again in ${this.#backoffMs} ms`)
     this.#timer = setTimeout(() => this.#spawn(() => {}, undefined), this.#backoffMs)
   }
+}
+
+/** With the code that a child of ours gave as its last words, so that the whole ends with the exit code that the part would end with. */
+function startFailure(spec: ChildSpec, reason: string, said: readonly string[]): MillraceError {
+  const spoken = said.flatMap(line => /✖ ([A-Z_]+) {2}/.exec(line)?.[1] ?? []).at(-1)
+  const code = CODES.find(each => each === spoken) ?? (spec.ipc ? 'INTERNAL' : 'CONFIG_INVALID')
+  const hint = reason.includes('ENOENT') ? `. Is '${spec.command}' installed, and on PATH?` : ''
+  return new MillraceError(code, [`${spec.name} ended at its start: ${reason}${hint}`, ...said].join('\n'))
 }
 
 function splitLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) => void): void {

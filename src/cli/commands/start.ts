@@ -4,6 +4,7 @@ import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
 import { startEmbedded } from '../../embedded.ts'
 import { run } from '../../runtime/app.ts'
+import type { Guarantee } from '../../topology/node.ts'
 import { loadEntry } from '../app-entry.ts'
 import { isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
@@ -23,10 +24,10 @@ export const start = defineCommand({
     task: { type: 'string', short: 't', multiple: true, describe: 'only this task; may be given several times' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where state (and the broker\'s data) is kept', default: '.millrace' },
     threads: { type: 'number', describe: 'worker threads; 0 runs the tasks on the main thread', default: 1 },
-    processes: { type: 'number', describe: 'how many processes run the tasks; 2 and more are watched and started again, with a status page', default: 1 },
+    processes: { type: 'number', describe: 'how many processes run the tasks; 2 and more are watched and started again, with a status page (so is an app with tasks of other engines)', default: 1 },
     guarantee: { type: 'string', value: GUARANTEES.join('|'), describe: "instead of the app's own" },
     port: { type: 'number', short: 'p', describe: "the embedded broker's port, where one is started", default: 9092 },
-    'status-port': { type: 'number', describe: 'the status page, with --processes 2 and more', default: 9600 },
+    'status-port': { type: 'number', describe: 'the status page, where there is one', default: 9600 },
   },
   examples: ['millrace start app.js', 'millrace start app.js --task sessions --bootstrap kafka-1:9092', 'millrace start app.js --processes 2'],
   async run(call) {
@@ -35,13 +36,14 @@ export const start = defineCommand({
     for (const task of tasks) {
       if (!entry.app.tasks.some(each => each.name === task)) throw usage(`App '${entry.app.name}' has no task '${task}'. It has: ${entry.app.tasks.map(each => each.name).join(', ')}.`)
     }
-    return (call.number('processes') ?? 1) > 1 ? runWatched(call, entry) : runHere(call, entry, tasks)
+    const isForeign = entry.app.tasks.some(task => task.kind === 'foreign' && (tasks.length === 0 || tasks.includes(task.name)))
+    const isWatched = (call.number('processes') ?? 1) > 1 || (isForeign && !isSupervised())
+    return isWatched ? runWatched(call, entry, tasks) : runHere(call, entry, tasks)
   },
 })
 
 async function runHere(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>, tasks: readonly string[]): Promise<number> {
-  const guarantee = GUARANTEES.find(each => each === call.text('guarantee'))
-  if (call.text('guarantee') !== undefined && guarantee === undefined) throw usage(`--guarantee takes ${GUARANTEES.join(' or ')}, not '${call.text('guarantee')}'.`)
+  const guarantee = guaranteeOf(call)
   const started = performance.now()
   const directory = resolve(call.text('data') ?? '.millrace')
   const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
@@ -68,16 +70,23 @@ async function runHere(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>,
   return 0
 }
 
-async function runWatched(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>): Promise<number> {
+function guaranteeOf(call: Call): Guarantee | undefined {
+  const text = call.text('guarantee')
+  const guarantee = GUARANTEES.find(each => each === text)
+  if (text !== undefined && guarantee === undefined) throw usage(`--guarantee takes ${GUARANTEES.join(' or ')}, not '${text}'.`)
+  return guarantee
+}
+
+async function runWatched(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>, tasks: readonly string[]): Promise<number> {
   const host = new Host({
     app: entry.app, entryPath: entry.path, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'],
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, dataDirectory: resolve(call.text('data') ?? '.millrace'), durability: 'sync',
-    processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 1,
+    processes: call.number('processes') ?? 1, threads: call.number('threads') ?? 1, tasks, guarantee: guaranteeOf(call),
     logger: createLogger({ level: 'info', write: line => call.output.note(line), now: Date.now }),
   })
   await host.start()
   call.output.document({ app: entry.app.name, bootstrap: host.bootstrap, status: host.statusUrl })
-  call.output.line(`  ➜ Status ${host.statusUrl}   Kafka ${host.bootstrap}   ${groupDigits(call.number('processes') ?? 2)} processes`)
+  call.output.line(`  ➜ Status ${host.statusUrl}   Kafka ${host.bootstrap}   ${groupDigits(call.number('processes') ?? 1)} process${call.number('processes') === 1 ? '' : 'es'}`)
   await untilAsked(call.signal)
   const killed = await host.stop()
   if (killed.length > 0) call.output.note(`Did not end in time and was killed: ${killed.join(', ')}.`)

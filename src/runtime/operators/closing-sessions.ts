@@ -6,6 +6,7 @@
  * C2. What is put into a held bucket joins the heap. An item whose session is gone or has grown is passed over when it comes up.
  */
 import { Heap } from '../state/heap.ts'
+import type { LiveEntry } from '../state/live-entry.ts'
 import { bucketOf, sessionsOf, type Session } from '../state/session-rows.ts'
 import type { WindowStore } from '../state/window-store.ts'
 
@@ -15,7 +16,7 @@ export interface ClosedSession {
 }
 
 interface Item {
-  readonly order: Buffer
+  readonly order: string
   readonly key: unknown
   readonly start: number
   readonly end: number
@@ -24,7 +25,7 @@ interface Item {
 export class ClosingSessions {
   readonly #store: WindowStore
   readonly #bucketMs: number
-  readonly #heap = new Heap<Item>((left, right) => left.end - right.end || left.order.compare(right.order) || left.start - right.start)
+  readonly #heap = new Heap<Item>((left, right) => left.end - right.end || (left.order < right.order ? -1 : left.order > right.order ? 1 : 0) || left.start - right.start)
   #heldBelow = 0
 
   constructor(store: WindowStore, bucketMs: number) {
@@ -32,10 +33,10 @@ export class ClosingSessions {
     this.#bucketMs = bucketMs
   }
 
-  /** To be called for each session that is put into the store, with its row's store key. */
-  added(order: Buffer, key: unknown, session: Session): void {
-    if (bucketOf(session.end, this.#bucketMs) >= this.#heldBelow) return
-    this.#heap.push({ order, key, start: session.start, end: session.end })
+  /** To be called for each session that is put into the store, with the entry of its row. */
+  added(entry: LiveEntry, key: unknown, session: Session): void {
+    if (entry.start >= this.#heldBelow) return
+    this.#heap.push({ order: this.#store.order(entry), key, start: session.start, end: session.end })
   }
 
   /** No session in the store ends before it; `undefined`: there is none. */
@@ -77,7 +78,7 @@ export class ClosingSessions {
     if (start === undefined || start >= end) return false
     this.#heldBelow = start + this.#bucketMs
     for (const row of this.#store.rows(start, this.#heldBelow)) {
-      const order = this.#store.entry(row.start, row.key).key
+      const order = this.#store.order(this.#store.entry(row.start, row.key))
       for (const session of sessionsOf(row.value)) this.#heap.push({ order, key: row.key, start: session.start, end: session.end })
     }
     return true

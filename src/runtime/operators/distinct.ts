@@ -46,8 +46,7 @@ export class DistinctOperator extends TimedOperator {
   }
 
   #passedNear(bucket: number, identity: unknown, time: number): boolean {
-    if (bucket < this.#store.expiredBelow) return false
-    const passed = this.#store.entry(bucket, identity).value
+    const passed = this.#store.find(bucket, identity)?.value
     return typeof passed === 'number' && Math.abs(time - passed) < this.#withinMs
   }
 }

@@ -95,8 +95,7 @@ export class SessionAggregateOperator extends TimedOperator {
     const endMin = Math.max(time - gapMs, now - graceMs - gapMs, 0)
     const found: Session[] = []
     for (let bucket = bucketOf(endMin, this.#bucketMs); bucket <= this.streamTime; bucket += this.#bucketMs) {
-      if (bucket < this.#store.expiredBelow) continue
-      for (const session of sessionsOf(this.#store.entry(bucket, key).value)) {
+      for (const session of sessionsOf(this.#store.find(bucket, key)?.value)) {
         if (session.end >= endMin && session.start <= time + gapMs) found.push(session)
       }
     }
@@ -124,7 +123,7 @@ export class SessionAggregateOperator extends TimedOperator {
     const others = sessionsOf(entry.value).filter(other => other.start !== session.start || other.end !== session.end)
     const sessions = session.state === undefined ? others : [...others, session].sort((left, right) => left.end - right.end)
     this.#store.set(entry, sessions.length === 0 ? undefined : sessions, session.end)
-    if (session.state !== undefined) this.#closing?.added(entry.key, key, session)
+    if (session.state !== undefined) this.#closing?.added(entry, key, session)
   }
 
   #remove(key: unknown, session: Session): void {

@@ -4,6 +4,7 @@
  * L1. What is not in the store is live: an entry that is dirty, frozen or committed but not yet written is held and never evicted.
  *     So a read that finds no live entry may ask the store, and needs no other place.
  * L2. At most one entry of a key is live. One that was evicted between a read and a write of the same record is put back by the write.
+ * L3. An entry keeps no bytes: its key is made from its identity when it is frozen. A small Buffer would cost more memory than the rest.
  */
 import type { ShardStateCore } from './shard-state.ts'
 
@@ -11,6 +12,8 @@ import type { ShardStateCore } from './shard-state.ts'
 export interface EntryOwner {
   /** Name of the store, of its changelog and of its key prefix. */
   readonly name: string
+  /** Store key: prefix ‖ local key. */
+  keyOf(entry: LiveEntry): Buffer
   /** Value as it is stored (`encodeValue`), `undefined`: the row is gone. */
   encode(entry: LiveEntry): Buffer | undefined
   /** The store now has what the entry says: it is no longer held. */
@@ -21,15 +24,15 @@ export interface EntryOwner {
   evict(bytes: number): number
 }
 
-/** Bytes of a live object that its serialized form does not show: the entry, the key, the slot in a map. A measured average. */
-export const ENTRY_OVERHEAD_BYTES = 240
+/** Bytes of a live row that its serialized form does not show: entry, key string, slot in the map, value on the heap. Measured by bench/micro/state. */
+export const ENTRY_OVERHEAD_BYTES = 176
 
 export class LiveEntry {
   readonly owner: EntryOwner
   /** Key in the owner's map. */
   readonly identity: unknown
-  /** Store key: prefix ‖ local key. */
-  readonly key: Buffer
+  /** Window start or bucket; 0 in stores without. */
+  readonly start: number
   /** `undefined`: no such row. */
   value: unknown
   /** Of the row, event time; −1 without a row. */
@@ -43,27 +46,23 @@ export class LiveEntry {
   /** What it counts for in the budget. */
   bytes: number
 
-  constructor(owner: EntryOwner, identity: unknown, key: Buffer, value: unknown, time: number, valueBytes: number) {
+  constructor(owner: EntryOwner, identity: unknown, start: number, value: unknown, time: number, valueBytes: number) {
     this.owner = owner
     this.identity = identity
-    this.key = key
+    this.start = start
     this.value = value
     this.time = time
-    this.bytes = sizeOf(key, valueBytes)
-  }
-
-  /** Counts the entry anew for a value of `valueBytes` serialized bytes. */
-  resize(valueBytes: number): void {
-    this.bytes = sizeOf(this.key, valueBytes)
+    this.bytes = ENTRY_OVERHEAD_BYTES + valueBytes * 3
   }
 
   get held(): boolean {
     return this.dirty || this.holds > 0
   }
-}
 
-function sizeOf(key: Buffer, valueBytes: number): number {
-  return ENTRY_OVERHEAD_BYTES + key.length * 2 + valueBytes * 3
+  /** Counts the entry anew for a key and a value of that many serialized bytes. */
+  resize(keyBytes: number, valueBytes: number): void {
+    this.bytes = ENTRY_OVERHEAD_BYTES + keyBytes + valueBytes * 3
+  }
 }
 
 /** Sets a row and remembers that it changed. `undefined` deletes. */

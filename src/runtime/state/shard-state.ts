@@ -59,28 +59,30 @@ export interface ShardStateCore {
 
 const MIB = 1 << 20
 
+/** One changed row of a commit. */
+interface Change {
+  readonly entry: LiveEntry
+  readonly key: Buffer
+  readonly value: Buffer | undefined
+}
+
 class Frozen implements FrozenState {
-  readonly entries: readonly LiveEntry[]
-  readonly values: readonly (Buffer | undefined)[]
+  readonly changed: readonly Change[]
   readonly ranges: ReadonlyMap<number, Buffer>
   readonly bytes: number
 
-  constructor(entries: readonly LiveEntry[], values: readonly (Buffer | undefined)[], ranges: ReadonlyMap<number, Buffer>, bytes: number) {
-    this.entries = entries
-    this.values = values
+  constructor(changed: readonly Change[], ranges: ReadonlyMap<number, Buffer>, bytes: number) {
+    this.changed = changed
     this.ranges = ranges
     this.bytes = bytes
   }
 
   get count(): number {
-    return this.entries.length
+    return this.changed.length
   }
 
   changes(emit: (store: string, key: Buffer, value: Buffer | null) => void): void {
-    for (let index = 0; index < this.entries.length; index++) {
-      const entry = this.entries[index]
-      if (entry !== undefined) emit(entry.owner.name, entry.key.subarray(PREFIX_BYTES), this.values[index] ?? null)
-    }
+    for (const { entry, key, value } of this.changed) emit(entry.owner.name, key.subarray(PREFIX_BYTES), value ?? null)
   }
 }
 
@@ -95,7 +97,7 @@ export class ShardState implements ShardStateCore {
   #dirty: LiveEntry[] = []
   #expired = new Map<number, Buffer>()
   #frozen: Frozen | undefined
-  #unwritten = new Map<LiveEntry, Buffer | undefined>()
+  #unwritten = new Map<LiveEntry, Change>()
   #unwrittenRanges = new Map<number, Buffer>()
   #unwrittenBytes = 0
   #unwrittenPosition: StorePosition | undefined
@@ -192,21 +194,21 @@ export class ShardState implements ShardStateCore {
 
   freeze(): FrozenState {
     assert(this.#frozen === undefined, 'a frozen state is open: commit or roll back first')
-    const entries: LiveEntry[] = []
-    const values: (Buffer | undefined)[] = []
+    const changed: Change[] = []
     let bytes = 0
     for (const entry of this.#dirty) {
       entry.dirty = false
       // Dropped by an expiry since it was changed: the range delete takes care of it.
       if (entry.evicted) continue
-      const value = entry.owner.encode(entry)
-      this.#resize(entry, value?.length ?? 0)
+      const { owner } = entry
+      const key = owner.keyOf(entry)
+      const value = owner.encode(entry)
+      this.#resize(entry, key.length, value?.length ?? 0)
       entry.holds++
-      entries.push(entry)
-      values.push(value)
-      bytes += entry.key.length + (value?.length ?? 0)
+      changed.push({ entry, key, value })
+      bytes += key.length + (value?.length ?? 0)
     }
-    const frozen = new Frozen(entries, values, this.#expired, bytes)
+    const frozen = new Frozen(changed, this.#expired, bytes)
     this.#dirty = []
     this.dirtyBytes = 0
     this.#expired = new Map()
@@ -217,17 +219,15 @@ export class ShardState implements ShardStateCore {
   committed(frozen: FrozenState, position: StorePosition): void {
     assert(frozen === this.#frozen, 'this frozen state is not the open one')
     if (this.#failure !== undefined) throw this.#failure
-    const { entries, values, ranges } = this.#frozen
+    const { changed, ranges } = this.#frozen
     this.#frozen = undefined
     this.#position = position
     this.#unwrittenPosition = position
     if (this.#unwritten.size === 0 && this.#unwrittenRanges.size === 0) this.#firstUnwrittenAt = this.#clock.monotonic()
     for (const [prefix, to] of ranges) this.#expireUnwritten(prefix, to)
-    for (let index = 0; index < entries.length; index++) {
-      const entry = entries[index]
-      if (entry === undefined) continue
-      if (this.#unwritten.has(entry)) entry.holds--
-      this.#unwritten.set(entry, values[index])
+    for (const change of changed) {
+      if (this.#unwritten.has(change.entry)) change.entry.holds--
+      this.#unwritten.set(change.entry, change)
     }
     this.#unwrittenBytes += frozen.bytes
     this.#schedule()
@@ -281,8 +281,8 @@ export class ShardState implements ShardStateCore {
   #expireUnwritten(prefix: number, to: Buffer): void {
     this.#unwrittenRanges.set(prefix, to)
     const from = storeStart(prefix)
-    for (const entry of this.#unwritten.keys()) {
-      if (entry.key.compare(from) < 0 || entry.key.compare(to) >= 0) continue
+    for (const { entry, key } of this.#unwritten.values()) {
+      if (key.compare(from) < 0 || key.compare(to) >= 0) continue
       entry.holds--
       this.#unwritten.delete(entry)
     }
@@ -302,8 +302,7 @@ export class ShardState implements ShardStateCore {
   #write(): Promise<void> {
     const position = this.#unwrittenPosition
     assert(position !== undefined && this.#writing === undefined, 'nothing to write, or a write is under way')
-    const entries = [...this.#unwritten.keys()]
-    const values = [...this.#unwritten.values()]
+    const changed = [...this.#unwritten.values()]
     const ranges = this.#unwrittenRanges
     this.#unwritten = new Map()
     this.#unwrittenRanges = new Map()
@@ -311,16 +310,16 @@ export class ShardState implements ShardStateCore {
     this.#unwrittenPosition = undefined
     this.#timer?.cancel()
     this.#timer = undefined
-    this.#writing = this.#writeChanges(entries, values, ranges, position)
+    this.#writing = this.#writeChanges(changed, ranges, position)
     return this.#writing
   }
 
-  async #writeChanges(entries: readonly LiveEntry[], values: readonly (Buffer | undefined)[], ranges: ReadonlyMap<number, Buffer>, position: StorePosition): Promise<void> {
+  async #writeChanges(changed: readonly Change[], ranges: ReadonlyMap<number, Buffer>, position: StorePosition): Promise<void> {
     try {
       const deleteRanges = [...ranges].map(([prefix, to]) => [storeStart(prefix), to] as const)
-      const { rangesEmpty } = await this.store.commit({ deleteRanges, keys: entries.map(entry => entry.key), values }, position)
+      const { rangesEmpty } = await this.store.commit({ deleteRanges, keys: changed.map(change => change.key), values: changed.map(change => change.value) }, position)
       this.#writing = undefined
-      for (const entry of entries) {
+      for (const { entry } of changed) {
         entry.holds--
         if (!entry.held && !entry.evicted) entry.owner.written(entry)
       }
@@ -337,9 +336,9 @@ export class ShardState implements ShardStateCore {
     }
   }
 
-  #resize(entry: LiveEntry, valueBytes: number): void {
+  #resize(entry: LiveEntry, keyBytes: number, valueBytes: number): void {
     const bytes = entry.bytes
-    entry.resize(valueBytes)
+    entry.resize(keyBytes, valueBytes)
     this.liveBytes += entry.bytes - bytes
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Timer entries by time, then key. Entries without a value are passed over: they were cancelled or have moved.
+ * Timer entries by time, then by their identity, which is their store key's bytes. Entries without a value are passed over: they were cancelled or have moved.
  *
  * T1. A cancelled entry leaves when it comes up. One that got its value back before that is inside still, so a second `push` has no effect.
  */
@@ -7,7 +7,7 @@ import { Heap } from './heap.ts'
 import type { LiveEntry } from './live-entry.ts'
 
 export class TimerHeap {
-  readonly #heap = new Heap<LiveEntry>((left, right) => left.time - right.time || left.key.compare(right.key))
+  readonly #heap = new Heap<LiveEntry>((left, right) => left.time - right.time || (String(left.identity) < String(right.identity) ? -1 : 1))
   readonly #inside = new Set<LiveEntry>()
 
   /** Entries inside, cancelled ones too. */

@@ -20,6 +20,8 @@ import { TimerHeap } from './timer-heap.ts'
 
 export type TimerClock = 'event' | 'wall'
 
+// An entry's `start` says what it is: the domain of its key.
+
 /** A key's timers that are due at one time. */
 export interface DueTimers {
   readonly key: unknown
@@ -66,7 +68,7 @@ export class TimerStore implements EntryOwner {
   }
 
   static of(state: ShardState, name: string, key: Serde<unknown>): TimerStore {
-    return state.owner(name, (core, prefix) => new TimerStore(name, core, prefix, new RowCodec(key, timerLists)))
+    return state.owner(name, (core, prefix) => new TimerStore(name, core, prefix, new RowCodec(prefix, key, timerLists)))
   }
 
   /** Sets the timer `name` of a key; one that is set already moves. */
@@ -102,7 +104,7 @@ export class TimerStore implements EntryOwner {
     const { time } = entry
     index.heap.pop()
     setEntry(this.#core, entry, undefined, time)
-    const key = this.#codec.keyOf(entry.key, KEY_AT)
+    const key = this.#codec.keyOf(this.keyOf(entry), KEY_AT)
     const list = this.#list(key)
     const timers = timersOf(list)
     const due = timers.filter(timer => timer[0] === clock && timer[2] === time)
@@ -111,6 +113,10 @@ export class TimerStore implements EntryOwner {
   }
 
   // ------------------------------------------------------------ EntryOwner
+
+  keyOf(entry: LiveEntry): Buffer {
+    return isList(entry) ? this.#listKey(entry.identity) : Buffer.from(String(entry.identity), 'latin1')
+  }
 
   encode(entry: LiveEntry): Buffer | undefined {
     if (entry.value === undefined) return undefined
@@ -122,13 +128,13 @@ export class TimerStore implements EntryOwner {
       if (entry.value === undefined) this.#dropList(entry)
       return
     }
-    const index = entry.key[PREFIX_BYTES] === DOMAINS.event ? this.#indexes.event : this.#indexes.wall
+    const index = entry.start === DOMAINS.event ? this.#indexes.event : this.#indexes.wall
     if (entry.value === undefined || entry.time >= index.horizon) this.#dropIndexed(entry)
   }
 
   revive(entry: LiveEntry): void {
     if (isList(entry)) this.#lists.set(entry.identity, entry)
-    else this.#live.set(entry.key.toString('latin1'), entry)
+    else this.#live.set(String(entry.identity), entry)
   }
 
   evict(bytes: number): number {
@@ -160,18 +166,22 @@ export class TimerStore implements EntryOwner {
       known.used = true
       return known
     }
-    const keyBytes = this.#codec.keyBytes(key)
-    const bytes = Buffer.allocUnsafe(PREFIX_BYTES + 1 + keyBytes.length)
-    bytes.writeUInt32BE(this.#prefix, 0)
-    bytes[PREFIX_BYTES] = LIST_DOMAIN
-    keyBytes.copy(bytes, PREFIX_BYTES + 1)
-    const stored = this.#core.store.get(bytes)
+    const stored = this.#core.store.get(this.#listKey(identity))
     const entry = stored === undefined
-      ? new LiveEntry(this, identity, bytes, undefined, -1, 0)
-      : new LiveEntry(this, identity, bytes, this.#codec.valueOf(stored), valueTime(stored), stored.length)
+      ? new LiveEntry(this, identity, LIST_DOMAIN, undefined, -1, 0)
+      : new LiveEntry(this, identity, LIST_DOMAIN, this.#codec.valueOf(stored), valueTime(stored), stored.length)
     this.#lists.set(identity, entry)
     this.#core.loaded(entry)
     return entry
+  }
+
+  #listKey(identity: unknown): Buffer {
+    const plain = this.#codec.keyView(identity)
+    const bytes = Buffer.allocUnsafe(plain.length + 1)
+    plain.copy(bytes, 0, 0, PREFIX_BYTES)
+    bytes[PREFIX_BYTES] = LIST_DOMAIN
+    plain.copy(bytes, PREFIX_BYTES + 1, PREFIX_BYTES)
+    return bytes
   }
 
   #replace(list: LiveEntry, timers: readonly ListedTimer[], time: number): void {
@@ -205,11 +215,10 @@ export class TimerStore implements EntryOwner {
 
   /** The live entry of (clock, key, time). One that is not live is either absent or, above the horizon, written: for both a new one will do. */
   #indexed(list: LiveEntry, index: Index, time: number): LiveEntry {
-    const key = timerKey(this.#prefix, index.domain, time, list.key.subarray(PREFIX_BYTES + 1))
-    const identity = key.toString('latin1')
+    const identity = timerKey(this.#prefix, index.domain, time, this.#codec.keyView(list.identity).subarray(PREFIX_BYTES)).toString('latin1')
     const known = this.#live.get(identity)
     if (known !== undefined) return known
-    const entry = new LiveEntry(this, identity, key, undefined, time, 0)
+    const entry = new LiveEntry(this, identity, index.domain, undefined, time, 0)
     this.#live.set(identity, entry)
     this.#core.loaded(entry)
     return entry
@@ -240,12 +249,12 @@ export class TimerStore implements EntryOwner {
     for (const key of keys) {
       const identity = key.toString('latin1')
       if (this.#live.has(identity)) continue
-      const entry = new LiveEntry(this, identity, key, PRESENT, readTime(key, PREFIX_BYTES + 1), VALUE_HEADER_BYTES)
+      const entry = new LiveEntry(this, identity, index.domain, PRESENT, readTime(key, PREFIX_BYTES + 1), VALUE_HEADER_BYTES)
       this.#live.set(identity, entry)
       this.#core.loaded(entry)
     }
     for (const entry of this.#live.values()) {
-      if (entry.key[PREFIX_BYTES] === index.domain && entry.time >= index.horizon && entry.time < horizon && entry.value !== undefined) index.heap.push(entry)
+      if (entry.start === index.domain && entry.time >= index.horizon && entry.time < horizon && entry.value !== undefined) index.heap.push(entry)
     }
     index.horizon = horizon
   }
@@ -256,18 +265,18 @@ export class TimerStore implements EntryOwner {
     if (horizon === undefined) return
     index.horizon = horizon
     for (const entry of [...this.#live.values()]) {
-      if (entry.key[PREFIX_BYTES] === index.domain && entry.time >= horizon && !entry.held) this.#dropIndexed(entry)
+      if (entry.start === index.domain && entry.time >= horizon && !entry.held) this.#dropIndexed(entry)
     }
   }
 
   #dropIndexed(entry: LiveEntry): void {
-    this.#live.delete(entry.key.toString('latin1'))
+    this.#live.delete(String(entry.identity))
     this.#core.dropped(entry)
   }
 }
 
 function isList(entry: LiveEntry): boolean {
-  return entry.key[PREFIX_BYTES] === LIST_DOMAIN
+  return entry.start === LIST_DOMAIN
 }
 
 function timersOf(list: LiveEntry): readonly ListedTimer[] {

@@ -4,6 +4,8 @@
  * W1. Rows of starts below `expiredBelow` do not exist any more: they are gone from memory at once, from the store by one range delete
  *     with the next commit, from the changelog by its retention. Nobody may ask for them.
  * W2. Windows are few and keys are many: live rows are kept per window, so that expiry drops a map and not rows.
+ * W3. A window that began in memory and of which no row has been evicted is complete: a key that is not there is in no place. So records of
+ *     new windows, which are most, never read the store.
  */
 import { assert } from '../../base/assert.ts'
 import type { Serde } from '../../serde/serde.ts'
@@ -14,46 +16,70 @@ import type { Row } from './keyed-store.ts'
 import type { ShardState, ShardStateCore } from './shard-state.ts'
 
 const KEY_AT = PREFIX_BYTES + TIME_BYTES
-/** No window is the last one used. */
-const START_NONE = -1
 
 export interface WindowRow extends Row {
   readonly start: number
 }
+
+class Window {
+  readonly start: number
+  readonly rows = new Map<unknown, LiveEntry>()
+  complete: boolean
+
+  constructor(start: number, complete: boolean) {
+    this.start = start
+    this.complete = complete
+  }
+}
+
+const NO_WINDOW = new Window(-1, false)
 
 export class WindowStore implements EntryOwner {
   readonly name: string
   readonly #core: ShardStateCore
   readonly #prefix: number
   readonly #codec: RowCodec
-  readonly #live = new Map<number, Map<unknown, LiveEntry>>()
-  #lastStart = START_NONE
-  #lastRows: Map<unknown, LiveEntry> = new Map()
-  #hand: Iterator<LiveEntry> = [].values()
-  #handStarts: Iterator<Map<unknown, LiveEntry>> = [].values()
+  readonly #live = new Map<number, Window>()
+  #last = NO_WINDOW
+  /** No row anywhere has a higher start. */
+  #highest: number
   #expiredBelow = 0
+  #hand: Iterator<LiveEntry> = [].values()
+  #handWindows: Iterator<Window> = [].values()
 
   constructor(name: string, core: ShardStateCore, prefix: number, codec: RowCodec) {
     this.name = name
     this.#core = core
     this.#prefix = prefix
     this.#codec = codec
+    this.#highest = this.#highestStored()
   }
 
   static of(state: ShardState, name: string, key: Serde<unknown>, value: Serde<unknown>): WindowStore {
-    return state.owner(name, (core, prefix) => new WindowStore(name, core, prefix, new RowCodec(key, value)))
+    return state.owner(name, (core, prefix) => new WindowStore(name, core, prefix, new RowCodec(prefix, key, value)))
   }
 
   get expiredBelow(): number {
     return this.#expiredBelow
   }
 
+  /** The entry of window and key, with value `undefined` where there is no row. */
   entry(start: number, key: unknown): LiveEntry {
-    assert(start >= this.#expiredBelow, `store '${this.name}': the window at ${start} has expired`)
-    const rows = start === this.#lastStart ? this.#lastRows : this.#rowsOf(start)
+    const window = this.#window(start)
     const identity = this.#codec.identity(key)
-    const entry = rows.get(identity)
-    if (entry === undefined) return this.#load(start, rows, identity, key)
+    const entry = window.rows.get(identity)
+    if (entry === undefined) return this.#load(window, identity)
+    entry.used = true
+    return entry
+  }
+
+  /** The same, but `undefined` where it is known without looking that there is no row: cheaper for what is mostly absent. */
+  find(start: number, key: unknown): LiveEntry | undefined {
+    if (start > this.#highest || start < this.#expiredBelow) return undefined
+    const window = this.#window(start)
+    const identity = this.#codec.identity(key)
+    const entry = window.rows.get(identity)
+    if (entry === undefined) return window.complete ? undefined : this.#load(window, identity)
     entry.used = true
     return entry
   }
@@ -67,11 +93,10 @@ export class WindowStore implements EntryOwner {
   expire(start: number): void {
     if (start <= this.#expiredBelow) return
     this.#expiredBelow = start
-    for (const [at, rows] of this.#live) {
+    for (const [at, window] of this.#live) {
       if (at >= start) continue
-      for (const entry of rows.values()) this.#core.dropped(entry)
-      this.#live.delete(at)
-      if (at === this.#lastStart) this.#lastStart = START_NONE
+      for (const entry of window.rows.values()) this.#core.dropped(entry)
+      this.#forget(window)
     }
     this.#core.expire(this.#prefix, timeKey(this.#prefix, start, EMPTY))
   }
@@ -82,12 +107,12 @@ export class WindowStore implements EntryOwner {
     for (const { key, value } of this.#core.store.range(timeKey(this.#prefix, Math.max(from, this.#expiredBelow), EMPTY), timeKey(this.#prefix, to, EMPTY))) {
       rows.set(key.toString('latin1'), { start: readTime(key, PREFIX_BYTES), key: this.#codec.keyOf(key, KEY_AT), value: this.#codec.valueOf(value), time: valueTime(value) })
     }
-    for (const [start, entries] of this.#live) {
-      if (start < from || start >= to) continue
-      for (const entry of entries.values()) {
-        const at = entry.key.toString('latin1')
+    for (const window of this.#live.values()) {
+      if (window.start < from || window.start >= to) continue
+      for (const entry of window.rows.values()) {
+        const at = this.order(entry)
         if (entry.value === undefined) rows.delete(at)
-        else rows.set(at, { start, key: this.#codec.keyOf(entry.key, KEY_AT), value: entry.value, time: entry.time })
+        else rows.set(at, { start: window.start, key: this.#codec.keyOfIdentity(entry.identity), value: entry.value, time: entry.time })
       }
     }
     return [...rows].sort(([left], [right]) => left < right ? -1 : 1).map(([, row]) => row)
@@ -96,13 +121,21 @@ export class WindowStore implements EntryOwner {
   /** A start ≥ `from` below which (and ≥ `from`) there is no row, `undefined` where there is none at all above. Reads the store. */
   nextStart(from: number): number | undefined {
     const low = Math.max(from, this.#expiredBelow)
-    let lowest: number | undefined
-    for (const { key } of this.#core.store.range(timeKey(this.#prefix, low, EMPTY), timeKey(this.#prefix, Number.MAX_SAFE_INTEGER, EMPTY), { limit: 1 })) lowest = readTime(key, PREFIX_BYTES)
-    for (const [start, rows] of this.#live) if (start >= low && rows.size > 0 && (lowest === undefined || start < lowest)) lowest = start
+    let lowest = this.#nextStored(low)
+    for (const { start, rows } of this.#live.values()) if (start >= low && rows.size > 0 && (lowest === undefined || start < lowest)) lowest = start
     return lowest
   }
 
+  /** A string whose order is that of the entry's store key: by start, then by the bytes of the key. */
+  order(entry: LiveEntry): string {
+    return this.#codec.timeKeyView(entry.start, entry.identity).toString('latin1')
+  }
+
   // ------------------------------------------------------------ EntryOwner
+
+  keyOf(entry: LiveEntry): Buffer {
+    return Buffer.from(this.#codec.timeKeyView(entry.start, entry.identity))
+  }
 
   encode(entry: LiveEntry): Buffer | undefined {
     return this.#codec.encode(entry.value, entry.time)
@@ -113,7 +146,7 @@ export class WindowStore implements EntryOwner {
   }
 
   revive(entry: LiveEntry): void {
-    this.#rowsOf(readTime(entry.key, PREFIX_BYTES)).set(entry.identity, entry)
+    this.#window(entry.start).rows.set(entry.identity, entry)
   }
 
   evict(bytes: number): number {
@@ -122,14 +155,14 @@ export class WindowStore implements EntryOwner {
     while (freed < bytes) {
       const next = this.#hand.next()
       if (next.done === true) {
-        let rows = this.#handStarts.next()
-        if (rows.done === true) {
+        let window = this.#handWindows.next()
+        if (window.done === true) {
           if (++restarts > 1) return freed
-          this.#handStarts = this.#live.values()
-          rows = this.#handStarts.next()
-          if (rows.done === true) return freed
+          this.#handWindows = this.#live.values()
+          window = this.#handWindows.next()
+          if (window.done === true) return freed
         }
-        this.#hand = rows.value.values()
+        this.#hand = window.value.rows.values()
         continue
       }
       const entry = next.value
@@ -143,32 +176,56 @@ export class WindowStore implements EntryOwner {
     return freed
   }
 
-  #rowsOf(start: number): Map<unknown, LiveEntry> {
-    let rows = this.#live.get(start)
-    if (rows === undefined) this.#live.set(start, rows = new Map())
-    this.#lastStart = start
-    this.#lastRows = rows
-    return rows
+  #window(start: number): Window {
+    if (start === this.#last.start) return this.#last
+    assert(start >= this.#expiredBelow, `store '${this.name}': the window at ${start} has expired`)
+    let window = this.#live.get(start)
+    if (window === undefined) {
+      this.#live.set(start, window = new Window(start, start > this.#highest))
+      if (start > this.#highest) this.#highest = start
+    }
+    this.#last = window
+    return window
   }
 
-  #load(start: number, rows: Map<unknown, LiveEntry>, identity: unknown, key: unknown): LiveEntry {
-    const bytes = timeKey(this.#prefix, start, this.#codec.keyBytes(key))
-    const stored = this.#core.store.get(bytes)
+  #forget(window: Window): void {
+    this.#live.delete(window.start)
+    if (this.#last === window) this.#last = NO_WINDOW
+  }
+
+  #load(window: Window, identity: unknown): LiveEntry {
+    const stored = window.complete ? undefined : this.#core.store.get(this.#codec.timeKeyView(window.start, identity))
     const entry = stored === undefined
-      ? new LiveEntry(this, identity, bytes, undefined, -1, 0)
-      : new LiveEntry(this, identity, bytes, this.#codec.valueOf(stored), valueTime(stored), stored.length)
-    rows.set(identity, entry)
+      ? new LiveEntry(this, identity, window.start, undefined, -1, 0)
+      : new LiveEntry(this, identity, window.start, this.#codec.valueOf(stored), valueTime(stored), stored.length)
+    window.rows.set(identity, entry)
     this.#core.loaded(entry)
     return entry
   }
 
   #drop(entry: LiveEntry): void {
-    const start = readTime(entry.key, PREFIX_BYTES)
-    const rows = this.#live.get(start)
-    rows?.delete(entry.identity)
+    const window = this.#live.get(entry.start)
     this.#core.dropped(entry)
-    if (rows?.size !== 0) return
-    this.#live.delete(start)
-    if (start === this.#lastStart) this.#lastStart = START_NONE
+    if (window === undefined) return
+    window.rows.delete(entry.identity)
+    if (entry.value !== undefined) window.complete = false
+    if (window.rows.size === 0) this.#forget(window)
+  }
+
+  #nextStored(from: number): number | undefined {
+    for (const { key } of this.#core.store.range(timeKey(this.#prefix, from, EMPTY), timeKey(this.#prefix, Number.MAX_SAFE_INTEGER, EMPTY), { limit: 1 })) return readTime(key, PREFIX_BYTES)
+    return undefined
+  }
+
+  /** By halving: at most 53 seeks, once. */
+  #highestStored(): number {
+    let low = this.#nextStored(0) ?? -1
+    for (let high = low === -1 ? -1 : Number.MAX_SAFE_INTEGER - 1; low < high;) {
+      const middle = low + Math.ceil((high - low) / 2)
+      const next = this.#nextStored(middle)
+      if (next === undefined) high = middle - 1
+      else low = next
+    }
+    return low
   }
 }

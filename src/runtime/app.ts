@@ -21,7 +21,7 @@ import { realEnv } from '../env/real/env.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
 import type { NativeTaskPlan, Plan } from '../topology/plan.ts'
-import { failpointsOfEnvironment } from './failpoints.ts'
+import { failpointsOfEnvironment, noFailpoints } from './failpoints.ts'
 import { endLastMember, rememberMember } from './last-member.ts'
 import { TaskMembership } from './membership.ts'
 import { MetricsReporter } from './metrics.ts'
@@ -89,7 +89,8 @@ export async function run(app: AppDescription, options: RunOptions): Promise<Run
   }
 }
 
-class AppProcess implements RunningApp {
+/** One process of an app. `run` is what users call; tests on a virtual `Env` hold the process itself. */
+export class AppProcess implements RunningApp {
   readonly name: string
   readonly bootstrap: string
   readonly failed: Promise<Error>
@@ -154,7 +155,7 @@ class AppProcess implements RunningApp {
     }
     const { threads = 0, entry, bootstrap, stores } = this.#options
     if (threads === 0) {
-      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, failpoints: failpointsOfEnvironment() }))
+      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, failpoints: this.#env === realEnv ? failpointsOfEnvironment() : noFailpoints }))
       return
     }
     if (entry === undefined) throw new MillraceError('USAGE', 'threads ≥ 1 needs `entry`, the URL of the module whose default export is the app (import.meta.url where it is the same): worker threads load the app by themselves.')
@@ -213,6 +214,15 @@ class AppProcess implements RunningApp {
     this.#tellFailed(error instanceof Error ? error : new Error(messageOf(error)))
     // Its shards are of no use here any more: leave them to other processes, which may run other code.
     void this.#memberships.get(task)?.close().catch((closing: unknown) => this.#logger.warn('leaving the group of a failed task', { task, problem: messageOf(closing) }))
+  }
+
+  /** The worker on this thread (`threads: 0`). */
+  get inlineWorker(): Worker | undefined {
+    return this.#workers.find((worker): worker is Worker => worker instanceof Worker)
+  }
+
+  get plan(): Plan {
+    return this.#plan
   }
 
   async status(): Promise<ProcessSnapshot> {

@@ -21,11 +21,11 @@ import { PartitionQueue } from './source.ts'
 import type { SourceHead, SourceHooks } from './source.ts'
 import { MemoryStores } from './state/memory-store.ts'
 import { ShardState } from './state/shard-state.ts'
-import type { ChangelogPosition } from './state/store.ts'
+import type { ChangelogPosition, StoreProvider } from './state/store.ts'
 import type { TaskContext } from './task-context.ts'
 
-/** For shards without stores: they have a position to keep, and nothing else. */
-const NO_STORES = new MemoryStores()
+/** For shards without stores: they have clocks to keep, and those are in the committed offsets too. */
+const NO_STORES: StoreProvider = { open: directory => new MemoryStores().open(directory), remove: () => {} }
 
 export interface OpenedState {
   readonly state: ShardState

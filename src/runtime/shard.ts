@@ -106,6 +106,7 @@ export class Shard {
       count++
       if ((count & 63) === 0 && clock() >= deadline) break
     }
+    if (this.state.overBudget) this.state.trim()
     return count
   }
 

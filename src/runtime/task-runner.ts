@@ -96,6 +96,11 @@ export class TaskRunner implements SourceHooks {
     return this.#fetcher
   }
 
+  /** Everything taken has been committed, and nothing is under way. Says nothing of what has not been fetched yet. */
+  get quiet(): boolean {
+    return this.#phase.kind === 'failed' || (this.#phase.kind === 'running' && !this.#committing && !this.#seats.dirty && [...this.#seats.all.values()].every(seat => seat.phase === 'running'))
+  }
+
   get skipping(): boolean {
     return this.#left.size > 0
   }

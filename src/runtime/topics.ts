@@ -56,7 +56,9 @@ function internalTopics(task: NativeTaskPlan, declared: ReadonlyMap<string, numb
   ]
 }
 
-async function make(tools: TopicTools, counts: Map<string, number>, topics: readonly NewTopic[], existing: Set<string>): Promise<void> {
+async function make(tools: TopicTools, counts: Map<string, number>, wanted: readonly NewTopic[], existing: Set<string>): Promise<void> {
+  // A dead-letter topic may be declared too: the first, the declaration, counts.
+  const topics = wanted.filter((topic, index) => wanted.findIndex(other => other.name === topic.name) === index)
   const missing = topics.filter(topic => !existing.has(topic.name))
   if (missing.length > 0) {
     tools.logger.info('making topics', { topics: missing.map(topic => topic.name).join(' ') })

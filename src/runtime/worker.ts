@@ -108,6 +108,11 @@ export class Worker implements WorkerHandle {
     return worker
   }
 
+  /** By task; for tests that look inside. */
+  get runners(): ReadonlyMap<string, TaskRunner> {
+    return this.#runners
+  }
+
   assign(task: string, shards: readonly ShardId[], identity: GroupIdentity): void {
     this.#runners.get(task)?.assign(shards, identity)
   }

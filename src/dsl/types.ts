@@ -5,7 +5,7 @@ import type { RecordContext } from '../topology/node.ts'
 import type { TaskGraph } from './graph.ts'
 
 /** What a closure may return: anything but a promise, as operators are synchronous. A closure that returns one does not compile. */
-export type Sync<R> = R & (R extends PromiseLike<unknown> ? { readonly 'a closure must not return a promise': never } : unknown)
+export type Sync<R> = R & ([Extract<R, PromiseLike<unknown>>] extends [never] ? unknown : { readonly 'a closure must not return a promise': never })
 
 export type Context<K, W extends Window | undefined = undefined> = RecordContext<K, W>
 

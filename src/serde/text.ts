@@ -28,7 +28,9 @@ class TextSerde implements FieldSerde<string> {
   }
 
   deserialize(buffer: Buffer, start: number, end: number): string {
-    const value = decodeUtf8(buffer, start, end)
+    const short = shortAsciiAt(buffer, start, end)
+    if (short !== undefined) return short
+    const value = buffer.toString('utf8', start, end)
     if (value.includes('\ufffd') && !Buffer.from(value, 'utf8').equals(buffer.subarray(start, end))) throw serdeError('', 'not UTF-8')
     return value
   }
@@ -37,20 +39,20 @@ class TextSerde implements FieldSerde<string> {
 /** A string, as UTF-8. */
 export const text: FieldSerde<string> = new TextSerde()
 
-/** Decodes `buffer[start, end)` as UTF-8, as `Buffer.toString` does; short ASCII comes from the intern table (X2). */
-export function decodeUtf8(buffer: Buffer, start: number, end: number): string {
+/** The interned string of `buffer[start, end)`, if it is short and ASCII (X2). */
+function shortAsciiAt(buffer: Buffer, start: number, end: number): string | undefined {
   const length = end - start
-  if (length > INTERN_BYTES_MAX) return buffer.toString('utf8', start, end)
+  if (length > INTERN_BYTES_MAX) return undefined
   let hash = 0
   for (let at = start; at < end; at++) {
     const byte = buffer[at] ?? 0x80
-    if (byte >= 0x80) return buffer.toString('utf8', start, end)
+    if (byte >= 0x80) return undefined
     hash = (Math.imul(hash, 31) + byte) | 0
   }
   return internAscii(buffer, start, length, hash)
 }
 
-/** The string of `length` ASCII bytes at `start`; `hash` over them must be computed as in `decodeUtf8`. */
+/** The string of `length` ASCII bytes at `start`; `hash` over them must be computed as in `shortAsciiAt`. */
 export function internAscii(buffer: Buffer, start: number, length: number, hash: number): string {
   const slot = (hash ^ (hash >>> 13)) & (INTERN_SLOTS - 1)
   const known = interned[slot]

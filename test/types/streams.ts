@@ -131,6 +131,8 @@ export const negative = app('negative').task('wrong', ({ read, table, globalTabl
   stream.map(async order => order.id)
   // @ts-expect-error a closure that returns a promise
   stream.map(order => Promise.resolve(order))
+  // @ts-expect-error a closure that returns a promise now and then
+  stream.map(order => order.paid ? order.id : Promise.resolve(order.id))
   // @ts-expect-error async closure: flatMap
   stream.flatMap(async order => [order])
   // @ts-expect-error async closure: flatMap to promises

@@ -36,7 +36,7 @@ export interface KafkaOptions {
 }
 
 const CLUSTER_ID = 'bWlsbHJhY2UtdGVzdC1jbA'
-const SERVES_MS_MAX = 60_000
+const SERVES_MS_MAX = 120_000
 
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   need('kafka')

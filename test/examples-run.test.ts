@@ -1,35 +1,23 @@
 /**
- * Every example, run: the true runtime and client against an embedded broker over TCP, input typed by the example's own topics, and the
- * output compared row by row. Topics have two partitions, so that repartition topics count.
+ * Every example, run in the test driver: the true runtime, client and broker on a virtual machine. Input is typed by the example's own topics,
+ * and the output compared row by row. Topics have two partitions, so that repartition topics count.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { after, before, test } from 'node:test'
-import { Broker } from '../src/broker/broker.ts'
-import { Admin } from '../src/client/admin.ts'
-import { Cluster } from '../src/client/cluster.ts'
-import { FetchedCursor } from '../src/client/fetched-batches.ts'
-import { Fetcher } from '../src/client/fetcher.ts'
-import { Producer } from '../src/client/producer.ts'
+import { test } from 'node:test'
+import type { Topic } from 'millrace'
+import { testApp } from 'millrace/testing'
 import { App } from '../src/dsl/app.ts'
-import { realEnv } from '../src/env/real/env.ts'
-import { run } from '../src/runtime/app.ts'
-import { build } from '../src/topology/build.ts'
-import type { TopicSpec } from '../src/topology/node.ts'
-import type { Plan } from '../src/topology/plan.ts'
-import { partitionOf } from '../src/wire/partitioner.ts'
 
 const T = 1_700_000_000_000
 const MINUTE = 60_000
-const DEADLINE_MS = 20_000
 
 type Row = readonly [key: string, value: unknown]
 
 interface Case {
-  /** Topics in the order in which they are written; the first ones (tables) are there before the app starts. */
+  /** Topics in the order in which they are written, each settled before the next. */
   readonly input: Readonly<Record<string, readonly Row[]>>
   /** Per output topic all rows, sorted by key, those of a key in order; with `time` where it is event time. */
   readonly output: Readonly<Record<string, readonly (readonly [key: string, value: unknown, time?: number])[]>>
@@ -86,20 +74,6 @@ const cases: Readonly<Record<string, Case>> = {
 }
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
-const directory = mkdtempSync(join(tmpdir(), 'millrace-examples-'))
-let broker: Broker
-let cluster: Cluster
-
-before(async () => {
-  broker = await Broker.start(realEnv, { directory: join(directory, 'data'), port: 0, durability: 'os', topicDefaults: { partitions: 2 } })
-  cluster = await Cluster.connect(realEnv, { bootstrap: `127.0.0.1:${broker.port}`, clientId: 'examples' })
-})
-
-after(async () => {
-  await cluster.close()
-  await broker.close()
-  rmSync(directory, { recursive: true, force: true })
-})
 
 test('every example has a case', () => {
   assert.deepEqual(readdirSync(join(dist, 'examples')).filter(name => /^\d\d-.*\.js$/.test(name)).map(name => name.slice(0, -3)).sort(), Object.keys(cases))
@@ -110,73 +84,29 @@ for (const [name, each] of Object.entries(cases)) {
     const module: { readonly default?: unknown } = await import(pathToFileURL(join(dist, 'examples', `${name}.js`)).href)
     const app = module.default
     assert.ok(app instanceof App)
-    const plan = build(app)
-    await prepare(plan, each)
-    const running = await run(app, { bootstrap: `127.0.0.1:${broker.port}`, dataDirectory: join(directory, name), metrics: false })
-    const failed = running.failed.then(error => { throw error })
+    const running = await testApp(app, { partitions: 2 })
     try {
-      for (const [topic, rows] of Object.entries(each.output)) assert.deepEqual(await Promise.race([outputOf(topicOf(plan, topic), rows.length), failed]), rows, topic)
+      for (const [topic, rows] of Object.entries(each.input)) {
+        for (const [key, value] of rows) running.input(topicOf(app, topic)).send(key, value, { time: T })
+        await running.settle()
+      }
+      for (const [topic, rows] of Object.entries(each.output)) assert.deepEqual(sorted(running.output(topicOf(app, topic)).records(), rows.some(row => row.length === 3)), rows, topic)
     } finally {
       await running.close()
     }
   })
 }
 
-function topicOf(plan: Plan, name: string): TopicSpec {
-  const topic = plan.topics.find(each => each.name === name)
+/** The topic of that name among those the app's tasks read and write. */
+function topicOf(app: App, name: string): Topic<unknown, unknown> {
+  const topics = app.tasks.flatMap(task => task.kind === 'native' ? task.nodes.flatMap(node => 'topic' in node && typeof node.topic === 'object' ? [node.topic] : []) : [])
+  const topic = topics.find(each => each.name === name)
   assert.ok(topic !== undefined, `the example has no topic ${name}`)
-  return topic
+  return { ...topic, timeField: undefined }
 }
 
-/** Makes the topics anew, as examples share names, and writes the input. */
-async function prepare(plan: Plan, each: Case): Promise<void> {
-  const admin = new Admin(cluster)
-  const there = new Set(await admin.listTopics())
-  const mine = plan.topics.map(topic => topic.name)
-  const old = mine.filter(topic => there.has(topic))
-  if (old.length > 0) await admin.deleteTopics(old)
-  await admin.createTopics(mine.map(topic => ({ name: topic, partitions: 2 })))
-  const producer = new Producer(cluster)
-  await producer.init()
-  for (const [name, rows] of Object.entries(each.input)) {
-    const topic = topicOf(plan, name)
-    for (const [key, value] of rows) {
-      const keyBytes = topic.key.serialize(key)
-      producer.send(name, partitionOf(keyBytes, 2), T, keyBytes, topic.value.serialize(value))
-    }
-    await producer.flush()
-  }
-  await producer.close()
-}
-
-/** Reads `count` committed rows, then waits a moment for what should not come. */
-async function outputOf(topic: TopicSpec, count: number): Promise<unknown[]> {
-  const fetcher = new Fetcher(cluster, { isolation: 'read_committed' })
-  for (let partition = 0; partition < 2; partition++) fetcher.assign(topic.name, partition, 0)
-  const rows: { readonly key: string; readonly row: unknown[] }[] = []
-  const cursor = new FetchedCursor()
-  const started = performance.now()
-  let complete = Infinity
-  while (performance.now() - started < DEADLINE_MS && performance.now() < complete + 150) {
-    const fetched = fetcher.poll()
-    if (fetched === undefined) {
-      await realEnv.clock.sleep(10)
-      continue
-    }
-    cursor.open(fetched)
-    while (cursor.next()) {
-      const { buffer, keyStart, keyEnd, valueStart, valueEnd, timestamp } = cursor.record
-      const key = String(topic.key.deserialize(buffer, keyStart, keyEnd))
-      const value = topic.value.deserialize(buffer, valueStart, valueEnd)
-      rows.push({ key, row: hasTime(topic.name) ? [key, value, timestamp] : [key, value] })
-    }
-    fetched.release()
-    if (rows.length >= count) complete = performance.now()
-  }
-  fetcher.close()
+/** Rows in order of keys, those of a key in the order in which they came; with their time if asked. */
+function sorted(records: readonly { readonly key: unknown; readonly value: unknown; readonly time: number }[], withTime: boolean): unknown[] {
+  const rows = records.map(({ key, value, time }) => ({ key: String(key), row: withTime ? [key, value, time] : [key, value] }))
   return rows.sort((left, right) => left.key < right.key ? -1 : left.key > right.key ? 1 : 0).map(({ row }) => row)
-}
-
-function hasTime(topic: string): boolean {
-  return Object.values(cases).some(each => each.output[topic]?.some(row => row.length === 3))
 }

@@ -130,13 +130,19 @@ export class Topics {
     return count
   }
 
+  /** Why no topic of this name could be created; `undefined` where one could. */
+  namingProblem(name: string): TopicProblem | undefined {
+    const named = nameProblem(name)
+    if (named !== undefined) return { error: 'INVALID_TOPIC_EXCEPTION', message: named }
+    if (this.#byName.has(name)) return { error: 'TOPIC_ALREADY_EXISTS', message: `Topic '${name}' already exists.` }
+    const other = this.#collisions.get(collisionKey(name))
+    return other === undefined ? undefined : { error: 'INVALID_TOPIC_EXCEPTION', message: `Topic '${name}' collides with existing topic: ${other}` }
+  }
+
   /** Why the topic could not be created; `undefined` where it could. */
   creationProblem(spec: TopicSpec): TopicProblem | undefined {
-    const named = nameProblem(spec.name)
-    if (named !== undefined) return { error: 'INVALID_TOPIC_EXCEPTION', message: named }
-    if (this.#byName.has(spec.name)) return { error: 'TOPIC_ALREADY_EXISTS', message: `Topic '${spec.name}' already exists.` }
-    const other = this.#collisions.get(collisionKey(spec.name))
-    if (other !== undefined) return { error: 'INVALID_TOPIC_EXCEPTION', message: `Topic '${spec.name}' collides with existing topic: ${other}` }
+    const named = this.namingProblem(spec.name)
+    if (named !== undefined) return named
     if (spec.partitions < 1) return { error: 'INVALID_PARTITIONS', message: 'Number of partitions must be larger than 0.' }
     if (this.partitionCount + spec.partitions > PARTITIONS_MAX) return { error: 'POLICY_VIOLATION', message: `One broker holds at most ${PARTITIONS_MAX} partitions; it has ${this.partitionCount}.` }
     for (const [name, value] of spec.configs) {

@@ -35,6 +35,9 @@ export const createTopicsHandler = handler(createTopics, [2, 7], async (core, re
 function specOf(core: Core, topic: CreatableTopic, times: number): TopicSpec | TopicProblem {
   const problem = (error: KafkaErrorName, message: string): TopicProblem => ({ error, message })
   if (times > 1) return problem('INVALID_REQUEST', `Duplicate topic in request: ${topic.name}`)
+  // The name is looked at before anything else, as Kafka does.
+  const named = core.topics.namingProblem(topic.name)
+  if (named !== undefined) return named
   let partitions = topic.numPartitions === -1 ? core.options.partitionsDefault : topic.numPartitions
   if (topic.assignments.length > 0) {
     if (topic.numPartitions !== -1 || topic.replicationFactor !== -1) {

@@ -28,13 +28,17 @@ import { endTxnHandler } from './26-end-txn.ts'
 import { writeTxnMarkersHandler } from './27-write-txn-markers.ts'
 import { txnOffsetCommitHandler } from './28-txn-offset-commit.ts'
 import { describeAclsHandler } from './29-describe-acls.ts'
+import { createAclsHandler } from './30-create-acls.ts'
+import { deleteAclsHandler } from './31-delete-acls.ts'
 import { describeConfigsHandler } from './32-describe-configs.ts'
 import { alterConfigsHandler } from './33-alter-configs.ts'
 import { describeLogDirsHandler } from './35-describe-log-dirs.ts'
 import { createPartitionsHandler } from './37-create-partitions.ts'
 import { deleteGroupsHandler } from './42-delete-groups.ts'
 import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.ts'
+import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.ts'
 import { offsetDeleteHandler } from './47-offset-delete.ts'
+import { describeQuorumHandler } from './55-describe-quorum.ts'
 import { describeClusterHandler } from './60-describe-cluster.ts'
 import { describeProducersHandler } from './61-describe-producers.ts'
 import { describeTransactionsHandler } from './65-describe-transactions.ts'
@@ -47,7 +51,7 @@ export const SERVED: readonly Handler[] = [
   offsetCommitHandler, offsetFetchHandler, findCoordinatorHandler, joinGroupHandler, heartbeatHandler, leaveGroupHandler, syncGroupHandler,
   describeGroupsHandler, listGroupsHandler, apiVersionsHandler, createTopicsHandler, deleteTopicsHandler, deleteRecordsHandler,
   initProducerIdHandler, offsetForLeaderEpochHandler, addPartitionsToTxnHandler, addOffsetsToTxnHandler, endTxnHandler, writeTxnMarkersHandler,
-  txnOffsetCommitHandler, describeAclsHandler, describeConfigsHandler, alterConfigsHandler, describeLogDirsHandler, createPartitionsHandler,
-  deleteGroupsHandler, incrementalAlterConfigsHandler, offsetDeleteHandler, describeClusterHandler, describeProducersHandler,
+  txnOffsetCommitHandler, describeAclsHandler, createAclsHandler, deleteAclsHandler, describeConfigsHandler, alterConfigsHandler, describeLogDirsHandler, createPartitionsHandler,
+  deleteGroupsHandler, incrementalAlterConfigsHandler, listPartitionReassignmentsHandler, offsetDeleteHandler, describeQuorumHandler, describeClusterHandler, describeProducersHandler,
   describeTransactionsHandler, listTransactionsHandler, consumerGroupDescribeHandler, describeTopicPartitionsHandler,
 ]

@@ -72,19 +72,45 @@ test('version 1: the epoch stays, the same end again is idempotent, the other on
   assert.equal(made.markers.length, 1)
 })
 
-test('the decision is durable before the first marker, and a second end meanwhile waits or is told', async () => {
+test('version 1: the decision is durable before the first marker, and a second end meanwhile is told to wait', async () => {
+  const made = fixture()
+  const producer = await made.init()
+  made.add(producer, 0)
+  const ending = made.coordinator.end({ ...producer, transactionalId: 't', committed: true, version: 0 })
+  await made.sim.advance(FLUSH_MS - 1)
+  assert.equal(made.markers.length, 0)
+  assert.equal(made.coordinator.get('t')?.state, 'prepareCommit')
+  assert.equal((await made.end(producer, true, 0)).error, 'CONCURRENT_TRANSACTIONS')
+  await made.sim.run(ending)
+  await made.settle()
+  assert.equal(made.coordinator.get('t')?.state, 'completeCommit')
+})
+
+test('version 2: decision and markers share one flush, and the end is complete when it is answered', async () => {
   const made = fixture()
   const producer = await made.init()
   made.add(producer)
   const ending = made.coordinator.end({ ...producer, transactionalId: 't', committed: true, version: 2 })
-  await made.sim.advance(FLUSH_MS - 1)
-  assert.equal(made.markers.length, 0)
-  assert.equal(made.coordinator.get('t')?.state, 'prepareCommit')
+  assert.equal(made.markers.length, 1)
   assert.equal((await made.end(producer, true)).error, 'CONCURRENT_TRANSACTIONS')
-  await made.sim.run(ending)
-  await made.settle()
+  assert.equal((await made.sim.run(ending)).error, 'NONE')
   assert.equal(made.coordinator.get('t')?.state, 'completeCommit')
   assert.equal(made.add(bumped(producer)), 'NONE')
+})
+
+test('version 2: markers that outlived their decision are the decision', async () => {
+  const made = fixture()
+  const producer = await made.init()
+  made.add(producer)
+  const open = made.stored.get('t')
+  assert.ok(open !== undefined)
+  const again = fixture()
+  const transaction = readTransactionValue('t', open)
+  again.coordinator.restore(transaction)
+  again.coordinator.restoreDecision(transaction, true)
+  await again.sim.run(again.coordinator.start())
+  assert.deepEqual(again.markers.map(marker => [marker.committed, marker.producerEpoch]), [[true, 1]])
+  assert.deepEqual(await again.end(producer, true), { error: 'NONE', ...bumped(producer) })
 })
 
 test('an abort with nothing in it bumps the epoch under version 2 and is an error under version 1', async () => {

@@ -2,8 +2,11 @@
  * The transaction coordinator: transactions v1 and v2 (KIP-98, 360, 447, 890) at the same time, by what each request says.
  *
  * T1. A state is appended to `__transaction_state` before it is acted on, and is durable before a client is told of it.
- * T2. prepare* is durable before the first marker is written; complete* is appended after the last marker is durable. So a
- *     power cut at any point leaves a log from which the same end is reached again (X3).
+ * T2. complete* is appended after the last marker is durable. prepare* is durable before the first marker is written, except at an
+ *     end of version 2: there both are written at once and share a flush round, and any one marker that survived a power cut is
+ *     the decision, because its epoch is this end's and no other's (`restoreDecision`). Everything the transaction wrote was
+ *     durable before its owner could ask for the end. So a power cut at any point leaves a log from which the same end is
+ *     reached again (X3).
  * T3. Whoever starts something new on a transactional id whose end is still being written waits for it (`settled`), so a
  *     client that follows its answer at once does not run into CONCURRENT_TRANSACTIONS.
  * T4. A transaction that outlives its timeout is aborted under a higher epoch: its owner is fenced (PRODUCER_FENCED).
@@ -90,6 +93,14 @@ export class TransactionCoordinator {
     this.#byProducerId.set(transaction.producerId, transaction)
   }
 
+  /** Markers of this open transaction's end are in the logs, its decision is not (T2): it is taken from them. Call before `start`. */
+  restoreDecision(transaction: Transaction, committed: boolean): void {
+    transaction.lastProducerEpoch = transaction.producerEpoch
+    transaction.producerEpoch += 1
+    transaction.version = 2
+    transaction.state = committed ? 'prepareCommit' : 'prepareAbort'
+  }
+
   restoreTombstone(transactionalId: string): void {
     const before = this.#transactions.get(transactionalId)
     if (before !== undefined) this.#byProducerId.delete(before.producerId)
@@ -100,7 +111,7 @@ export class TransactionCoordinator {
   async start(): Promise<void> {
     const finishing: Promise<void>[] = []
     for (const transaction of this.#transactions.values()) {
-      if (transaction.isPreparing) finishing.push(this.#complete(transaction, Promise.resolve()))
+      if (transaction.isPreparing) finishing.push(this.#complete(transaction, this.#host.store(transaction), { atOnce: false }))
       else if (transaction.state === 'ongoing') this.#startTimeout(transaction)
     }
     await Promise.all(finishing)
@@ -208,7 +219,7 @@ export class TransactionCoordinator {
     const answer = nextProducerId === NO_PRODUCER_ID
       ? { producerId: transaction.producerId, producerEpoch: transaction.producerEpoch }
       : { producerId: nextProducerId, producerEpoch: 0 }
-    await this.#prepare(transaction, request.committed)
+    await this.#prepare(transaction, request.committed, { atOnce: request.version >= 2 && nextProducerId === NO_PRODUCER_ID })
     return { error: 'NONE', ...answer }
   }
 
@@ -271,27 +282,29 @@ export class TransactionCoordinator {
     transaction.producerEpoch += 1
     transaction.lastProducerEpoch = NO_EPOCH
     transaction.version = 0
-    await this.#prepare(transaction, false)
+    await this.#prepare(transaction, false, { atOnce: false })
   }
 
-  /** Decides the end. Resolves when the decision is durable; markers and complete* follow (`completion`). */
-  #prepare(transaction: Transaction, committed: boolean): Promise<void> {
+  /** Decides the end. Resolves when the decision is durable; markers and complete* follow (`completion`), or are done too (`atOnce`). */
+  #prepare(transaction: Transaction, committed: boolean, options: { readonly atOnce: boolean }): Promise<void> {
     this.#stopTimeout(transaction)
     transaction.state = committed ? 'prepareCommit' : 'prepareAbort'
     transaction.updatedAtMs = this.#host.clock.now()
     const durable = this.#host.store(transaction)
-    void this.#complete(transaction, durable)
-    return durable
+    const completed = this.#complete(transaction, durable, options)
+    return options.atOnce ? Promise.all([durable, completed]).then(() => undefined) : durable
   }
 
-  #complete(transaction: Transaction, prepared: Promise<void>): Promise<void> {
+  /** Writes markers and complete*. Does not reject: a write that failed is the disk's, and whoever waits for it is told by it. */
+  #complete(transaction: Transaction, prepared: Promise<void>, options: { readonly atOnce: boolean }): Promise<void> {
     const finish = async (): Promise<void> => {
-      await prepared
+      if (!options.atOnce) await prepared
       const committed = transaction.state === 'prepareCommit'
-      await this.#host.writeMarkers({
+      const marked = this.#host.writeMarkers({
         producerId: transaction.producerId, producerEpoch: transaction.producerEpoch, committed,
         transactionVersion: transaction.version >= 2 ? 2 : 1, partitions: transaction.partitions(),
       })
+      await Promise.all([prepared, marked])
       transaction.clearPartitions()
       transaction.state = committed ? 'completeCommit' : 'completeAbort'
       transaction.updatedAtMs = this.#host.clock.now()

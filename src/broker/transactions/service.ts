@@ -11,7 +11,7 @@ import { messageOf } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { Clock } from '../../env/env.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
-import { controlBatch } from '../../wire/batch-builder.ts'
+import { controlBatch, endTxnMarkerOf } from '../../wire/batch-builder.ts'
 import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
 import { appendRecords, replay } from '../coordinator-log.ts'
 import type { GroupOffsets } from '../groups/offsets.ts'
@@ -60,6 +60,7 @@ export class TransactionService {
       },
       control: () => { /* The coordinator's own log holds no transactions. */ },
     })
+    this.#takeDecisionsFromMarkers()
     await this.#abortHanging()
     await this.coordinator.start()
   }
@@ -108,6 +109,23 @@ export class TransactionService {
     }
   }
 
+  /** An end of version 2 whose markers outlived its record: what any of them says was decided (T2 of the coordinator). */
+  #takeDecisionsFromMarkers(): void {
+    for (const transaction of this.coordinator.list()) {
+      if (transaction.state !== 'ongoing') continue
+      for (const { topic, partition } of transaction.partitions()) {
+        const log = this.#options.topics.log(topic, partition)
+        const here = log?.producers().find(producer => producer.producerId === transaction.producerId)
+        if (log === undefined || here === undefined || here.producerEpoch !== transaction.producerEpoch + 1) continue
+        const committed = lastMarker(log, transaction.producerId, here.producerEpoch)
+        if (committed === undefined) continue
+        this.#options.logger.info('a transaction was decided and its decision lost; taking it from a marker', { transactionalId: transaction.transactionalId, topic, partition, committed })
+        this.coordinator.restoreDecision(transaction, committed)
+        break
+      }
+    }
+  }
+
   async #abortHanging(): Promise<void> {
     const durable: Promise<void>[] = []
     for (const topic of this.#options.topics.all()) {
@@ -136,4 +154,16 @@ export class TransactionService {
     if (log === undefined) throw new TypeError(`${TRANSACTIONS_TOPIC} is made at start and never deleted`)
     return log
   }
+}
+
+/** Whether the last marker of this producer and epoch says committed; `undefined` where there is none. */
+function lastMarker(log: PartitionLog, producerId: number, producerEpoch: number): boolean | undefined {
+  let committed: boolean | undefined
+  replay(log, {
+    record: () => { /* Only markers are looked for. */ },
+    control: view => {
+      if (view.producerId === producerId && view.producerEpoch === producerEpoch) committed = endTxnMarkerOf(view)?.type === 'commit'
+    },
+  })
+  return committed
 }

@@ -20,6 +20,7 @@ import type { CommitResult } from './commit.ts'
 import { deadLetterHeaders, taskFailure, taskFailureOutsideRecord } from './failure.ts'
 import type { ReadableTable } from './operators/operator.ts'
 import { IdentityWatch } from './identity-watch.ts'
+import { RepartitionPurge } from './repartition-purge.ts'
 import { RecordFailure } from './shard.ts'
 import type { FrozenShard } from './shard.ts'
 import { ShardSeats } from './shard-seats.ts'
@@ -48,6 +49,7 @@ export class TaskRunner implements SourceHooks {
   readonly #fetcher: Fetcher
   readonly #seats: ShardSeats
   readonly #identity = new IdentityWatch()
+  readonly #purge: RepartitionPurge
   /** Records that failed in processing and are left out when they come again: `topic/partition@offset` → why. */
   readonly #left = new Map<string, BadRecord>()
   readonly #globals: ReadonlyMap<string, ReadableTable>
@@ -65,6 +67,7 @@ export class TaskRunner implements SourceHooks {
     this.counters = new TaskCounters(context.env)
     this.#commitPrefix = context.env.random.bytes(6).toString('hex')
     this.#out = new TaskProducer(context)
+    this.#purge = new RepartitionPurge(context)
     this.#fetcher = new Fetcher(context.cluster, {
       isolation: 'read_committed', bytesInFlightMax: context.settings.fetchBytesMax,
       onData: () => context.host.wake(),
@@ -304,6 +307,7 @@ export class TaskRunner implements SourceHooks {
 
   #settle(frozen: readonly FrozenShard[]): void {
     this.#seats.committed(frozen, this.#out)
+    this.#purge.committed(frozen.flatMap(one => one.offsets))
     if (this.#left.size === 0) return
     for (const { offsets } of frozen) {
       for (const entry of offsets) {

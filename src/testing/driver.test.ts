@@ -56,6 +56,19 @@ test('A kill loses nothing and doubles nothing, with the state on disk and witho
   await test.close()
 })
 
+test('What a task has consumed of its repartition topic is deleted', async () => {
+  const test = await testApp(shop, { partitions: 1 })
+  const send = (): void => void test.input(orders).send('u', { user: 'u', item: 'one', amount: 1 })
+  send()
+  await test.settle()
+  await test.advance('20 seconds')
+  send()
+  await test.settle()
+  await test.advance('1 second')
+  assert.ok(await test.startOffset('shop.totals.per-item.repartition', 0) >= 2)
+  await test.close()
+})
+
 test('The same seed gives the same run', async () => {
   const trace = async (): Promise<string> => {
     const test = await testApp(shop, { seed: 3 })

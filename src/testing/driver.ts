@@ -140,6 +140,12 @@ export class TestApp {
     return rows
   }
 
+  /** First offset that a partition still has: where retention and deletion have got to. */
+  async startOffset(topicName: string, partition: number): Promise<number> {
+    const [found] = await this.#sim.run(this.#testTools.admin.listOffsets([{ topic: topicName, partition }], 'earliest'))
+    return found?.offset ?? -1
+  }
+
   /** V4. */
   kill(): void {
     this.#process?.kill()

@@ -13,7 +13,7 @@ import { Broker } from 'millrace/broker'
 import { Admin, Cluster, realEnv } from 'millrace/client'
 import { readStream, type EventStream, type Format, type StreamEvent } from './data/stream.ts'
 import { KafkaReplay } from './evaluate/kafka-replay.ts'
-import { pace, SLICE_MS } from './evaluate/pacing.ts'
+import { markAfter, pace, SLICE_MS } from './evaluate/pacing.ts'
 import { MODELS, scoreFrozen, scorePrequential, type Qualities } from './evaluate/scoring.ts'
 import { ensureTopics } from './links.ts'
 import { replayAppUrl, replayOptions } from './replay-app.ts'
@@ -36,6 +36,8 @@ export interface ReplayOptions {
   readonly only?: 'frozen' | 'prequential' | undefined
   /** Keep the topics of a cluster afterwards. */
   readonly keepTopics?: boolean | undefined
+  /** Of the days before the scored one; ten minutes without it. It changes `wholeStream` alone: what is learned does not depend on it. */
+  readonly sliceMs?: number | undefined
   readonly patienceMs?: number | undefined
 }
 
@@ -64,7 +66,7 @@ export async function replay(options: ReplayOptions): Promise<{ readonly report:
   const broker = options.bootstrap === undefined ? await Broker.start(realEnv, { directory: join(folder, 'broker'), port: 0, durability: 'os' }) : undefined
   try {
     const bootstrap = options.bootstrap ?? `127.0.0.1:${broker?.port ?? 0}`
-    const runs = { options, stream, bootstrap, folder }
+    const runs = { options, stream, bootstrap, folder, sliceMs: options.sliceMs ?? (stream.isBasket ? BASKET_SLICE_MS : SLICE_MS) }
     const frozen = options.only === 'prequential' ? undefined : await frozenRun(runs)
     const prequential = options.only === 'frozen' ? undefined : await prequentialRun(runs)
     const report: ReplayReport = {
@@ -107,6 +109,7 @@ interface Runs {
   readonly stream: EventStream
   readonly bootstrap: string
   readonly folder: string
+  readonly sliceMs: number
 }
 
 async function frozenRun(runs: Runs): Promise<{ qualities: Qualities; throughput: ReplayReport['throughput'] }> {
@@ -119,7 +122,7 @@ async function frozenRun(runs: Runs): Promise<{ qualities: Qualities; throughput
     const seconds = (performance.now() - started) / 1000
     // Twice, since hot.top is published by the time of what it is made from: one step later.
     const last = training.at(-1)?.at ?? 0
-    for (const step of [1, 3]) await replayed.mark(last + step * PUBLISH_MS)
+    for (const step of [0, 2]) await replayed.mark(markAfter(last, runs.sliceMs) + step * PUBLISH_MS, last)
     replayed.recs.clear()
     await replayed.answer(scored, { frozen: true })
     return {
@@ -134,7 +137,7 @@ async function prequentialRun(runs: Runs): Promise<{ wholeStream: Qualities; las
   const { events } = stream
   return withRun(runs, 'stream', () => {}, events.length, async replayed => {
     await pace(events, replayed, {
-      sliceMs: stream.isBasket ? BASKET_SLICE_MS : SLICE_MS,
+      sliceMs: runs.sliceMs,
       singlyFrom: singlyFrom(stream),
       onProgress: sent => options.progress(`whole stream, paced: ${sent} of ${events.length} events`),
     })
@@ -156,7 +159,7 @@ function singlyFrom(stream: EventStream): number {
 async function withRun<R>(runs: Runs, name: string, onAnswered: (count: number, total: number) => void, total: number, work: (replayed: KafkaReplay) => Promise<R>): Promise<R> {
   const { options, bootstrap } = runs
   const id = `replay-${Date.now().toString(36)}-${process.pid}-${name}`
-  const appOptions = { id, partitions: options.partitions, isBasket: runs.stream.isBasket }
+  const appOptions = { id, partitions: options.partitions, isBasket: runs.stream.isBasket, sliceMs: runs.sliceMs }
   const { app, topics } = recommender(replayOptions(appOptions))
   const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-replay' })
   try {

@@ -26,6 +26,8 @@ export interface RecommenderOptions extends TopicsOptions {
   readonly isBasket: boolean
   /** One visitor in ten gets popular items, to compare with. */
   readonly compare: boolean
+  /** How long after a change an item's list and heat are published, in event time. */
+  readonly publishMs: number
   /** Wall clocks in clicks and lists, for the rail of the page. Off: a replay writes the same bytes each time. */
   readonly trace: boolean
 }
@@ -35,7 +37,7 @@ const IntentOut = record({ intent: optional(Intent), samples: list(IntentSample)
 
 export function recommender(options: RecommenderOptions): { readonly app: App; readonly topics: RecommenderTopics } {
   const topics = recommenderTopics(options)
-  const lists = cooc({ capacity: options.isBasket ? BASKET_CAPACITY : SHOP_CAPACITY })
+  const lists = cooc({ capacity: options.isBasket ? BASKET_CAPACITY : SHOP_CAPACITY, publishMs: options.publishMs })
   const recommendClick = recommend({ compare: options.compare, trace: options.trace, revisit: options.isBasket ? 0 : 1 })
   const described = app(options.name)
     .task('sessionize', ({ read }) => {
@@ -48,7 +50,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
       read(topics.pairs).process('lists', { state: json<CoocState>(), emits: Neighbors, ...lists }).write(topics.neighbors)
     })
     .task('hot', ({ read }) => {
-      read(topics.mass).process('heat', { state: json<HotState>(), emits: json<HotReport>(), ...hot })
+      read(topics.mass).process('heat', { state: json<HotState>(), emits: json<HotReport>(), ...hot(options) })
         .keyBy(report => report.list)
         .map(report => report.partial)
         .write(topics.hotPartial)

@@ -57,7 +57,7 @@ export function updateRows(holder: Element, rows: readonly Row[]): void {
   }))
 }
 
-function newSection(row: Row): Element {
+export function newSection(row: Row): Element {
   const section = element('section', { className: 'row', attributes: { 'data-row': row.name } })
   section.append(element('h2'), element('div', { className: 'cards' }))
   return section

@@ -4,9 +4,9 @@
  * B1. Nothing is asked for on a timer. A lost connection is made again after a pause that grows to five seconds; the server then sends the current rows.
  * B2. Rows of a version lower than the one shown are dropped.
  */
-import type { Card, Numbers, PageData, ToPage } from '../shop/messages.ts'
+import type { Card, Numbers, PageData, Row, ToPage } from '../shop/messages.ts'
 import { cartItems, setCart, showCount } from './cart.ts'
-import { addRail, drawCard, element, updateCards, updateRow, updateRows } from './draw.ts'
+import { addRail, drawCard, element, newSection, updateCards, updateRow, updateRows } from './draw.ts'
 
 // The server wrote both attributes from values of these types.
 const page = JSON.parse(document.body.dataset['page'] ?? '{}') as PageData
@@ -57,8 +57,7 @@ function show(message: ToPage): void {
       return
     }
     case 'trending': {
-      const section = find('[data-row="trending"]')
-      if (section !== null) updateRow(section, message.row)
+      showTrending(message.row)
       return
     }
     case 'numbers': return showNumbers(message.numbers)
@@ -74,6 +73,15 @@ function show(message: ToPage): void {
       if (note !== null) note.textContent = message.text
     }
   }
+}
+
+/** A page that was painted before anything was hot has no such row yet: it comes before what was viewed. */
+function showTrending(row: Row): void {
+  const section = find('[data-row="trending"]')
+  if (section !== null) return updateRow(section, row)
+  const made = newSection(row)
+  updateRow(made, row)
+  find('#rows')?.insertBefore(made, find('[data-row="recent"]'))
 }
 
 function showNumbers(numbers: Numbers): void {

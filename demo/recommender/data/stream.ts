@@ -1,8 +1,8 @@
 /**
  * A real stream of events, read whole: what a replay sends, in the order of time.
  *
- * R1. Events are in order of time, ties in the order of files and lines. Sources that count in seconds get distinct milliseconds within
- *     each second, so that no two events are simultaneous.
+ * R1. Events are in order of time, ties in the order of files and lines. They are moved apart by 2 ms where they are closer, within the second of
+ *     a source that counts in seconds: a paced replay needs a moment between any two (evaluate/pacing.ts).
  * R2. A line that cannot be read is reported with its number and counted, never dropped in silence.
  * R3. `isScored` marks the events of the last day's sessions; `isTraining` what a frozen model may have seen.
  */
@@ -45,6 +45,7 @@ export interface ReadOptions {
 type Parsed = { readonly kind: 'event'; readonly event: StreamEvent } | { readonly kind: 'skipped'; readonly reason: string } | { readonly kind: 'header' }
 
 const DAY_MS = 86_400_000
+const APART_MS = 2
 
 export async function readStream(options: ReadOptions): Promise<EventStream> {
   const events: StreamEvent[] = []
@@ -101,7 +102,7 @@ function splitByLastDay(events: StreamEvent[]): void {
 function makeDistinct(events: StreamEvent[]): void {
   let last = 0
   for (const event of events) {
-    event.at = Math.max(event.at, last + 1)
+    event.at = Math.max(event.at, last + APART_MS)
     last = event.at
   }
 }

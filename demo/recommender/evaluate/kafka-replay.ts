@@ -108,7 +108,7 @@ export class KafkaReplay implements Replayed {
     if (events.length === 1) this.latencies.add(performance.now() - started)
   }
 
-  async mark(time: number): Promise<void> {
+  async mark(time: number, at: number): Promise<void> {
     const { topics } = this.#options
     for (const key of this.#markKeys) this.#writer.send(topics.events, key, { type: 'mark', item: key, at: time }, time)
     await this.#writer.flush()
@@ -119,7 +119,7 @@ export class KafkaReplay implements Replayed {
     while (!reached(this.#probed)) {
       this.#probes = 0
       for (const key of this.#markKeys) {
-        this.#writer.send(topics.clicks, key, probe(key, this.#markKeys, time), time)
+        this.#writer.send(topics.clicks, key, probe(key, this.#markKeys, at), at)
         this.#probes += 1
       }
       await this.#writer.flush()
@@ -181,8 +181,8 @@ function marksByPartition(partitions: number): string[] {
 }
 
 /** A click that no shopper made: asks a shard of `recommend` how far its tables are. */
-function probe(key: string, marks: readonly string[], time: number): Click {
+function probe(key: string, marks: readonly string[], at: number): Click {
   return {
-    type: 'mark', item: key, category: '', price: 0, source: '', at: time, origin: '', session: 0, position: 0, before: marks, frozen: true, received: 0, sessionized: 0,
+    type: 'mark', item: key, category: '', price: 0, source: '', at, origin: '', session: 0, position: 0, before: marks, frozen: true, received: 0, sessionized: 0,
   }
 }

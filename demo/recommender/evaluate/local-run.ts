@@ -4,7 +4,7 @@
  * What the real topology writes in a paced replay must equal what this writes. It understands just the steps that the app uses and refuses others.
  *
  * L1. Records are delivered in the order in which they were written, one at a time, to every task that reads their topic.
- * L2. Event-time timers fire after the record that moved the watermark past them, by time, then in the order in which they were first set.
+ * L2. Event-time timers fire after the record that moved the watermark past them, by time, then by key.
  */
 import type { App } from 'millrace'
 import { assert } from '../base.ts'

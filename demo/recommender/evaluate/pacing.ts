@@ -2,19 +2,26 @@
  * How a stream is sent through a topology so that what comes out follows from the stream alone.
  *
  * P1. Slices: all events of a slice are sent, then awaited in `recs`; only then a mark is sent, which makes the tables publish; only when the tables
- *     have reached the mark comes the next slice. So a slice is answered from the lists of the slices before it, whatever runs faster.
+ *     have reached the mark comes the next slice. What changes is published a slice's length later in event time, so never within a slice: a slice is answered from the lists of the slices before it, whatever runs faster.
  * P2. The scored day is sent event by event; earlier days in slices of event time.
  * P3. A frozen model is trained without pacing (its answers are not scored), marked once, then asked.
  */
 import type { StreamEvent } from '../data/stream.ts'
-import { PUBLISH_MS } from '../tasks/context.ts'
+
+/**
+ * When the mark after an event comes: behind all that the event makes due (a slice's length after it), and before what the next event makes due, which is 2 ms
+ * later or more (R1 of data/stream.ts).
+ */
+export function markAfter(at: number, sliceMs: number): number {
+  return at + sliceMs + 1
+}
 
 /** A topology that is being replayed to. */
 export interface Replayed {
   /** Sends events, and waits until `recs` has an answer to each. */
   answer(events: readonly StreamEvent[], options: { readonly frozen: boolean }): Promise<void>
-  /** Makes everything published that is due by `time`, and waits until the tables have it. */
-  mark(time: number): Promise<void>
+  /** Makes everything published that is due by `time`, and waits until the tables have it. `at` is the time of the last event. */
+  mark(time: number, at: number): Promise<void>
 }
 
 export const SLICE_MS = 10 * 60_000
@@ -37,7 +44,8 @@ export async function pace(events: readonly StreamEvent[], replayed: Replayed, o
       while (end < events.length && (events[end]?.at ?? sliceEnd) < sliceEnd) end += 1
     }
     await replayed.answer(events.slice(start, end), { frozen: false })
-    await replayed.mark((events[end - 1]?.at ?? first.at) + PUBLISH_MS)
+    const last = events[end - 1]?.at ?? first.at
+    await replayed.mark(markAfter(last, options.sliceMs), last)
     start = end
     options.onProgress(end)
   }

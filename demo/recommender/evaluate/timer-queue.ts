@@ -1,22 +1,16 @@
-/** Timers of many keys, taken by time, then by the order in which they were set. One per key and name: setting it again moves it. */
+/** Timers of many keys, taken by time, then by the bytes of the key, then by name. One per key and name: setting it again moves it. */
 export interface KeyTimer {
   readonly key: string
   readonly name: string
   readonly time: number
 }
 
-interface Entry extends KeyTimer {
-  readonly order: number
-}
-
 export class TimerQueue {
-  readonly #heap: Entry[] = []
-  readonly #live = new Map<string, Entry>()
-  #order = 0
+  readonly #heap: KeyTimer[] = []
+  readonly #live = new Map<string, KeyTimer>()
 
   set(key: string, name: string, time: number): void {
-    const entry = { key, name, time, order: this.#order }
-    this.#order += 1
+    const entry = { key, name, time }
     this.#live.set(`${name}\u0000${key}`, entry)
     this.#push(entry)
   }
@@ -38,7 +32,7 @@ export class TimerQueue {
     }
   }
 
-  #push(entry: Entry): void {
+  #push(entry: KeyTimer): void {
     const heap = this.#heap
     let place = heap.length
     heap.push(entry)
@@ -74,6 +68,7 @@ export class TimerQueue {
   }
 }
 
-function isBefore(a: Entry, b: Entry): boolean {
-  return a.time < b.time || (a.time === b.time && a.order < b.order)
+function isBefore(a: KeyTimer, b: KeyTimer): boolean {
+  if (a.time !== b.time) return a.time < b.time
+  return (Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))) < 0
 }

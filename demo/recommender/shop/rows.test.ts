@@ -25,6 +25,12 @@ test('a visitor without a list gets something of each category, and what is tren
   assert.deepEqual(rest, [])
 })
 
+test('a shop where nothing has happened yet shows picks of its own', () => {
+  const [forYou, ...rest] = rowsOf({ language: 'en', list: undefined, hot: [], hotOf: () => [], isCompared: false })
+  assert.equal(forYou?.cards.length, 8)
+  assert.deepEqual(rest, [])
+})
+
 test('"for you" leaves out what was seen, "recently viewed" is it', () => {
   const all = rows(recs({ items: [item('rug-1'), item('lamp-2')], seen: ['lamp-1', 'rug-1'] }))
   assert.deepEqual(all.find(row => row.name === 'for-you')?.cards.map(card => card.id), ['lamp-2'])

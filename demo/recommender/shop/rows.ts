@@ -1,5 +1,5 @@
 /** The rows of a page, from a visitor's list and from what is hot: one function, for the first paint and for every push. */
-import { CATEGORIES, itemOf } from './catalogue.ts'
+import { CATEGORIES, ITEMS, itemOf } from './catalogue.ts'
 import type { KnownList } from './feed.ts'
 import type { Card, Row } from './messages.ts'
 import { fill, STRINGS, type Language } from './strings.ts'
@@ -8,6 +8,9 @@ const ROW_LENGTH = 8
 const BECAUSE_MIN = 3
 /** Fewer shoppers than this are no reason. */
 const SUPPORT_MIN = 1
+
+/** The house's own picks, one of each category: for the first seconds of a new shop, when nothing is hot yet. */
+const PICKS: readonly string[] = CATEGORIES.map((category, index) => ITEMS.filter(item => item.category === category.id)[index % 8]?.id ?? '')
 
 export interface RowsInput {
   readonly language: Language
@@ -24,11 +27,12 @@ export function rowsOf(input: RowsInput): Row[] {
   const seen = new Set(list?.recs.seen ?? [])
   const cards = (list?.recs.items ?? []).filter(entry => !seen.has(entry.item)).map(entry => cardOf(entry.item, language, entry.because, entry.support)).filter(card => card !== undefined)
   const forYouTitle = input.isCompared ? strings.forYouCompared : list === undefined ? strings.forYouNew : strings.forYou
-  const forYou = cards.length > 0 ? cards : plainCards(list === undefined && !input.isCompared ? oneOfEach(input) : input.hot, language)
+  const hot = input.hot.length > 0 ? input.hot : PICKS
+  const forYou = cards.length > 0 ? cards : plainCards(list === undefined && !input.isCompared ? oneOfEach(input) : hot, language)
   const rows: Row[] = [{ name: 'for-you', title: forYouTitle, cards: forYou.slice(0, ROW_LENGTH) }]
   const because = becauseRow(input)
   if (because !== undefined) rows.push(because)
-  rows.push(trendingRow(input.hot, language))
+  if (input.hot.length > 0) rows.push(trendingRow(input.hot, language))
   const recent = plainCards([...seen], language)
   if (recent.length > 0) rows.push({ name: 'recent', title: strings.recent, cards: recent.slice(0, ROW_LENGTH) })
   return rows
@@ -36,6 +40,7 @@ export function rowsOf(input: RowsInput): Row[] {
 
 /** For somebody nobody knows yet: the hottest of each category, those of the hottest categories first. */
 function oneOfEach({ hot, hotOf }: RowsInput): string[] {
+  if (hot.length === 0) return [...PICKS]
   const best = CATEGORIES.map(category => hotOf(category.id)[1] ?? hotOf(category.id)[0]).filter(item => item !== undefined)
   const place = (item: string): number => hot.includes(item) ? hot.indexOf(item) : hot.length
   return best.sort((a, b) => place(a) - place(b))

@@ -24,7 +24,10 @@ export interface DueTimer {
   readonly time: number
 }
 
-/** Lists, tops, models and sums are published at most this often per key, in event time: a replay publishes the same. */
+/**
+ * Lists, tops, models and sums are published so long after the first change that is not published yet, in event time: so at most once in that time per key,
+ * and a replay publishes the same. A paced replay takes the length of its slices for lists and reports, so that nothing is published within a slice.
+ */
 export const PUBLISH_MS = 1000
 
 /**
@@ -40,9 +43,4 @@ export function isMark(key: string): boolean {
 /** The marker for one partition's key; `suffix` is chosen so that the key lands there. */
 export function markKey(suffix: number): string {
   return `${MARK}mark/${suffix}`
-}
-
-/** When the next publication of a key is due, after a change at event time `at`. */
-export function publishDue(at: number, publishedAt: number): number {
-  return Math.max(at, publishedAt) + PUBLISH_MS
 }

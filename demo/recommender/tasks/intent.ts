@@ -7,7 +7,7 @@ import { isEventType, SESSION_GAP_MS } from '../model/session.ts'
 import { FEATURE_NAMES, newIntent, reasons, stepIntent, type IntentState } from '../model/intent.ts'
 import { learn, newModel, predict, weightsOf, type FtrlModel } from '../model/ftrl.ts'
 import type { Click, Intent, IntentModel, IntentSample } from '../topics.ts'
-import { isMark, publishDue, type DueTimer, type Lookup, type TaskContext } from './context.ts'
+import { isMark, PUBLISH_MS, type DueTimer, type Lookup, type TaskContext } from './context.ts'
 
 export const MODEL_KEY = 'model'
 /** Share of RetailRocket's visits that buy (recsys.md 7): where the model starts. */
@@ -65,22 +65,21 @@ function samplesOf(state: IntentState, label: 0 | 1, at: number): IntentSample[]
 }
 
 export interface LearnState extends FtrlModel {
-  readonly publishedAt: number
   readonly isDirty: boolean
 }
 
 export const learnIntent = {
   onRecord(sample: IntentSample, context: TaskContext<LearnState, IntentModel>): void {
-    const state = context.state.get() ?? { ...newModel(FEATURE_NAMES.length, PRIOR), publishedAt: 0, isDirty: false }
-    if (!state.isDirty) context.timers.set(publishDue(sample.at, state.publishedAt))
+    const state = context.state.get() ?? { ...newModel(FEATURE_NAMES.length, PRIOR), isDirty: false }
+    if (!state.isDirty) context.timers.set(sample.at + PUBLISH_MS)
     const model = learn(state, { features: sample.features, label: sample.label === 1 ? 1 : 0, weight: sample.weight })
-    context.state.set({ ...model, publishedAt: state.publishedAt, isDirty: true })
+    context.state.set({ ...model, isDirty: true })
   },
 
   onTimer(timer: DueTimer, context: TaskContext<LearnState, IntentModel>): void {
     const state = context.state.get()
     if (state === undefined) return
-    context.state.set({ ...state, publishedAt: timer.time, isDirty: false })
+    context.state.set({ ...state, isDirty: false })
     context.emit({ at: timer.time, weights: weightsOf(state), count: state.count }, timer.time)
   },
 }

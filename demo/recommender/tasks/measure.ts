@@ -7,7 +7,7 @@
  * M2. Lists that were never answered count as shown, not as missed: quality is over clicks, click-through over lists.
  */
 import type { Click, HotTop, Metrics, Recs } from '../topics.ts'
-import { isMark, publishDue, type DueTimer, type Lookup, type TaskContext } from './context.ts'
+import { isMark, PUBLISH_MS, type DueTimer, type Lookup, type TaskContext } from './context.ts'
 import { ALL } from './hot.ts'
 import { isInComparison, LIST_LENGTH } from './recommend.ts'
 
@@ -72,15 +72,14 @@ function judge(click: Click, state: MeasureState | undefined, all: HotTop | unde
 
 export interface SumState {
   readonly buckets: readonly Metrics[]
-  readonly publishedAt: number
   readonly isDirty: boolean
 }
 
 /** Keyed by group: sums of the last hour, in buckets of a minute. */
 export const sumOutcomes = {
   onRecord(outcome: Outcome, context: TaskContext<SumState, Metrics>): void {
-    const state = context.state.get() ?? { buckets: [], publishedAt: 0, isDirty: false }
-    if (!state.isDirty) context.timers.set(publishDue(outcome.at, state.publishedAt))
+    const state = context.state.get() ?? { buckets: [], isDirty: false }
+    if (!state.isDirty) context.timers.set(outcome.at + PUBLISH_MS)
     const at = Math.floor(outcome.at / BUCKET_MS) * BUCKET_MS
     const { group: _, ...counts } = outcome
     const place = state.buckets.findIndex(bucket => bucket.at === at)
@@ -88,13 +87,13 @@ export const sumOutcomes = {
       ? [...state.buckets, { ...counts, at }]
       : state.buckets.map((bucket, index) => index === place ? sum(bucket, counts, at) : bucket)
     const newest = buckets.reduce((max, bucket) => Math.max(max, bucket.at), 0)
-    context.state.set({ buckets: buckets.filter(bucket => bucket.at > newest - BUCKETS_MAX * BUCKET_MS), publishedAt: state.publishedAt, isDirty: true })
+    context.state.set({ buckets: buckets.filter(bucket => bucket.at > newest - BUCKETS_MAX * BUCKET_MS), isDirty: true })
   },
 
   onTimer(timer: DueTimer, context: TaskContext<SumState, Metrics>): void {
     const state = context.state.get()
     if (state === undefined) return
-    context.state.set({ ...state, publishedAt: timer.time, isDirty: false })
+    context.state.set({ ...state, isDirty: false })
     context.emit(state.buckets.reduce((total, bucket) => sum(total, bucket, timer.time), { ...NOTHING, at: timer.time }), timer.time)
   },
 }

@@ -120,7 +120,7 @@ function popular(lists: readonly string[], tables: RecommendTables, suppressed: 
 
 /** Tells a paced replay which mark the tables have reached: the lowest time of the marks that the click names, in both. */
 function seenMark(click: Click, tables: RecommendTables): Recs {
-  const reached = click.before.reduce((min, mark) => Math.min(min, tables.neighbors.get(mark)?.at ?? 0, tables.hot.get(mark)?.at ?? 0), click.at)
+  const reached = Math.min(...click.before.map(mark => Math.min(tables.neighbors.get(mark)?.at ?? 0, tables.hot.get(mark)?.at ?? 0)))
   return {
     at: click.at, session: 0, position: reached, item: click.item, group: 'mark', items: [], seen: [],
     origin: click.origin, received: 0, sessionized: 0, recommended: 0,

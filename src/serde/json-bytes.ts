@@ -11,8 +11,8 @@ import { INTERN_BYTES_MAX, internAscii } from './text.ts'
 
 export const GIVE_UP = -1
 
-/** Where the last read ended. One object for all, as everything here is synchronous. */
-export const cursor = { pos: 0 }
+/** Where the last read ended, and the `side` number of the last record that has one. One object for all, as everything here is synchronous. */
+export const cursor = { pos: 0, side: Number.NaN }
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

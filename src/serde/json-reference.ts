@@ -9,6 +9,7 @@
  */
 import { unreachable } from '../base/assert.ts'
 import { messageOf } from '../base/errors.ts'
+import { cursor } from './json-bytes.ts'
 import type { JsonShape } from './json-shape.ts'
 import { isInt32, isInt64 } from './number.ts'
 import { serdeError } from './serde.ts'
@@ -44,6 +45,7 @@ function pick(shape: JsonShape, value: unknown, path: string): unknown {
       if (!isObject(value)) throw mismatch(shape, value, path)
       const result = {}
       for (const field of shape.fields) setOwn(result, field.name, pick(field.shape, ownField(value, field.name), inside(path, field.name)))
+      if (shape.side !== undefined) cursor.side = Number(pick(shape.side.shape, ownField(value, shape.side.name), inside(path, shape.side.name)) ?? Number.NaN)
       return result
     }
     case 'text': case 'bool': case 'int32': case 'int64': case 'f64':

@@ -42,7 +42,7 @@ return function scan(b, start, end) {
 /** Names that differ from every other once they are UTF-8: the bytes of others could not be told from replaced ones. */
 function canScan(shape: JsonShape): boolean {
   switch (shape.kind) {
-    case 'record': return shape.fields.every(field => !/[\ufffd]|\p{Surrogate}/u.test(field.name) && canScan(field.shape))
+    case 'record': return [...shape.fields, ...shape.side === undefined ? [] : [shape.side]].every(field => !/[\ufffd]|\p{Surrogate}/u.test(field.name) && canScan(field.shape))
     case 'list': case 'optional': return canScan(shape.of)
     default: return true
   }
@@ -65,7 +65,7 @@ class ScannerCode {
       case 'checked': return this.#checked(shape.check)
       case 'optional': return this.#optional(this.reader(shape.of))
       case 'list': return this.#list(this.reader(shape.of))
-      case 'record': return this.#record(shape.fields)
+      case 'record': return this.#record(shape.fields, shape.side)
     }
   }
 
@@ -110,10 +110,12 @@ class ScannerCode {
   }`)
   }
 
-  #record(fields: readonly JsonField[]): string {
+  #record(shown: readonly JsonField[], side: JsonField | undefined): string {
+    const fields = side === undefined || shown.some(field => field.name === side.name) ? shown : [...shown, side]
+    const sideIndex = fields.findIndex(field => field.name === side?.name)
     const readers = fields.map(field => this.reader(field.shape))
     const required = fields.flatMap((field, index) => field.shape.kind === 'optional' ? [] : [`f${index} === undefined`])
-    const literal = fields.map((field, index) => `[${JSON.stringify(field.name)}]: f${index}`).map((entry, index) => plainKey(fields[index]?.name ?? '') ? entry.replace(/^\[(.*?)\]:/, '$1:') : entry)
+    const literal = shown.map((field, index) => `${field.name === '__proto__' ? `['__proto__']` : JSON.stringify(field.name)}: f${index}`)
     return this.#function('record', `cursor.pos = -1
   if (b[p] !== 123) return undefined
   ${fields.length === 0 ? '' : `let ${fields.map((_, index) => `f${index}`).join(', ')}`}
@@ -148,12 +150,9 @@ ${nameCases(fields, readers)}
   }
   if (${['p > end', ...required].join(' || ')}) { cursor.pos = -1; return undefined }
   cursor.pos = p
+  ${sideIndex === -1 ? '' : `cursor.side = f${sideIndex} === undefined ? NaN : f${sideIndex}`}
   return { ${literal.join(', ')} }`)
   }
-}
-
-function plainKey(name: string): boolean {
-  return name !== '__proto__'
 }
 
 /** For each first byte the declared names that begin with it: all their bytes, the quote, the colon, the value. */

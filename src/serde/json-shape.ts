@@ -12,7 +12,8 @@ export type JsonShape =
   /** Absent or null is `undefined`. */
   | { readonly kind: 'optional'; readonly of: JsonShape }
   | { readonly kind: 'list'; readonly of: JsonShape }
-  | { readonly kind: 'record'; readonly fields: readonly JsonField[] }
+  /** `side` is a number that is read too and left in `cursor.side`, also where it is not one of the fields of the value. */
+  | { readonly kind: 'record'; readonly fields: readonly JsonField[]; readonly side?: JsonField | undefined }
 
 export interface JsonField {
   readonly name: string

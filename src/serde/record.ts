@@ -4,6 +4,7 @@
  * Alone in a key or value they are a JSON document in UTF-8; inside each other they nest.
  */
 import type { ByteWriter } from './byte-writer.ts'
+import { cursor } from './json-bytes.ts'
 import { compileReader, compileWriter, type JsonReader, type JsonWriter } from './json-codec.ts'
 import type { JsonShape } from './json-shape.ts'
 import { serdeError, type FieldSerde, type Serde } from './serde.ts'
@@ -76,28 +77,17 @@ class DeclaredRecord<T> extends DocumentSerde<T> implements RecordSerde<T> {
     const fields = this.shape.kind === 'record' ? this.shape.fields : []
     const shown = fields.filter(field => wanted.has(field.name))
     const side = fields.find(field => field.name === timeField)
-    return new PickedRecord<Pick<T, N>>({ kind: 'record', fields: shown }, side === undefined ? undefined : { kind: 'record', fields: [side] }, timeField)
+    return new PickedRecord<Pick<T, N>>('record', { kind: 'record', fields: shown, side })
   }
 }
 
 /** A narrowed record, with one number read on the side. */
 class PickedRecord<T> extends DocumentSerde<T> implements PickedSerde<T> {
-  readonly #side: JsonReader | undefined
-  readonly #timeField: string
   #sideNumber = Number.NaN
-
-  constructor(shape: JsonShape, side: JsonShape | undefined, timeField: string | undefined) {
-    super('record', shape)
-    this.#side = side === undefined ? undefined : compileReader(side)
-    this.#timeField = timeField ?? ''
-  }
 
   override deserialize(buffer: Buffer, start: number, end: number): T {
     const value = super.deserialize(buffer, start, end)
-    if (this.#side === undefined) return value
-    // A record with this one field, checked by its reader.
-    const side = this.#side(buffer, start, end) as Readonly<Record<string, number>>
-    this.#sideNumber = side[this.#timeField] ?? Number.NaN
+    this.#sideNumber = cursor.side
     return value
   }
 

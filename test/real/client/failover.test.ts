@@ -11,7 +11,7 @@ import { cooperativeStickyAssignor } from '../../../src/client/sticky-assignor.t
 import { MillraceError } from '../../../src/base/errors.ts'
 import { startKafka } from '../../support/kafka.ts'
 import type { Kafka } from '../../support/kafka.ts'
-import { connect, eventually, fresh, newTopic, readAll, sleep } from './support.ts'
+import { connect, eventually, fresh, newTopic, readAll, sleep } from '../../support/client/brokers.ts'
 
 let kafka: Kafka
 let cluster: Cluster

@@ -1,6 +1,6 @@
 /**
- * What the client's tests on real brokers share. They run against a Kafka of their own, or against the broker whose
- * address stands in MILLRACE_TEST_BOOTSTRAP (any broker: the same tests hold for the embedded one).
+ * What the client's suites share. Each suite runs on Apache Kafka (test/real/client) and on the embedded broker
+ * (test/conformance), each a process of its own; MILLRACE_TEST_BOOTSTRAP names another broker to be used instead of Kafka.
  */
 import { createLogger } from '../../../src/base/logger.ts'
 import type { Logger } from '../../../src/base/logger.ts'
@@ -9,7 +9,8 @@ import { Cluster } from '../../../src/client/cluster.ts'
 import { FetchedCursor } from '../../../src/client/fetched-batches.ts'
 import { Fetcher } from '../../../src/client/fetcher.ts'
 import { realEnv } from '../../../src/env/real/env.ts'
-import { startKafka } from '../../support/kafka.ts'
+import { startBroker } from '../broker.ts'
+import { startKafka } from '../kafka.ts'
 
 export interface UnderTest {
   readonly bootstrap: string
@@ -18,9 +19,14 @@ export interface UnderTest {
 
 export const testLogger: Logger = createLogger({ level: process.env['MILLRACE_TEST_LOG'] === 'debug' ? 'debug' : 'warn', write: line => console.error(line), now: () => Date.now() })
 
-export async function underTest(): Promise<UnderTest> {
+export async function onKafka(): Promise<UnderTest> {
   const bootstrap = process.env['MILLRACE_TEST_BOOTSTRAP']
   return bootstrap === undefined || bootstrap === '' ? startKafka() : { bootstrap, stop: async () => {} }
+}
+
+export async function onEmbeddedBroker(): Promise<UnderTest> {
+  const broker = await startBroker()
+  return { bootstrap: broker.bootstrap, stop: () => broker.remove() }
 }
 
 export function connect(bootstrap: string, options: { readonly deliveryTimeoutMs?: number } = {}): Promise<Cluster> {

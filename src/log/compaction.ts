@@ -73,6 +73,7 @@ class Compaction {
     const segments = cleanable.filter(segment => segment.baseOffset < endOffset)
     const bytesBefore = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
     const transactions = new TransactionWalk(abortedBelow(log, segments.at(-1)?.nextOffset ?? 0))
+    await log.syncSnapshots()
     let bytesAfter = 0
     for (const group of groupSegments(segments, log.config.segmentBytes)) bytesAfter += await this.#cleanGroup(group, transactions, endOffset)
     log.cleanedOffset = Math.max(log.cleanedOffset, endOffset)

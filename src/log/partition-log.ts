@@ -22,7 +22,7 @@ import type { KafkaErrorName } from '../wire/error-codes.ts'
 import { setBaseOffset, setLeaderEpoch } from '../wire/record-batch.ts'
 import type { BatchView } from '../wire/record-batch.ts'
 import { checkBatches } from './batch-checks.ts'
-import { EPOCHS_FILE, fileName, join, parseFileName, PRODUCERS_SUFFIX, SNAPSHOT_SUFFIX, unlinkIfExists, writeDurable, writeWhole } from './files.ts'
+import { DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, SNAPSHOT_SUFFIX, syncFile, unlinkIfExists, writeDurable, writeWhole } from './files.ts'
 import type { Flusher, FlushTarget, FlushWork } from './flusher.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { abortedWithin, endOffsetOf, readBatches } from './log-read.ts'
@@ -79,6 +79,9 @@ export class PartitionLog implements FlushTarget {
   #stableOffset: number
   #dirty = new Set<Segment>()
   #directoryDirty = false
+  /** Offsets of snapshots that are written and not synced, and of the newest that is. */
+  #snapshotsUnsynced: number[] = []
+  #snapshotSynced = -1
   #waiters: Waiter[] = []
   #listeners = new Set<() => void>()
   #maintenance: Promise<unknown> = Promise.resolve()
@@ -207,6 +210,7 @@ export class PartitionLog implements FlushTarget {
     this.#raiseLogStart(to)
     return this.exclusively(async () => {
       await this.context.saveLogStart()
+      await this.syncSnapshots()
       this.dropSegmentsBelowStart()
     })
   }
@@ -240,7 +244,19 @@ export class PartitionLog implements FlushTarget {
     if (offset <= this.#logStartOffset) return
     this.#raiseLogStart(Math.min(offset, this.highWatermark))
     await this.context.saveLogStart()
+    await this.syncSnapshots()
     this.dropSegmentsBelowStart()
+  }
+
+  /** @internal To be awaited before records go: what is known of their producers must not go with them. */
+  async syncSnapshots(): Promise<void> {
+    const { disk } = this.context.env
+    const offsets = this.#snapshotsUnsynced
+    if (offsets.length === 0) return
+    this.#snapshotsUnsynced = []
+    for (const offset of offsets) for (const suffix of [SNAPSHOT_SUFFIX, PRODUCERS_SUFFIX]) await syncFile(disk, join(this.directory, fileName(offset, suffix)))
+    await disk.syncDirectory(this.directory)
+    this.#snapshotSynced = Math.max(this.#snapshotSynced, ...offsets)
   }
 
   /** @internal */
@@ -257,7 +273,7 @@ export class PartitionLog implements FlushTarget {
   discard(segment: Segment, options: { readonly keepFiles?: boolean } = {}): void {
     this.#dirty.delete(segment)
     if (options.keepFiles !== true) {
-      for (const suffix of ['.log', '.index', '.timeindex', '.txnindex', '.seal', SNAPSHOT_SUFFIX, PRODUCERS_SUFFIX]) unlinkIfExists(this.context.env.disk, segment.pathOf(suffix))
+      for (const suffix of [LOG_SUFFIX, ...DERIVED_SUFFIXES]) unlinkIfExists(this.context.env.disk, segment.pathOf(suffix))
     }
     this.context.flusher.whenIdle(() => segment.close())
   }
@@ -400,7 +416,9 @@ export class PartitionLog implements FlushTarget {
       const parsed = parseFileName(name)
       return parsed?.suffix === SNAPSHOT_SUFFIX || parsed?.suffix === PRODUCERS_SUFFIX ? [parsed.offset] : []
     })
-    const kept = new Set([...new Set(snapshots)].sort((a, b) => b - a).slice(0, SNAPSHOTS_KEPT))
+    this.#snapshotsUnsynced.push(offset)
+    // The newest that was synced stays too: a power cut may take all that are newer.
+    const kept = new Set([...[...new Set(snapshots)].sort((a, b) => b - a).slice(0, SNAPSHOTS_KEPT), this.#snapshotSynced])
     for (const old of new Set(snapshots)) {
       if (!kept.has(old)) for (const suffix of [SNAPSHOT_SUFFIX, PRODUCERS_SUFFIX]) unlinkIfExists(disk, join(this.directory, fileName(old, suffix)))
     }

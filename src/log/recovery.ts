@@ -23,6 +23,7 @@ import { DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileNam
 import { LeaderEpochs } from './leader-epochs.ts'
 import { decodeKafkaSnapshot, decodeProducers } from './producer-snapshot.ts'
 import { ProducerStates } from './producer-state.ts'
+import type { ProducerEntry } from './producer-state.ts'
 import { findLaterBatch, scanBatches } from './scan.ts'
 import type { ScanFault, ScanState } from './scan.ts'
 import { finishSwaps } from './segment-swap.ts'
@@ -154,8 +155,8 @@ class Recovery {
   #replay(from: number): void {
     const first = this.#segments[from]
     if (first === undefined) return
-    const { disk, directory, clock } = this.#options
-    const snapshot = findSnapshot(disk, directory, first.baseOffset, clock.now())
+    const { clock } = this.#options
+    const snapshot = findSnapshot(this.#options, first.baseOffset, this.#segments[0]?.baseOffset ?? 0)
     if (snapshot !== undefined) this.#producers.restore(snapshot.entries)
     const replayFrom = snapshot?.offset ?? 0
     for (const segment of this.#segments.slice(0, from)) {
@@ -249,7 +250,7 @@ class Recovery {
   #refusal(segment: Segment | undefined, what: string): MillraceError {
     const path = segment?.file.path ?? this.#options.directory
     for (const open of this.#segments) open.close()
-    return new MillraceError('LOG_CORRUPT', `${path} is damaged ${what}. Nothing was changed. Restore the file from a copy, or start with --accept-data-loss: the bytes given up are kept beside it with the suffix .corrupt.`, { detail: { path, topic: this.#options.topic, partition: this.#options.partition } })
+    return new MillraceError('LOG_CORRUPT', `${path} is damaged: ${what}. Nothing was changed. Restore the file from a copy, or start with --accept-data-loss: the bytes given up are kept beside it with the suffix .corrupt.`, { detail: { path, topic: this.#options.topic, partition: this.#options.partition } })
   }
 
   /** Copies what is about to be given up to files of the suffix `.corrupt`. */
@@ -311,19 +312,25 @@ class Recovery {
   }
 }
 
-/** The newest sound snapshot at or below `offset`; unsound ones are removed. */
-function findSnapshot(disk: Disk, directory: string, offset: number, nowMs: number): { readonly offset: number; readonly entries: Parameters<ProducerStates['restore']>[0] } | undefined {
-  const offsets = new Set<number>()
-  for (const name of disk.list(directory)) {
-    const parsed = parseFileName(name)
-    if (parsed !== undefined && (parsed.suffix === SNAPSHOT_SUFFIX || parsed.suffix === PRODUCERS_SUFFIX) && parsed.offset <= offset) offsets.add(parsed.offset)
-  }
-  for (const at of [...offsets].sort((a, b) => b - a)) {
-    const own = readWhole(disk, join(directory, fileName(at, PRODUCERS_SUFFIX)))
-    const kafka = readWhole(disk, join(directory, fileName(at, SNAPSHOT_SUFFIX)))
-    const entries = (own === undefined ? undefined : decodeProducers(own, nowMs)) ?? (kafka === undefined ? undefined : decodeKafkaSnapshot(kafka, nowMs))
-    if (entries !== undefined) return { offset: at, entries }
-    for (const suffix of [PRODUCERS_SUFFIX, SNAPSHOT_SUFFIX]) unlinkIfExists(disk, join(directory, fileName(at, suffix)))
+/**
+ * The newest sound snapshot at or below `offset`; unsound ones are removed. An older one of ours is better than a newer one in
+ * Kafka's form, which restores one batch per producer; best is none at all where the whole log can be replayed.
+ */
+function findSnapshot(options: RecoveryOptions, offset: number, firstOffset: number): { readonly offset: number; readonly entries: ProducerEntry[] } | undefined {
+  const { disk, directory, clock, foreign } = options
+  for (const { suffix, decode } of [{ suffix: PRODUCERS_SUFFIX, decode: decodeProducers }, { suffix: SNAPSHOT_SUFFIX, decode: decodeKafkaSnapshot }]) {
+    if (suffix === SNAPSHOT_SUFFIX && !foreign && firstOffset === 0) return undefined
+    const offsets = disk.list(directory).flatMap(name => {
+      const parsed = parseFileName(name)
+      return parsed?.suffix === suffix && parsed.offset <= offset ? [parsed.offset] : []
+    })
+    for (const at of offsets.sort((a, b) => b - a)) {
+      const path = join(directory, fileName(at, suffix))
+      const bytes = readWhole(disk, path)
+      const entries = bytes === undefined ? undefined : decode(bytes, clock.now())
+      if (entries !== undefined) return { offset: at, entries }
+      unlinkIfExists(disk, path)
+    }
   }
   return undefined
 }

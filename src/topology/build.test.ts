@@ -7,6 +7,7 @@ import { json } from '../serde/json.ts'
 import { f64, int64 } from '../serde/number.ts'
 import { record } from '../serde/record.ts'
 import { text } from '../serde/text.ts'
+import { timeWindowed } from '../serde/window-key.ts'
 import { build } from './build.ts'
 import { describe, describeMermaid, describeText } from './describe.ts'
 import { resolvePartitions } from './partitions.ts'
@@ -125,6 +126,16 @@ test('a topic that does not exist is named', () => {
 test('keys that are written differently cannot meet', () => {
   const odd = topic('odd', { key: json<string>(), value: text })
   assert.throws(() => planOf(({ read, table }) => read(orders).join(table(odd), o => o.total)), /joins keys written as text with a table whose keys are written as json/)
+})
+
+test('a windowed row is written under its own key only where the topic has a place for that window', () => {
+  const byMinute = topic('by-minute', { key: timeWindowed(text, 60_000), value: int64 })
+  assert.equal(planOf(({ read }) => read(orders).window({ tumbling: '1 minute' }).count().write(byMinute)).writes.length, 1)
+  assert.throws(() => planOf(({ read }) => read(orders).window({ session: '1 minute', emit: 'final' }).count().write(byMinute)), /rows of session windows are written to 'by-minute', whose keys are timeWindowed: declare it with key: sessionWindowed/)
+})
+
+test('a task does not read its own dead letters', () => {
+  assert.throws(() => build(app('a').task('t', ({ read }) => read(orders).count(), { onError: deadLetter('orders') })), /task 't' reads the topic that its dead letters go to/)
 })
 
 test('everything that reads one topic is in one sub-topology', () => {

@@ -53,6 +53,7 @@ function buildTask(app: AppDescription, task: NativeTask): NativeTaskPlan {
   checkNodes(task)
   const { nodes, pairs } = insertRepartitions(group, task.nodes)
   checkJoins(nodes)
+  checkSinks(nodes)
   const parts = cut(nodes)
   const partOf = new Map(parts.flatMap((part, index) => part.map(node => [node.id, index] as const)))
   const stores = nodes.flatMap(node => storesOf(group, node, partOf.get(node.id) ?? -1))
@@ -80,6 +81,9 @@ function buildTask(app: AppDescription, task: NativeTask): NativeTaskPlan {
 }
 
 function checkNodes(task: NativeTask): void {
+  const { onError } = task
+  const own = task.nodes.find(node => 'topic' in node && typeof node.topic === 'object' && node.kind !== 'sink' && onError.kind === 'deadLetter' && node.topic.name === onError.topic)
+  if (own !== undefined) throw topologyError(`task '${task.name}' reads the topic that its dead letters go to: it would fail on them again and again`, own.site)
   if (!task.nodes.some(node => node.kind === 'source' || node.kind === 'table')) throw topologyError(`task '${task.name}' reads no topic`, task.site)
   const named = new Map<string, Node>()
   for (const node of task.nodes) {
@@ -100,6 +104,18 @@ function checkJoins(nodes: readonly Node[]): void {
     const table = byId.get(node.table)?.output.key
     if (stream !== undefined && table !== undefined && stream.kind !== table.kind) {
       throw topologyError(`'${node.name}' joins keys written as ${stream.kind} with a table whose keys are written as ${table.kind}: the same key would be in different partitions. keyBy(…, { key }) with the table's serde`, node.site)
+    }
+  }
+}
+
+/** A row with a window, written under its own key, needs a key serde that has a place for that kind of window. */
+function checkSinks(nodes: readonly Node[]): void {
+  const places = { no: undefined, time: 'timeWindowed', session: 'sessionWindowed' } as const
+  for (const node of nodes) {
+    if (node.kind !== 'sink' || node.keyOf !== undefined) continue
+    const place = places[node.output.windowed]
+    if (place !== undefined && node.topic.key.kind !== place) {
+      throw topologyError(`rows of ${node.output.windowed} windows are written to '${node.topic.name}', whose keys are ${node.topic.key.kind}: declare it with key: ${place}(…), or write(topic, { key })`, node.site)
     }
   }
 }

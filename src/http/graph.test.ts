@@ -1,15 +1,23 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { json } from '../serde/json.ts'
-import type { AppDescription, ForeignTask, TopicSpec } from '../topology/node.ts'
+import { build } from '../topology/build.ts'
+import { type AppGraph, describe } from '../topology/describe.ts'
+import type { ForeignTask, TopicSpec } from '../topology/node.ts'
 import { graphOf } from './graph.ts'
 
-const topic = (name: string): TopicSpec => ({ kind: 'topic', name, key: json(), value: json(), time: undefined, partitions: 1, replicas: undefined, retentionMs: undefined, cleanup: undefined })
+const declared = new Map<string, TopicSpec>()
+const declare = (name: string): TopicSpec => ({ kind: 'topic', name, key: json(), value: json(), time: undefined, partitions: 1, replicas: undefined, retentionMs: undefined, cleanup: undefined })
+function topic(name: string): TopicSpec {
+  const spec = declared.get(name) ?? declare(name)
+  declared.set(name, spec)
+  return spec
+}
 const task = (name: string, reads: string[], writes: string[]): ForeignTask => ({
   kind: 'foreign', name, reads: reads.map(topic), writes: writes.map(topic), site: undefined,
   on: { engine: 'process', command: 'x', args: [], env: {}, directory: undefined, instances: 1 },
 })
-const app = (...tasks: ForeignTask[]): AppDescription => ({ name: 'a', tasks, guarantee: 'exactlyOnce' })
+const app = (...tasks: ForeignTask[]): AppGraph => describe(build({ name: 'a', tasks, guarantee: 'exactlyOnce' }))
 
 test('each box stands right of what feeds it, the same each time', () => {
   const described = app(task('t1', ['in'], ['mid']), task('t2', ['mid', 'in'], ['out']))

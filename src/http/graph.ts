@@ -4,8 +4,7 @@
  * H1. The layout follows from the description alone: the same app is drawn the same way each time, and nothing jumps.
  * H2. A cycle does not stop the layout: the edge that closes it is drawn backwards.
  */
-import { unreachable } from '../base/assert.ts'
-import type { AppDescription, TaskDescription } from '../topology/node.ts'
+import type { AppGraph } from '../topology/describe.ts'
 
 export interface GraphNode {
   readonly id: string
@@ -28,28 +27,11 @@ export interface Graph {
   readonly rows: number
 }
 
-/** The topics that a task reads and writes, each once, in the order of its nodes. */
-export function topicsOf(task: TaskDescription): { readonly reads: readonly string[], readonly writes: readonly string[] } {
-  if (task.kind === 'foreign') return { reads: task.reads.map(topic => topic.name), writes: task.writes.map(topic => topic.name) }
-  const reads = new Set<string>()
-  const writes = new Set<string>()
-  for (const node of task.nodes) {
-    if (node.kind === 'source' || node.kind === 'table' || node.kind === 'globalTable') reads.add(node.topic.name)
-    else if (node.kind === 'sink') writes.add(node.topic.name)
-  }
-  return { reads: [...reads], writes: [...writes] }
-}
-
-export function graphOf(app: AppDescription): Graph {
-  const kinds = new Map<string, GraphNode['kind']>()
-  const edges: GraphEdge[] = []
-  for (const task of app.tasks) {
-    const id = `task:${task.name}`
-    kinds.set(id, kindOf(task))
-    const { reads, writes } = topicsOf(task)
-    for (const topic of reads) edges.push({ from: touch(kinds, topic), to: id })
-    for (const topic of writes) edges.push({ from: id, to: touch(kinds, topic) })
-  }
+export function graphOf(app: AppGraph): Graph {
+  const kinds = new Map<string, GraphNode['kind']>(app.tasks.map(task => [`task:${task.name}`, task.engine === 'millrace' ? 'task' : 'foreign']))
+  // A task's own repartition topics are inside of its box.
+  const edges = app.edges.filter(edge => edge.as !== 'repartition').map(({ from, to }) => ({ from, to }))
+  for (const id of edges.flatMap(edge => [edge.from, edge.to])) if (!kinds.has(id)) kinds.set(id, 'topic')
   const column = columnsOf([...kinds.keys()], edges)
   const rowsUsed: number[] = []
   const nodes = orderWithin(column, edges).map(id => {
@@ -59,20 +41,6 @@ export function graphOf(app: AppDescription): Graph {
     return { id, kind: kinds.get(id) ?? 'topic', name: id.slice(id.indexOf(':') + 1), column: at, row }
   })
   return { nodes, edges, columns: rowsUsed.length, rows: Math.max(0, ...rowsUsed.map(used => used ?? 0)) }
-}
-
-function kindOf(task: TaskDescription): GraphNode['kind'] {
-  switch (task.kind) {
-    case 'native': return 'task'
-    case 'foreign': return 'foreign'
-    default: return unreachable(task)
-  }
-}
-
-function touch(kinds: Map<string, GraphNode['kind']>, topic: string): string {
-  const id = `topic:${topic}`
-  if (!kinds.has(id)) kinds.set(id, 'topic')
-  return id
 }
 
 /** Longest path from a source, over the edges that close no cycle. */

@@ -12,6 +12,8 @@ import { Fetcher } from '../client/fetcher.ts'
 import type { Logger } from '../base/logger.ts'
 import { messageOf } from '../base/errors.ts'
 import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
+import { build } from '../topology/build.ts'
+import { describe } from '../topology/describe.ts'
 import type { AppDescription } from '../topology/node.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { collectLag, type PartitionLag } from './lag.ts'
@@ -70,7 +72,7 @@ export class StatusCollector {
     this.#admin = new Admin(cluster)
     this.#app = app
     this.#logger = logger
-    this.graph = graphOf(app)
+    this.graph = graphOf(describe(build(app)))
     this.#fetcher = new Fetcher(cluster, { isolation: 'read_uncommitted', waitMsMax: 500, reset: 'latest', onData: () => this.#take(), onError: (topic, _, error) => logger.warn('metrics cannot be read', { topic, error: error.message }) })
   }
 

@@ -130,7 +130,9 @@ export class Broker {
   }
 
   async #stop(): Promise<void> {
+    // Whoever waits (for a rebalance, for data) is answered now, so that nobody waits for them.
     this.#core.groups.close()
+    this.#core.waiters.close()
     await this.#listeners.close(CLOSE_GRACE_MS)
     // Ends already decided are completed, so that the next start finds nothing to do.
     await Promise.all(this.#core.transactions.coordinator.list().map(transaction => transaction.completion))

@@ -50,7 +50,7 @@ async function longPoll(core: Core, request: FetchRequest, call: Call, first: At
   })
   for (;;) {
     const leftMs = deadline - core.env.clock.monotonic()
-    if (leftMs <= 0 || closed) break
+    if (leftMs <= 0 || closed || core.waiters.closed) break
     const wait = core.waiters.wait(last.logs, Math.ceil(leftMs))
     cancel = () => wait.cancel()
     await wait.done

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MillraceError, messageOf } from '../base/errors.ts'
+import { mapStacksToSources } from '../env/real/source-maps.ts'
 import type { AppDescription } from '../topology/node.ts'
 
 export interface Entry {
@@ -16,6 +17,7 @@ export async function loadEntry(path: string): Promise<Entry> {
   const absolute = isAbsolute(path) ? path : resolve(process.cwd(), path)
   if (!existsSync(absolute)) throw new MillraceError('USAGE', `There is no file ${absolute}. Name the module whose default export is an app: millrace start app.js.`)
   const url = pathToFileURL(absolute).href
+  mapStacksToSources()
   let loaded: unknown
   try {
     loaded = await import(url)

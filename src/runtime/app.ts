@@ -210,7 +210,8 @@ export class AppProcess implements RunningApp {
   #onTaskFailed(task: string, error: unknown): void {
     if (this.#failures.has(task)) return
     this.#failures.set(task, error)
-    this.#logger.error(messageOf(error), { task })
+    // The whole of it goes to whoever waits for `failed`.
+    this.#logger.error(messageOf(error).split('\n', 1).join(''), { task })
     this.#tellFailed(error instanceof Error ? error : new Error(messageOf(error)))
     // Its shards are of no use here any more: leave them to other processes, which may run other code.
     void this.#memberships.get(task)?.close().catch((closing: unknown) => this.#logger.warn('leaving the group of a failed task', { task, problem: messageOf(closing) }))

@@ -1,39 +1,52 @@
 /**
  * What a user sees when a task fails on a record, and what a dead-lettered record carries.
  *
- * F1. The frame names task, topic, partition, offset, key and the line of the user's code; the value is not shown (payloads stay out of logs).
+ * F1. The frame names task, topic, partition, offset, key and the line of the user's code, with the lines around it; the value is not shown (payloads stay out of logs).
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { printable } from '../base/logger.ts'
+import type { Disk } from '../env/env.ts'
 import type { Header } from '../topology/node.ts'
+import { codeFrame, siteText, userSite } from './code-frame.ts'
 import { coordinatesOf } from './source.ts'
 import type { BadRecord } from './source.ts'
 
 const KEY_CHARACTERS_MAX = 80
+const WHAT: Readonly<Record<BadRecord['stage'], string>> = { decode: 'could not read a record', time: 'could not tell the time of a record', process: 'failed on a record' }
+const NEXT: Readonly<Record<BadRecord['stage'], string>> = {
+  decode: "mend what writes the topic, or the topic's declaration", time: "mend the topic's `time` and start again", process: 'mend the code and start again',
+}
 
 /** The error a task ends with. `detail` has the same coordinates as data. */
-export function taskFailure(task: string, record: BadRecord): MillraceError {
+export function taskFailure(task: string, record: BadRecord, disk: Disk): MillraceError {
   const site = userSite(record.error)
-  const what = record.stage === 'decode' ? 'could not read a record' : record.stage === 'time' ? 'could not tell the time of a record' : 'failed on a record'
   const key = keyText(record.key)
   const lines = [
-    `Task "${task}" ${what}${site === undefined ? '' : `  ${site}`}`,
+    `Task "${task}" ${WHAT[record.stage]}${site === undefined ? '' : `  ${siteText(site)}`}`,
+    ...site === undefined ? [] : codeFrame(disk, site),
     `  problem  ${messageOf(record.error)}`,
-    `  record   ${coordinatesOf(record)}   key ${key}   written ${new Date(record.timestamp).toISOString()}`,
+    `  record   ${coordinatesOf(record)}   key ${key}   written ${writtenText(record.timestamp)}`,
     '  policy   fail (the default): nothing was committed after the record before it',
-    '  next     mend the code and start again, or declare onError: { skip: true } or { deadLetter: topic } on the task',
+    `  next     ${NEXT[record.stage]}; or leave such records out: onError: 'skip', or onError: deadLetter('${task}-dead'), in the task's options`,
+    `           the record: millrace topic tail ${record.topic} --partition ${record.partition} -o ${record.offset} -n 1`,
   ]
   return new MillraceError(record.stage === 'decode' ? 'SERDE_FAILED' : 'USER_CODE', lines.join('\n'), {
     cause: record.error,
-    detail: { task, topic: record.topic, partition: record.partition, offset: record.offset, key, stage: record.stage, site },
+    detail: { task, topic: record.topic, partition: record.partition, offset: record.offset, key, stage: record.stage, site: site === undefined ? undefined : siteText(site) },
   })
 }
 
 /** A failure outside any record: a timer, a closing window, a flush. */
-export function taskFailureOutsideRecord(task: string, error: unknown): MillraceError {
+export function taskFailureOutsideRecord(task: string, error: unknown, disk: Disk): MillraceError {
   if (error instanceof MillraceError && error.code !== 'USER_CODE') return error
   const site = userSite(error)
-  return new MillraceError('USER_CODE', `Task "${task}" failed in a timer or a closing window${site === undefined ? '' : `  ${site}`}\n  problem  ${messageOf(error)}`, { cause: error, detail: { task, site } })
+  const lines = [
+    `Task "${task}" failed in a timer or a closing window${site === undefined ? '' : `  ${siteText(site)}`}`,
+    ...site === undefined ? [] : codeFrame(disk, site),
+    `  problem  ${messageOf(error)}`,
+    '  next     mend the code and start again: the task goes on from its last commit',
+  ]
+  return new MillraceError('USER_CODE', lines.join('\n'), { cause: error, detail: { task, site: site === undefined ? undefined : siteText(site) } })
 }
 
 /** Headers of a dead-lettered record: its own, then where it came from and why it is there. */
@@ -46,20 +59,14 @@ export function deadLetterHeaders(task: string, record: BadRecord): Header[] {
   ]
   function site(error: unknown): Header[] {
     const at = userSite(error)
-    return at === undefined ? [] : [text('site', at)]
+    return at === undefined ? [] : [text('site', siteText(at))]
   }
 }
 
-/** First line of the stack that is not Millrace's own: `src/job.ts:31:18`. */
-export function userSite(error: unknown): string | undefined {
-  const stack = error instanceof Error ? error.stack : undefined
-  if (stack === undefined) return undefined
-  for (const line of stack.split('\n').slice(1)) {
-    const at = /\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(line.trim())?.[1]
-    if (at === undefined || /[\\/](runtime|serde|topology|dsl|wire|client|base)[\\/][^:]*\.(js|ts):/.test(at) || at.includes('node:')) continue
-    return at.replace('file://', '')
-  }
-  return undefined
+/** Timestamps come from the network: not every number is a date. */
+function writtenText(timestamp: number): string {
+  const date = new Date(timestamp)
+  return Number.isNaN(date.getTime()) ? String(timestamp) : date.toISOString()
 }
 
 function keyText(key: Buffer | null): string {

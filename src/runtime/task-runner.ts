@@ -12,6 +12,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { messageOf, MillraceError } from '../base/errors.ts'
+import type { ErrorCode } from '../base/errors.ts'
 import { Fetcher } from '../client/fetcher.ts'
 import type { GroupIdentity } from '../client/types.ts'
 import type { ShardId } from './assignor.ts'
@@ -39,6 +40,8 @@ type Phase =
 
 const SLICE_RECORDS = 1_000
 const SLICE_MS = 2
+/** What no repetition can mend. */
+const HOPELESS: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'TOPOLOGY_INVALID', 'CONFIG_INVALID', 'DATA_DIR_VERSION', 'VERSION_UNSUPPORTED', 'TOPIC_MISMATCH', 'SERDE_FAILED', 'USER_CODE', 'DISK_FAILED'])
 const BACKOFF_MS_MIN = 100
 const BACKOFF_MS_MAX = 5_000
 
@@ -225,14 +228,14 @@ export class TaskRunner implements SourceHooks {
   }
 
   #onProcessingError(error: unknown): void {
-    if (!(error instanceof RecordFailure)) return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error))
+    if (!(error instanceof RecordFailure)) return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
     const { record } = error
     if (record.error instanceof MillraceError && record.error.code === 'STORE_CORRUPT') {
       this.#phase = { kind: 'recovering' }
       void this.#exclusive(() => this.#recover(record.error))
       return
     }
-    if (this.context.plan.onError.kind === 'fail' || record.stage !== 'process') return this.#fail(taskFailure(this.context.plan.name, record))
+    if (this.context.plan.onError.kind === 'fail' || record.stage !== 'process') return this.#fail(taskFailure(this.context.plan.name, record, this.context.env.disk))
     this.counters.errors++
     this.#left.set(`${record.topic}/${record.partition}@${record.offset}`, { ...record, key: null, value: null })
     this.#phase = { kind: 'recovering' }
@@ -285,7 +288,7 @@ export class TaskRunner implements SourceHooks {
     try {
       frozen = this.#seats.freeze(commitId, this.#out)
     } catch (error) {
-      return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error))
+      return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
     }
     this.#dirtySince = undefined
     const result = await this.#transact(frozen)
@@ -355,7 +358,7 @@ export class TaskRunner implements SourceHooks {
         return await work()
       } catch (error) {
         if (pointless()) return
-        if (!(error instanceof MillraceError) || error.code === 'INTERNAL' || error.code === 'TOPOLOGY_INVALID') return this.#fail(error)
+        if (!(error instanceof MillraceError) || HOPELESS.has(error.code)) return this.#fail(error)
         const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** attempt) * (0.5 + this.context.env.random.next() / 2)
         this.counters.lastError = messageOf(error)
         this.context.logger.warn(`${what}: trying again`, { task: this.context.plan.name, problem: messageOf(error), pauseMs: Math.round(pauseMs) })

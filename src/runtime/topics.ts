@@ -67,13 +67,19 @@ async function make(tools: TopicTools, counts: Map<string, number>, wanted: read
     await visible(tools, missing.map(topic => topic.name))
   }
   for (const topic of topics) {
+    const found = existing.has(topic.name) && !missing.includes(topic)
     const count = (await tools.cluster.partitions(topic.name)).length
     counts.set(topic.name, count)
+    if (found && topic.partitions !== undefined && count < topic.partitions) tools.logger.warn(fewerPartitions(topic.name, count, topic.partitions))
     const internal = topic.name.endsWith('.changelog') || topic.name.endsWith('.repartition')
     if (internal && topic.partitions !== undefined && topic.partitions !== count) {
       throw new MillraceError('TOPIC_MISMATCH', `Topic ${topic.name} has ${count} partitions, but its task needs ${topic.partitions}: the partitions of its input have changed since it was made. Delete it (and the changelogs of the task) to start with new state, or give the app another name.`, { detail: { topic: topic.name, partitions: count, wanted: topic.partitions } })
     }
   }
+}
+
+function fewerPartitions(name: string, count: number, declared: number): string {
+  return `${name} has ${count} partition${count === 1 ? '' : 's'} and is declared with ${declared}: at most ${count} shard${count === 1 ? '' : 's'} of a task can work on it at a time. It stays as it is, since more partitions would part the records of a key.`
 }
 
 /** Other brokers learn of a new topic with delay. */

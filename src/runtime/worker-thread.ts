@@ -3,6 +3,7 @@ import { unreachable } from '../base/assert.ts'
 import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Logger, LogFields } from '../base/logger.ts'
 import { realEnv } from '../env/real/env.ts'
+import { mapStacksToSources } from '../env/real/source-maps.ts'
 import { currentThread } from '../env/real/threads.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription } from '../topology/node.ts'
@@ -65,6 +66,7 @@ async function perform(call: ThreadCall): Promise<unknown> {
 }
 
 async function loadApp(url: string): Promise<AppDescription> {
+  mapStacksToSources()
   const module: unknown = await import(url)
   const app = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
   if (typeof app !== 'object' || app === null || !('tasks' in app)) {

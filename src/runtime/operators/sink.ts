@@ -5,7 +5,7 @@
  * K2. A key of `undefined` is null on the wire. A value of `undefined` is, where the topic's serde is optional or the topic is internal;
  *     elsewhere it is refused: readers of the topic are promised that no value is null.
  */
-import { MillraceError } from '../../base/errors.ts'
+import { messageOf, MillraceError } from '../../base/errors.ts'
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
 import type { UserFunction } from '../../topology/node.ts'
@@ -45,7 +45,12 @@ export class SinkOperator extends Operator {
   #keyBytes(key: unknown, origin: Origin): Buffer | null {
     if (key === undefined) return null
     const raw = this.#parts.keyAsItCame ? origin.keyBytes : undefined
-    return raw ?? written(this.#parts.key, key, this.#keyWriter)
+    if (raw !== undefined) return raw
+    try {
+      return written(this.#parts.key, key, this.#keyWriter)
+    } catch (error) {
+      throw this.#unwritable('key', error)
+    }
   }
 
   #valueBytes(value: unknown, origin: Origin): Buffer | null {
@@ -54,7 +59,16 @@ export class SinkOperator extends Operator {
       throw new MillraceError('SERDE_FAILED', `'${this.#parts.name}' writes no value to ${this.#parts.topic}, which is declared with a ${this.#parts.value.kind} value that is never null. Filter it out, or declare the topic's value optional(…).`)
     }
     const raw = this.#parts.valueAsItCame ? origin.valueBytes : undefined
-    return raw ?? written(this.#parts.value, value, this.#valueWriter)
+    if (raw !== undefined) return raw
+    try {
+      return written(this.#parts.value, value, this.#valueWriter)
+    } catch (error) {
+      throw this.#unwritable('value', error)
+    }
+  }
+
+  #unwritable(part: 'key' | 'value', error: unknown): MillraceError {
+    return new MillraceError('SERDE_FAILED', `The ${part} cannot be written to ${this.#parts.topic}: ${messageOf(error)}`, { cause: error })
   }
 }
 

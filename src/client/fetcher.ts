@@ -357,8 +357,10 @@ export class Fetcher {
     this.assign(at.topic, at.partition, divergedAt ?? reset)
   }
 
+  /** What was fetched behind the trouble is dropped, so that nobody reads over a gap. */
   #stop(at: PartitionFetch, error: Error): void {
-    at.state = 'stopped'
+    this.#drop(at)
+    at.end()
     this.#options.onError?.(at.topic, at.partition, error)
   }
 

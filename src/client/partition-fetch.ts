@@ -71,6 +71,7 @@ export class PartitionFetch {
 
   end(): void {
     this.version++
+    this.busy = false
     this.state = 'stopped'
     this.queue.length = 0
     this.bytesQueued = 0

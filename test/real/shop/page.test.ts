@@ -1,0 +1,204 @@
+/**
+ * The shop in Chromium: what is pushed to the page, and how fast. Broker and tasks run in processes of their own, the shop in this one.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { WebSocket } from 'ws'
+import { realEnv } from 'millrace/client'
+import { startShop, type RunningShop } from '../../../demo/recommender/shop/server.ts'
+import { ITEMS } from '../../../demo/recommender/shop/catalogue.ts'
+import { startBroker, type BrokerProcess } from '../../support/broker.ts'
+import { Chromium, type Page } from '../../support/chromium.ts'
+import { need, ROOT } from '../../support/need.ts'
+import { mustRun, startProcess, type Started } from '../../support/processes.ts'
+
+need('chromium', 'kcat')
+
+const APP = pathToFileURL(join(ROOT, 'dist', 'demo', 'recommender', 'app.js')).href
+const folder = mkdtempSync(join(tmpdir(), 'millrace-shop-'))
+let broker: BrokerProcess
+let tasks: Started
+let shop: RunningShop
+let second: RunningShop
+let chromium: Chromium
+
+before(async () => {
+  broker = await startBroker({})
+  const bootstrap = bootstrapOf(broker)
+  tasks = startProcess(process.execPath, [join(ROOT, 'dist', 'test', 'real', 'shop', 'tasks-process.js'), APP, bootstrap, folder])
+  await tasks.waitFor(/running/, 60_000)
+  shop = await startShop({ env: realEnv, bootstrap, port: 0, shoppers: 20 })
+  second = await startShop({ env: realEnv, bootstrap, port: 0 })
+  chromium = await Chromium.start()
+  // The first lists are there once the history has gone through.
+  await until('lists of simulated shoppers', () => (shop.stats().eventToPageMs?.count ?? 0) > 20, 120_000)
+}, { timeout: 240_000 })
+
+after(async () => {
+  await chromium?.close()
+  await second?.close()
+  await shop?.close()
+  await tasks?.kill('SIGTERM')
+  await broker?.remove()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function bootstrapOf(started: BrokerProcess): string {
+  return started.bootstrap
+}
+
+async function until(what: string, isTrue: () => boolean, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs
+  while (!isTrue()) {
+    if (Date.now() > deadline) throw new Error(`never came: ${what}\n${tasks.stderr()}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+const visitorOf = (page: Page): Promise<string> => page.evaluate<string>('JSON.parse(document.body.dataset.page).visitor')
+const cardsOf = (page: Page, row: string): Promise<string[]> => page.evaluate<string[]>(`[...document.querySelectorAll('[data-row="${row}"] [data-item]')].map(card => card.dataset.item)`)
+const live = "document.querySelector('#live.on')"
+
+/** One event as somebody else's client sends it. */
+async function sendWithKcat(visitor: string, item: string): Promise<number> {
+  const event = JSON.stringify({ type: 'view', item, at: Date.now(), category: item.split('-')[0] })
+  await mustRun('kcat', ['-P', '-b', bootstrapOf(broker), '-t', 'shop.events', '-K', '\t', '-X', 'acks=all'], { input: `${visitor}\t${event}\n` })
+  return Date.now()
+}
+
+test('the first byte of the page has recommendations, names and pictures, before any script', async () => {
+  const html = await (await fetch(shop.url)).text()
+  assert.match(html, /data-row="for-you"/)
+  assert.ok((html.match(/class="card"/g) ?? []).length >= 8)
+  assert.match(html, /<span class="name">[^<]{4,}<\/span>/)
+  const picture = await fetch(`${shop.url}pictures/mug-1.svg`)
+  assert.equal(picture.headers.get('content-type'), 'image/svg+xml')
+})
+
+test('an event sent with kcat changes the page without navigation and without a request that a timer made', { timeout: 120_000 }, async () => {
+  const page = await chromium.open(shop.url)
+  await page.waitFor(live)
+  const visitor = await visitorOf(page)
+  assert.equal(page.navigations, 0)
+  const requests = (): string[] => page.requests.filter(request => !request.includes('/pictures/'))
+  const asked = requests().length
+  await sendWithKcat(visitor, 'rug-1')
+  await page.waitFor("document.querySelector('[data-row=\"recent\"] [data-item=\"rug-1\"]')")
+  await page.waitFor("document.querySelector('#rail-entries .rail-entry')")
+  const forYou = await cardsOf(page, 'for-you')
+  assert.ok(forYou.length > 0 && !forYou.includes('rug-1'))
+  assert.match(await page.evaluate<string>("document.querySelector('#rail').innerText"), /shop\.events \d+@\d+[\s\S]*recommend/)
+  await sendWithKcat(visitor, 'mug-2')
+  await page.waitFor("document.querySelector('[data-row=\"recent\"] [data-item]')?.dataset.item === 'mug-2'")
+  // A second more of nothing: no timer asks for anything.
+  await new Promise(resolve => setTimeout(resolve, 1000))
+  assert.equal(page.navigations, 0)
+  assert.deepEqual(requests().slice(asked), [])
+  assert.deepEqual(page.errors, [])
+  page.close()
+})
+
+test('from the acknowledgement of an event to the changed page', { timeout: 120_000 }, async t => {
+  const page = await chromium.open(shop.url)
+  await page.waitFor(live)
+  await page.evaluate(`(() => {
+    window.shownAt = []
+    new MutationObserver(() => window.shownAt.push(Date.now())).observe(document.body, { attributes: true, attributeFilter: ['data-shown'] })
+  })()`)
+  const milliseconds: number[] = []
+  for (const item of ITEMS.filter(candidate => !candidate.isNew).slice(0, 60)) {
+    const seen = await page.evaluate<number>('window.shownAt.length')
+    const acknowledged = await page.evaluate<number>(`fetch('/events', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ item: '${item.id}' }) }).then(answer => answer.json()).then(answer => answer.acknowledged)`)
+    await page.waitFor(`document.querySelector('[data-row="recent"] [data-item]')?.dataset.item === '${item.id}'`)
+    // Not the last but the first change after the event: shoppers change other rows meanwhile.
+    milliseconds.push(Math.max(0, await page.evaluate<number>(`window.shownAt[${seen}]`) - acknowledged))
+  }
+  milliseconds.sort((a, b) => a - b)
+  const at = (share: number): number => milliseconds[Math.floor(share * milliseconds.length)] ?? Number.NaN
+  t.diagnostic(`produce ack to page, ${milliseconds.length} events: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms`)
+  assert.ok(at(0.5) < 1000, `p50 ${at(0.5)} ms`)
+  page.close()
+})
+
+test('any instance serves any visitor, and a page that comes back gets the current list', { timeout: 120_000 }, async () => {
+  const page = await chromium.open(shop.url)
+  await page.waitFor(live)
+  const visitor = await visitorOf(page)
+  await sendWithKcat(visitor, 'vase-2')
+  await page.waitFor("document.querySelector('[data-row=\"recent\"] [data-item=\"vase-2\"]')")
+  const here = await cardsOf(page, 'for-you')
+  page.close()
+  await sendWithKcat(visitor, 'vase-3')
+  const cookie = { cookie: `visitor=${visitor}` }
+  const htmlOf = async (url: string): Promise<string> => (await fetch(url, { headers: cookie })).text()
+  const recent = /data-row="recent".*?data-item="([^"]+)"/
+  const deadline = Date.now() + 10_000
+  while (recent.exec(await htmlOf(second.url))?.[1] !== 'vase-3' && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 50))
+  for (const url of [shop.url, second.url]) assert.equal(recent.exec(await htmlOf(url))?.[1], 'vase-3')
+  assert.notDeepEqual(here, [])
+})
+
+test('the server answers its own pages only', async () => {
+  const { port } = shop
+  const get = async (headers: Record<string, string>): Promise<number> => {
+    const { request } = await import('node:http')
+    return new Promise((resolve, reject) => {
+      request({ host: '127.0.0.1', port, path: '/', headers }, answer => {
+        answer.resume()
+        resolve(answer.statusCode ?? 0)
+      }).on('error', reject).end()
+    })
+  }
+  assert.equal(await get({ host: `localhost:${port}` }), 200)
+  assert.equal(await get({ host: `evil.example:${port}` }), 421)
+  assert.equal(await get({ host: 'localhost:1' }), 421)
+  const post = (path: string, headers: Record<string, string>, body: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body })
+  const json = { 'content-type': 'application/json' }
+  assert.equal((await post('/events', json, JSON.stringify({ visitor: 'curl', item: 'mug-1' }))).status, 200)
+  assert.equal((await post('/events', { 'content-type': 'text/plain' }, '{}')).status, 415)
+  assert.equal((await post('/events', { ...json, origin: 'http://evil.example' }, '{}')).status, 403)
+  assert.equal((await post('/api/shoppers', json, '{"count":1}')).status, 403)
+  assert.equal((await post('/events', json, 'no')).status, 400)
+  const page = await fetch(shop.url)
+  assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'.*frame-ancestors 'none'/)
+  assert.equal(page.headers.get('access-control-allow-origin'), null)
+  const token = /&#34;token&#34;:&#34;([^&]+)&#34;/.exec(await page.text())?.[1] ?? ''
+  const upgrade = (origin: string | undefined, given: string): Promise<boolean> => new Promise(resolve => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/live?token=${given}`, { headers: { cookie: 'visitor=abcdef12', ...(origin === undefined ? {} : { origin }) } })
+    socket.once('open', () => {
+      socket.terminate()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+  assert.equal(await upgrade(`http://127.0.0.1:${port}`, token), true)
+  assert.equal(await upgrade('http://evil.example', token), false)
+  assert.equal(await upgrade(undefined, token), false)
+  assert.equal(await upgrade(`http://127.0.0.1:${port}`, 'wrong'), false)
+})
+
+test('what comes from outside is text on the page, never markup', { timeout: 60_000 }, async () => {
+  const page = await chromium.open(shop.url)
+  await page.waitFor(live)
+  const visitor = await visitorOf(page)
+  await sendWithKcat(visitor, '<img src=x onerror=alert(1)>')
+  await page.waitFor("document.querySelector('#rail-entries .rail-entry')")
+  assert.match(await page.evaluate<string>("document.querySelector('#rail').innerText"), /<img src=x/)
+  assert.equal(await page.evaluate<number>("document.querySelectorAll('#rail img').length"), 0)
+  page.close()
+})
+
+test('Chinese: names, rows and the rail', { timeout: 60_000 }, async () => {
+  const page = await chromium.open(`${shop.url}item/mug-3?lang=zh`, { width: 390, height: 844, isPhone: true })
+  await page.waitFor(live)
+  await page.waitFor("document.querySelector('#rail-entries .rail-entry')")
+  assert.equal(await page.evaluate<string>("document.querySelector('#product h1').textContent"), '青瓷马克杯')
+  assert.match(await page.evaluate<string>("document.querySelector('#rail').innerText"), /您浏览了 青瓷马克杯/)
+  // Nothing is wider than the phone.
+  assert.ok(await page.evaluate<number>('document.documentElement.scrollWidth') <= 390)
+  page.close()
+})

@@ -1,6 +1,6 @@
 /** A stream through the real topology on the embedded broker writes just what a single process writes. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -8,28 +8,10 @@ import { Broker } from 'millrace/broker'
 import { Admin, Cluster, realEnv } from 'millrace/client'
 import { readStream } from '../../demo/recommender/data/stream.ts'
 import { replay } from '../../demo/recommender/replay.ts'
-import { seeded } from '../../demo/recommender/shop/shoppers.ts'
+import { writeStream } from '../support/event-stream.ts'
 import { assertEqualToSingleProcess } from '../support/replay-equality.ts'
 
-const MINUTE_MS = 60_000
-const SLICE_MS = 10 * MINUTE_MS
-
-/** Shoppers over three days who wander among 40 items, some of them with Chinese names; three lines are broken. */
-function writeStream(path: string, seed: number): void {
-  const random = seeded(seed)
-  const lines: string[] = ['{"visitor":"broken"', 'not JSON at all', '{"visitor":"v","item":"x","type":"gaze","at":1}']
-  for (let session = 0; session < 60; session += 1) {
-    let at = Date.UTC(2026, 4, 1) + Math.floor(random() * 2 * 24 * 60) * MINUTE_MS + (session >= 52 ? 2 * 24 * 60 * MINUTE_MS : 0)
-    let item = Math.floor(random() * 40)
-    for (let step = 0; step <= random() * 6; step += 1) {
-      const type = random() < 0.1 ? 'cart' : random() < 0.06 ? 'purchase' : 'view'
-      lines.push(JSON.stringify({ visitor: `v${session % 25}`, item: item % 7 === 0 ? `灯-${item}` : `item-${item}`, type, at, category: `c${item % 4}` }))
-      item = (item + 1 + Math.floor(random() * 3)) % 40
-      at += Math.floor(random() * 3 * MINUTE_MS)
-    }
-  }
-  writeFileSync(path, lines.join('\n'))
-}
+const SLICE_MS = 600_000
 
 test('session.clicks, pairs, item.neighbors and recs of a paced replay equal those of a single process, byte for byte', { timeout: 200_000 }, async t => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-replay-test-'))

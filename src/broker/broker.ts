@@ -27,6 +27,8 @@ import { SERVED } from './handlers/index.ts'
 import type { Core } from './handler.ts'
 import { Listeners } from './listeners.ts'
 import type { BrokerOptions, ResolvedOptions } from './options.ts'
+import { RequestMetrics } from './request-metrics.ts'
+import type { ApiMetrics } from './request-metrics.ts'
 import { StateFile } from './state-file.ts'
 import { GROUPS_TOPIC, Topics } from './topics.ts'
 import { ProducerIds } from './transactions/producer-ids.ts'
@@ -44,6 +46,8 @@ export interface BrokerDescription {
   readonly topics: readonly { readonly name: string; readonly topicId: string; readonly partitions: number; readonly bytes: number; readonly isInternal: boolean }[]
   readonly groups: readonly { readonly groupId: string; readonly state: string; readonly members: number }[]
   readonly openTransactions: number
+  /** By API, what was asked since the start. */
+  readonly requests: readonly ApiMetrics[]
   readonly clients: readonly ClientDescription[]
   /** What clients asked for and is not served: the reason why their connection was closed. */
   readonly refusals: readonly RefusedRequest[]
@@ -116,7 +120,7 @@ export class Broker {
   }
 
   describe(): BrokerDescription {
-    const { topics, groups, transactions, clients, clusterId, options } = this.#core
+    const { topics, groups, transactions, clients, metrics, clusterId, options } = this.#core
     return {
       clusterId, address: this.address, directory: options.directory, durability: options.durability,
       topics: topics.all().map(topic => ({
@@ -125,6 +129,7 @@ export class Broker {
       })),
       groups: groups.list().map(group => ({ groupId: group.groupId, state: group.state, members: group.members.size })),
       openTransactions: transactions.coordinator.list().filter(transaction => transaction.state === 'ongoing').length,
+      requests: metrics.list(),
       clients: clients.list(), refusals: clients.refusals(),
     }
   }
@@ -174,7 +179,7 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()
-  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(), served: SERVED, port }
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(), metrics: new RequestMetrics(SERVED), served: SERVED, port }
 }
 
 function groupsLog(topics: Topics): PartitionLog {

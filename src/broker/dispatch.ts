@@ -45,6 +45,20 @@ export class Dispatch {
     const handler = this.#handlers.get(header.apiKey)
     if (handler === undefined || header.apiVersion < handler.versionMin || header.apiVersion > handler.versionMax) return this.#refuse(header, handler, connection)
     const request = decodeRequest(handler.api, header.apiVersion, header.reader)
+    const arrived = this.#core.env.clock.monotonic()
+    const outcome = this.#answer(handler, header, request, connection)
+    if (!(outcome instanceof Promise)) return this.#counted(outcome, header, frame.length, arrived)
+    return outcome.then(settled => this.#counted(settled, header, frame.length, arrived))
+  }
+
+  #counted(outcome: FrameOutcome, header: RequestHeader, bytesIn: number, arrived: number): FrameOutcome {
+    let bytesOut = 0
+    if (typeof outcome !== 'string') for (const chunk of outcome) bytesOut += chunk.length
+    this.#core.metrics.count(header.apiKey, bytesIn, bytesOut, this.#core.env.clock.monotonic() - arrived)
+    return outcome
+  }
+
+  #answer(handler: Handler, header: RequestHeader, request: unknown, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
     const action = this.#control?.intercept({ apiKey: header.apiKey, apiName: handler.api.name, version: header.apiVersion, clientId: header.clientId ?? '', request })
     if (action !== undefined) return this.#controlled(action, handler, header, request, connection)
     return this.#handle(handler, header, request, connection)

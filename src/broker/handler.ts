@@ -14,6 +14,7 @@ import type { Api, RequestOf, ResponseInput } from '../wire/schema.ts'
 import type { Clients } from './clients.ts'
 import type { GroupCoordinator } from './groups/coordinator.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { RequestMetrics } from './request-metrics.ts'
 import type { Topics } from './topics.ts'
 import type { TransactionService } from './transactions/service.ts'
 import type { Waiters } from './waiters.ts'
@@ -30,6 +31,7 @@ export interface Core {
   readonly transactions: TransactionService
   readonly waiters: Waiters
   readonly clients: Clients
+  readonly metrics: RequestMetrics
   /** The list of what is served, for ApiVersions. */
   readonly served: readonly Handler[]
   /** The port that is listened on. */

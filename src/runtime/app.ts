@@ -52,7 +52,7 @@ export interface RunOptions {
   readonly commitIntervalMs?: number | undefined
   /** Overrides what the app and its tasks say. */
   readonly guarantee?: Guarantee | undefined
-  /** A process that is not heard of for this long loses its shards. Default 6 s. */
+  /** A process that is not heard of for this long loses its shards. Default 10 s. */
   readonly sessionTimeoutMs?: number | undefined
   readonly logger?: Logger | undefined
   /** Publish a snapshot each second to `__millrace.metrics`. Default true. */
@@ -73,7 +73,7 @@ export interface RunningApp {
   close(): Promise<void>
 }
 
-const SESSION_TIMEOUT_MS = 6_000
+const SESSION_TIMEOUT_MS = 10_000
 /** A member learns of a rebalance by its heartbeat: often enough that a hand-over takes well under a second. */
 const HEARTBEAT_INTERVAL_MS = 400
 const MIB = 1 << 20

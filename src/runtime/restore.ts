@@ -61,7 +61,9 @@ export interface RestoreResult {
 const CHUNK_RECORDS = 4_096
 const CHUNK_BYTES = 2 * 1024 * 1024
 const DELETE_RETENTION_MS = 86_400_000
-const STALL_LOG_MS = 10_000
+/** A shard that is taken away while it waits is let go of after this long. */
+const LOOK_AGAIN_MS = 500
+const WAITS_PER_LOG = 20
 
 interface Changelog {
   readonly store: string
@@ -145,6 +147,7 @@ async function replay(options: RestoreOptions, changelogs: readonly Changelog[],
   })
   const cursor = new FetchedCursor()
   let records = 0
+  let waits = 0
   try {
     for (const changelog of behind) fetcher.assign(changelog.topic, options.partition, Math.max(changelog.next, changelog.start))
     while (behind.some(changelog => changelog.next < changelog.end) && !options.cancelled()) {
@@ -152,9 +155,10 @@ async function replay(options: RestoreOptions, changelogs: readonly Changelog[],
       const batches = fetcher.poll()
       if (batches === undefined) {
         await new Promise<void>(resolve => {
-          const timer = options.env.clock.setTimer(() => { logStall(options, behind); resolve() }, STALL_LOG_MS, { background: true })
-          wake = () => { timer.cancel(); resolve() }
+          const timer = options.env.clock.setTimer(() => { waits++; resolve() }, LOOK_AGAIN_MS)
+          wake = () => { waits = 0; timer.cancel(); resolve() }
         })
+        if (waits > 0 && waits % WAITS_PER_LOG === 0) logStall(options, behind)
         continue
       }
       const changelog = behind.find(candidate => candidate.topic === batches.topic)

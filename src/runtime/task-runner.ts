@@ -164,9 +164,9 @@ export class TaskRunner implements SourceHooks {
   /** Does a slice of work. `dueInMs`: when to come again if nothing wakes it before. */
   turn(): { readonly worked: boolean; readonly dueInMs: number } {
     if (this.#phase.kind !== 'running') return { worked: false, dueInMs: Infinity }
-    this.#seats.receive()
     let worked = false
     try {
+      this.#seats.receive()
       if (this.#mayProcess()) worked = this.#slice()
       if (!worked) this.#seats.markIdle()
       return { worked, dueInMs: Math.min(this.#commitIfDue(worked), this.#seats.wallClockDueInMs()) }

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { app, int64, text, topic } from 'millrace'
 import { createLogger } from '../../../src/base/logger.ts'
@@ -35,9 +36,11 @@ async function runApp(): Promise<void> {
     logger: createLogger({ level: 'warn', write: line => console.log(line), now: Date.now }),
   })
   process.once('SIGTERM', () => { void running.close().then(() => process.exit(0)) })
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
   const tell = async (): Promise<void> => {
     const [task] = (await running.status()).tasks
-    console.log(`status ${JSON.stringify(task)}`)
+    console.log(`status ${JSON.stringify({ ...task, loopDelayMsMax: Math.round(delay.max / 1e6) })}`)
   }
   setInterval(() => void tell(), 250)
   throw await running.failed
@@ -102,7 +105,8 @@ async function main(): Promise<void> {
     const rebuildAt = Date.now()
     one = start()
     const rebuilt = await until(one, 'rebuilding', status => status.state === 'running' && status.restored !== null)
-    console.log(`rebuilt from the changelog, no disk: ${JSON.stringify(rebuilt.restored)}, running after ${Date.now() - rebuildAt} ms, RSS ${residentMb(one.pid)} MB`)
+    console.log(`rebuilt from the changelog, no disk: ${JSON.stringify(rebuilt.restored)}, longest turn of the event loop ${(rebuilt as TaskSnapshot & { loopDelayMsMax?: number }).loopDelayMsMax} ms, running after ${Date.now() - rebuildAt} ms, RSS ${residentMb(one.pid)} MB`)
+    for (const line of one.stdout().split('\n')) if (line !== '' && !line.startsWith('status ')) console.log(`  it said: ${line}`)
   } finally {
     await one.kill('SIGKILL')
     await producer.close()

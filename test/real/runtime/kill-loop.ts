@@ -27,6 +27,8 @@ export interface KillLoopOptions {
   readonly perSecond?: number | undefined
   readonly seed?: number | undefined
   readonly threads?: number | undefined
+  /** Stops a process (SIGSTOP) for this long after the kills, then lets it go on: a zombie that must find itself fenced. */
+  readonly pauseMs?: number | undefined
   /** Something else that goes wrong, before every third kill: a broker that dies. */
   readonly disturb?: (() => Promise<void>) | undefined
   readonly log?: ((line: string) => void) | undefined
@@ -54,6 +56,7 @@ export async function killLoop(options: KillLoopOptions): Promise<Books> {
       if (kill % 3 === 0) await options.disturb?.()
       await fleet.killOne(kill)
     }
+    if (options.pauseMs !== undefined) await fleet.pauseOne(options.pauseMs)
     await producer.stop()
     if (!await drained(options.bootstrap, prefix, 30_000)) log(`not drained\n${await fleet.status()}`)
     await fleet.stopAll()
@@ -98,6 +101,16 @@ class Fleet {
     const startedAt = Date.now()
     this.#running[index] = await this.#start(number % 2 === 0 && number < this.#options.kills ? this.#nextFailpoint() : undefined)
     this.#run.log(`kill ${number}: ${how} after ${waitMs} ms, back in ${Date.now() - startedAt} ms`)
+  }
+
+  async pauseOne(ms: number): Promise<void> {
+    const zombie = this.#running[this.#run.random.below(this.#running.length)]
+    await realEnv.clock.sleep(500)
+    zombie?.child.kill('SIGSTOP')
+    await realEnv.clock.sleep(ms)
+    zombie?.child.kill('SIGCONT')
+    this.#run.log(`paused a process for ${ms} ms`)
+    await realEnv.clock.sleep(2_000)
   }
 
   /** Waits for the failpoint to hit, at most 3 s, or kills at a random moment. */
@@ -155,10 +168,11 @@ class Fleet {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: {
     bootstrap: { type: 'string', default: 'localhost:19092' }, kills: { type: 'string', default: '20' }, processes: { type: 'string', default: '1' },
-    guarantee: { type: 'string', default: 'exactlyOnce' }, rate: { type: 'string', default: '1000' }, seed: { type: 'string' }, threads: { type: 'string', default: '0' },
+    guarantee: { type: 'string', default: 'exactlyOnce' }, rate: { type: 'string', default: '1000' }, seed: { type: 'string' }, threads: { type: 'string', default: '0' }, pause: { type: 'string' },
   } })
   const books = await killLoop({
     bootstrap: values.bootstrap, kills: Number(values.kills), processes: Number(values.processes), perSecond: Number(values.rate), threads: Number(values.threads),
+    pauseMs: values.pause === undefined ? undefined : Number(values.pause),
     guarantee: values.guarantee === 'atLeastOnce' ? 'atLeastOnce' : 'exactlyOnce', seed: values.seed === undefined ? undefined : Number(values.seed), log: line => console.log(line),
   })
   console.log(JSON.stringify(books))

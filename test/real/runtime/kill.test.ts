@@ -21,6 +21,11 @@ test('Apache Kafka: three processes, one of them killed 6 times while shards mov
   assert.ok(balanced(books), JSON.stringify(books))
 })
 
+test('A process stopped for longer than its session comes back as a zombie, is fenced, and doubles nothing', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 1, processes: 2, pauseMs: 9_000 })
+  assert.ok(balanced(books), JSON.stringify(books))
+})
+
 test('Two worker threads, killed twice', async () => {
   const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 2, threads: 2 })
   assert.ok(balanced(books), JSON.stringify(books))

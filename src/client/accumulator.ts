@@ -77,6 +77,8 @@ export class PartitionQueue {
   notBefore = 0
   /** Consecutive failed attempts, for the backoff. */
   failures = 0
+  /** Why the last of those failed, for the message of a batch that is given up. */
+  lastProblem = ''
   /** A stamped batch was given up: what follows it is settled under the old stamps first, then the sequence starts anew. */
   broken = false
   /** Batches that the broker refused only because of a gap in the sequence; sent again with a new stamp. Ascending. */

@@ -11,10 +11,10 @@
  *     nothing of the id yet takes whatever sequence number comes first, so a second batch could get in front of a lost first.
  * D6. Batches of a transaction after `wireTransaction` stay where they are.
  */
-import { MillraceError } from '../base/errors.ts'
+import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Clock, Timer } from '../env/env.ts'
 import { produce } from '../wire/apis/00-produce.ts'
-import { errorCode, isRetriable, kafkaError } from '../wire/error-codes.ts'
+import { errorCode, errorName, isRetriable, kafkaError } from '../wire/error-codes.ts'
 import type { RequestInput, ResponseOf } from '../wire/schema.ts'
 import { ZERO_UUID } from '../wire/uuid.ts'
 import { insertByOrdinal, remove } from './accumulator.ts'
@@ -287,7 +287,10 @@ export class Sender {
     }
     if (code === OUT_OF_ORDER && queue.hasUndecidedBefore(batch)) return this.#requeue(batch, 0)
     if ((code === OUT_OF_ORDER || code === UNKNOWN_PRODUCER) && this.#options.transactionalId === undefined) return this.#refusedForGap(batch)
-    if (isRetriable(code)) return this.#requeue(batch, code)
+    if (isRetriable(code)) {
+      queue.lastProblem = `${errorName(code)}${answer.errorMessage === null ? '' : ` (${answer.errorMessage})`}`
+      return this.#requeue(batch, code)
+    }
     this.#fail(batch, transactionError(code, `produce to ${queue.topic}-${queue.partition}${answer.errorMessage === null ? '' : ` (${answer.errorMessage})`}`))
   }
 
@@ -295,6 +298,7 @@ export class Sender {
     const { queue } = batch
     remove(queue.inFlight, batch)
     queue.failures = 0
+    queue.lastProblem = ''
     queue.acknowledgedId = queue.producerId
     this.#host.acknowledged(batch, baseOffset)
     this.#accumulator.settle(batch, undefined)
@@ -307,6 +311,7 @@ export class Sender {
     for (const batch of batches) {
       if (!batch.queue.inFlight.includes(batch)) continue
       this.#cluster.refreshSoon(batch.queue.topic)
+      batch.queue.lastProblem = messageOf(error)
       if (retriable && !this.#closed && !this.#cluster.closed) this.#requeue(batch, 0)
       else this.#fail(batch, error instanceof Error ? error : new MillraceError('INTERNAL', String(error)))
     }
@@ -369,7 +374,7 @@ export class Sender {
     if (oldest === queue.open) queue.open = undefined
     remove(queue.ready, oldest)
     const reason = this.#cluster.topicError(queue.topic)
-    const why = reason === 0 ? '' : `; the topic's last error was ${kafkaError(reason, queue.topic).message}`
+    const why = reason !== 0 ? `; the topic's last error was ${kafkaError(reason, queue.topic).message}` : queue.lastProblem === '' ? '' : `; the last problem was ${queue.lastProblem}`
     this.#fail(oldest, new MillraceError('TIMEOUT', `A batch of ${oldest.count} records for ${queue.topic}-${queue.partition} was not acknowledged within ${this.#options.deliveryTimeoutMs} ms${why}.`, { retriable: true }))
   }
 

@@ -52,6 +52,8 @@ const CHECKPOINT_INTERVAL_MS = 60_000
 const RETENTION_INTERVAL_MS = 60_000
 const COMPACTION_INTERVAL_MS = 15_000
 const SCRUB_INTERVAL_MS = 86_400_000
+/** A start trusts finished segments; they are read soon after it, not during it. */
+const SCRUB_FIRST_MS = 120_000
 /** How stale the figure of free bytes may be, in time and in appended bytes. */
 const FREE_BYTES_AGE_MS = 200
 const FREE_BYTES_APPENDED_MAX = 1_048_576
@@ -72,6 +74,7 @@ export class LogManager {
   readonly #marks: CommitMarks | undefined
   readonly #checkpoints: Checkpoints
   readonly #partitions = new Map<string, PartitionLog>()
+  readonly #opening = new Set<string>()
   #checkpointing: Promise<void> | undefined
   #checkpointNext: Promise<void> | undefined
   #freeBytes = { left: 0, readMs: -Infinity, appended: 0 }
@@ -129,10 +132,19 @@ export class LogManager {
 
   /** Opens a partition, making it where it is not there; recovers it first. LOG_CORRUPT where it is damaged. */
   async openPartition(options: PartitionId & { readonly config: LogConfig }): Promise<PartitionLog> {
+    const name = partitionDirectoryName(options.topic, options.partition)
+    if (this.#partitions.has(name) || this.#opening.has(name)) throw new MillraceError('INTERNAL', `${name} is open already`)
+    this.#opening.add(name)
+    try {
+      return await this.#open(name, options)
+    } finally {
+      this.#opening.delete(name)
+    }
+  }
+
+  async #open(name: string, options: PartitionId & { readonly config: LogConfig }): Promise<PartitionLog> {
     const { disk } = this.#env
     const { topicId, topic, partition } = options
-    const name = partitionDirectoryName(topic, partition)
-    if (this.#partitions.has(name)) throw new MillraceError('INTERNAL', `${name} is open already`)
     const directory = join(this.directory, name)
     await this.#ensureDirectory(directory, options)
     const known = this.#checkpoints.get(name)
@@ -208,23 +220,23 @@ export class LogManager {
 
   /** Starts retention, compaction, checkpoints and scrubbing on their timers. */
   background(): void {
-    const every = (intervalMs: number, what: string, work: () => Promise<unknown>): void => {
-      const schedule = (): void => void this.#timers.push(this.#env.clock.setTimer(run, intervalMs, { background: true }))
+    const every = (intervalMs: number, what: string, work: () => Promise<unknown>, firstMs = intervalMs): void => {
+      const schedule = (delayMs: number): void => void this.#timers.push(this.#env.clock.setTimer(run, delayMs, { background: true }))
       const run = (): void => {
         if (this.#state !== 'open' || this.#flusher.failure !== undefined) return
         work().catch((error: unknown) => {
           if (this.#state === 'open') this.#logger.warn(`${what} failed`, { reason: messageOf(error) })
         }).finally(() => {
           if (this.#timers.length > 64) this.#timers = this.#timers.slice(-8)
-          if (this.#state === 'open') schedule()
+          if (this.#state === 'open') schedule(intervalMs)
         })
       }
-      schedule()
+      schedule(firstMs)
     }
     every(CHECKPOINT_INTERVAL_MS, 'checkpoint', () => this.checkpoint())
     every(RETENTION_INTERVAL_MS, 'retention', () => this.applyRetention())
     every(COMPACTION_INTERVAL_MS, 'compaction', () => this.compactDirty())
-    every(SCRUB_INTERVAL_MS, 'scrub', () => this.scrub())
+    every(SCRUB_INTERVAL_MS, 'scrub', () => this.scrub(), SCRUB_FIRST_MS)
   }
 
   /** Applies retention to every partition, forgets expired producers, and lets go of idle segments' indexes. */

@@ -328,8 +328,7 @@ export class PartitionLog implements FlushTarget {
     this.#state = 'closed'
     this.context.flusher.remove(this)
     this.#tail.clear()
-    const gone = new MillraceError('CONNECTION_CLOSED', `partition ${this.id.topic}-${this.id.partition} was closed`)
-    this.failFlush(gone)
+    this.failFlush(this.refusal('NOT_LEADER_OR_FOLLOWER', 'the partition was closed'))
     const segments = this.segments.slice()
     this.context.flusher.whenIdle(() => {
       for (const segment of segments) segment.close()

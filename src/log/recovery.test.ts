@@ -6,6 +6,7 @@ import { kafkaCodeOf } from '../wire/error-codes.ts'
 import { Sim, simEnv } from '../testing/sim/sim.ts'
 import { appendMarker, appendRecords, openLog, openManager, readAll, TOPIC_ID } from '../../test/support/log-batches.ts'
 import { fileName } from './files.ts'
+import { scrubLog } from './scrub.ts'
 import type { LogConfig } from './types.ts'
 
 await loadCompression()
@@ -121,7 +122,6 @@ test('every flipped byte of a finished, clean log is found or harmless: never a 
         continue
       }
       // A finished segment is not read at a clean start: its damage is found by the scrub, and by the reader's own CRC.
-      const { scrubLog } = await import('./scrub.ts')
       const damage = await sim.run(scrubLog(log))
       if (damage.length > 0) refused += 1
       else {

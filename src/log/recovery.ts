@@ -173,7 +173,7 @@ class Recovery {
   /** Scans from the `from`th segment on, cutting a torn tail; gives the log's end. */
   #scan(from: number): number {
     const before = this.#segments[from - 1]
-    const state: ScanState = { nextOffset: before?.nextOffset ?? 0, leaderEpoch: 0 }
+    const state: ScanState = { nextOffset: before?.nextOffset ?? 0, leaderEpoch: 0, position: 0 }
     for (let index = from; index < this.#segments.length; index++) {
       const segment = this.#segments[index]
       if (segment === undefined) break
@@ -188,7 +188,8 @@ class Recovery {
       }
       segment.resetNotes()
       state.nextOffset = segment.baseOffset
-      const fault = scanBatches(segment.file, 0, state, batch => this.#note(segment, batch))
+      state.position = 0
+      const fault = scanBatches(segment.file, state, batch => this.#note(segment, batch))
       this.#bytesScanned += segment.sizeBytes
       this.#indexesRebuilt += 1
       if (fault !== undefined) {

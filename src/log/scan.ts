@@ -15,6 +15,8 @@ export interface ScanState {
   nextOffset: number
   /** The lowest leader epoch that the next batch may have. */
   leaderEpoch: number
+  /** Where the next batch begins; moved by the scan. */
+  position: number
 }
 
 export interface ScanFault {
@@ -23,15 +25,16 @@ export interface ScanFault {
 }
 
 /**
- * Calls `onBatch` with each sound batch from `position` on and its position (the view is of a Buffer that is not written
- * again); gives the first fault, or `undefined` at a clean end.
+ * Calls `onBatch` with each sound batch from `state.position` on (the view is of a Buffer that is not written again), until
+ * about `bytesMax` are read; gives the first fault, or `undefined` at a clean end or where it stopped.
  */
-export function scanBatches(file: DiskFile, position: number, state: ScanState, onBatch: (batch: BatchView, position: number) => void): ScanFault | undefined {
+export function scanBatches(file: DiskFile, state: ScanState, onBatch: (batch: BatchView) => void, bytesMax = Number.MAX_SAFE_INTEGER): ScanFault | undefined {
   const size = file.size()
+  const stopAt = state.position + bytesMax
   let chunk: Buffer = Buffer.alloc(0)
-  let chunkAt = position
-  let at = position
-  while (at < size) {
+  let chunkAt = state.position
+  while (state.position < size && state.position < stopAt) {
+    const at = state.position
     let fault: string | undefined
     const wanted = Math.min(CHUNK_BYTES, size - at)
     const room = chunkAt + chunk.length - at
@@ -49,10 +52,10 @@ export function scanBatches(file: DiskFile, position: number, state: ScanState, 
       const batch = new BatchView(chunk, at - chunkAt)
       fault = continuityFault(batch, state)
       if (fault === undefined) {
-        onBatch(batch, at)
+        onBatch(batch)
         state.nextOffset = batch.lastOffset + 1
         state.leaderEpoch = Math.max(state.leaderEpoch, batch.leaderEpoch)
-        at += batch.sizeBytes
+        state.position += batch.sizeBytes
         continue
       }
     }

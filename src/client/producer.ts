@@ -63,13 +63,15 @@ export interface FrozenTransaction {
 interface Transaction {
   readonly ordinal: number
   started: boolean
+  /** EndTxn(commit) has been sent, whatever came back. */
+  committing: boolean
   failure: Error | undefined
 }
 
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'open', readonly open: Transaction, readonly frozen: Transaction | undefined }
-  | { readonly kind: 'aborting', readonly upTo: number }
+  | { readonly kind: 'aborting', readonly upTo: number, readonly transaction: Transaction }
 
 const BATCH_BYTES_MAX = 256 * 1024
 const BYTES_IN_FLIGHT_MAX = 32 * 1024 * 1024
@@ -221,8 +223,8 @@ export class Producer {
   async abort(): Promise<void> {
     if (this.#fatal !== undefined) throw this.#fatal
     if (this.#state.kind === 'idle') return
-    const started = this.#state.kind === 'aborting' || (this.#state.frozen ?? this.#state.open).started
-    this.#state = { kind: 'aborting', upTo: this.#transactionOrdinal }
+    const transaction = this.#state.kind === 'aborting' ? this.#state.transaction : this.#state.frozen ?? this.#state.open
+    this.#state = { kind: 'aborting', upTo: this.#transactionOrdinal, transaction }
     for (const batch of this.#accumulator.takeUnsent(() => true)) {
       if (batch.baseSequence >= 0) this.#sequenceUnknown = true
       this.#accumulator.settle(batch, undefined)
@@ -231,7 +233,7 @@ export class Producer {
     // What is in flight is waited for, so that it cannot arrive after the abort and open a transaction that nobody ends.
     await this.#settled(() => true)
     await this.#announcement
-    if (started) await this.#guard(() => this.#session.end(false))
+    if (transaction.started) await this.#guard(() => this.#session.end('abort', { mayBeAbsent: !transaction.committing }))
     if (this.#sequenceUnknown && this.#session.version === 1) await this.#guard(() => this.#session.bumpEpoch())
     this.#sequenceUnknown = false
     this.#announced.clear()
@@ -284,7 +286,8 @@ export class Producer {
     this.#check()
     await this.#flushTransaction(transaction)
     if (!transaction.started) return
-    await this.#guard(() => this.#session.end(true), transaction)
+    transaction.committing = true
+    await this.#guard(() => this.#session.end('commit'), transaction)
     this.#announced.clear()
   }
 
@@ -314,7 +317,7 @@ export class Producer {
   }
 
   #newTransaction(): Transaction {
-    return { ordinal: ++this.#transactionOrdinal, started: false, failure: undefined }
+    return { ordinal: ++this.#transactionOrdinal, started: false, committing: false, failure: undefined }
   }
 
   #openTransaction(): Transaction {

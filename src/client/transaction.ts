@@ -34,6 +34,7 @@ const GENERATION_OVER = new Set([errorCode('ILLEGAL_GENERATION'), errorCode('UNK
 const UNKNOWN_TOPIC = errorCode('UNKNOWN_TOPIC_OR_PARTITION')
 const NOT_ATTEMPTED = errorCode('OPERATION_NOT_ATTEMPTED')
 const CONCURRENT = errorCode('CONCURRENT_TRANSACTIONS')
+const INVALID_STATE = errorCode('INVALID_TXN_STATE')
 const EPOCH_NONE = -1
 /** AddPartitionsToTxn from 4 on is for brokers among themselves. */
 const ADD_PARTITIONS_VERSION_MAX = 3
@@ -128,19 +129,20 @@ export class TransactionSession {
     }
   }
 
-  /** Commits or aborts; see X2. */
-  async end(committed: boolean): Promise<void> {
+  /** See X2. `mayBeAbsent`: it is fine if the coordinator knows of no open transaction (its first request failed). */
+  async end(how: 'commit' | 'abort', options: { readonly mayBeAbsent?: boolean } = {}): Promise<void> {
     const transactionalId = this.#transactionalId()
     let answer
     try {
       answer = await this.#cluster.request({ transactionalId }, endTxn, {
-        transactionalId, producerId: this.producerId, producerEpoch: this.epoch, committed,
+        transactionalId, producerId: this.producerId, producerEpoch: this.epoch, committed: how === 'commit',
       }, this.version === 1 ? { versionMax: V1_END_VERSION_MAX } : {})
     } catch (error) {
       if (!(error instanceof MillraceError && error.retriable)) throw error
       throw new MillraceError(error.code, `EndTxn of ${transactionalId}: the outcome is unknown; ${error.message}`, { retriable: true, cause: error, detail: { ...error.detail, outcome: 'unknown' } })
     }
     if (answer.errorCode === CONCURRENT) throw new MillraceError('TIMEOUT', `EndTxn of ${transactionalId}: the transaction is still being ended`, { retriable: true, detail: { outcome: 'unknown' } })
+    if (answer.errorCode === INVALID_STATE && how === 'abort' && options.mayBeAbsent === true) return
     this.#check(answer.errorCode, `EndTxn of ${transactionalId}`)
     if (this.version === 2 && answer.producerId >= 0) {
       this.producerId = answer.producerId

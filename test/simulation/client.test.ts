@@ -15,6 +15,7 @@ import { Cluster } from '../../src/client/cluster.ts'
 import { FetchedCursor } from '../../src/client/fetched-batches.ts'
 import { Fetcher } from '../../src/client/fetcher.ts'
 import { Producer } from '../../src/client/producer.ts'
+import { errorCode } from '../../src/wire/error-codes.ts'
 import { Sim } from '../../src/testing/sim/sim.ts'
 import type { SimProcess } from '../../src/testing/sim/sim.ts'
 
@@ -182,6 +183,29 @@ for (const seed of seeds === 1 ? [firstSeed] : run) {
     context.diagnostic(`${world.faults} faults, ${aborts} aborts in ${Math.round(world.sim.time.elapsedMs / 1_000)} virtual seconds`)
   })
 }
+
+test('version 1: where the first announcement of a transaction is refused it can be aborted, and the next one succeeds', async () => {
+  const world = new World(1)
+  await world.sim.run((async () => {
+    await world.start()
+    const cluster = await world.connect()
+    Object.defineProperty(cluster, 'features', { value: { ...cluster.features, transactionVersion: 1 } })
+    await new Admin(cluster).createTopics([{ name: 't', partitions: 1 }])
+    const producer = await transactional(cluster)
+    world.control.on('AddPartitionsToTxn', () => ({
+      kind: 'answer', body: { resultsByTopicV3AndBelow: [{ name: 't', resultsByPartition: [{ partitionIndex: 0, partitionErrorCode: errorCode('TRANSACTIONAL_ID_AUTHORIZATION_FAILED') }] }] },
+    }), { times: 1 })
+    producer.begin()
+    producer.send('t', 0, 0, null, text('refused'))
+    await assert.rejects(producer.commit(), { code: 'BROKER_ERROR' })
+    await producer.abort()
+    producer.begin()
+    producer.send('t', 0, 0, null, text('kept'))
+    await producer.commit()
+    assert.deepEqual(await readCommitted(world, cluster, 't', 1), [['kept']])
+    await cluster.close()
+  })())
+})
 
 async function transactional(cluster: Cluster): Promise<Producer> {
   const producer = new Producer(cluster, { transactionalId: 'x', requestTimeoutMs: 2_000, transactionTimeoutMs: 20_000, deliveryTimeoutMs: 60_000 })

@@ -169,6 +169,10 @@ test('rolling by time counts record time, and appends under LogAppendTime are st
   assert.deepEqual(readAll(stamped).map(record => record.timestamp), [result.appendTimeMs, result.appendTimeMs])
   assert.equal(stamped.offsetForTimestamp(result.appendTimeMs)?.offset, 0)
   assert.equal(stamped.offsetForTimestamp(result.appendTimeMs + 1), undefined)
+  const idempotent = { producerId: 3, producerEpoch: 0, baseSequence: 0 }
+  const first = appendRecords(stamped, [{ key: 'c', value: '1' }], idempotent)
+  await sim.advance(500)
+  assert.deepEqual(appendRecords(stamped, [{ key: 'c', value: '1' }], idempotent), { ...first, duplicate: true })
 })
 
 test('interval: what is written is synced after its time, or at once when enough has gathered; readers do not wait', async () => {

@@ -344,7 +344,9 @@ export class PartitionLog implements FlushTarget {
     const { producerId, producerEpoch } = view
     if (producerId === -1) return undefined
     const verdict = this.producerStates.check(view, { origin: options.origin, transactionVersion: options.transactionVersion ?? 1 })
-    if (verdict.kind === 'duplicate') return { baseOffset: verdict.baseOffset, lastOffset: verdict.lastOffset, appendTimeMs: -1, duplicate: true }
+    if (verdict.kind === 'duplicate') {
+      return { baseOffset: verdict.baseOffset, lastOffset: verdict.lastOffset, appendTimeMs: this.config.timestampType === 'LogAppendTime' ? verdict.timestamp : -1, duplicate: true }
+    }
     const refused = verdict.opensTransaction ? options.verifyTransaction?.({ producerId, producerEpoch }) : undefined
     // The coordinator names errors of the same table; a wrong name is its bug and answered as such by errorCode.
     if (refused !== undefined) throw this.refusal(refused as KafkaErrorName, `producer ${producerId} may not write here in a transaction`)

@@ -48,7 +48,7 @@ export interface CompletedTransaction {
   readonly aborted: boolean
 }
 
-export type ProducerVerdict = { readonly kind: 'append'; readonly opensTransaction: boolean } | { readonly kind: 'duplicate'; readonly baseOffset: number; readonly lastOffset: number }
+export type ProducerVerdict = { readonly kind: 'append'; readonly opensTransaction: boolean } | { readonly kind: 'duplicate'; readonly baseOffset: number; readonly lastOffset: number; readonly timestamp: number }
 
 const APPEND: ProducerVerdict = { kind: 'append', opensTransaction: false }
 const APPEND_OPENING: ProducerVerdict = { kind: 'append', opensTransaction: true }
@@ -96,7 +96,7 @@ export class ProducerStates {
     }
     if (options.origin === 'client') {
       const repeat = entry === undefined ? undefined : findRepeat(entry, batch)
-      if (repeat !== undefined) return { kind: 'duplicate', baseOffset: repeat.lastOffset - repeat.offsetDelta, lastOffset: repeat.lastOffset }
+      if (repeat !== undefined) return { kind: 'duplicate', baseOffset: repeat.lastOffset - repeat.offsetDelta, lastOffset: repeat.lastOffset, timestamp: repeat.timestamp }
       checkSequence(entry, batch)
     }
     const isOpen = entry !== undefined && entry.transactionFirstOffset !== -1

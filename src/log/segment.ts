@@ -248,7 +248,9 @@ export class Segment {
   }
 
   corrupt(position: number, what: string): MillraceError {
-    return new MillraceError('LOG_CORRUPT', `${this.file.path} is corrupt at byte ${position}: ${what}. Stop the broker and restore the file, or start with --accept-data-loss.`, { detail: { path: this.file.path, position } })
+    // Not the handle's path: a compacted segment was opened under another name.
+    const path = this.pathOf(LOG_SUFFIX)
+    return new MillraceError('LOG_CORRUPT', `${path} is corrupt at byte ${position}: ${what}. Stop the broker and restore the file, or start with --accept-data-loss.`, { detail: { path, position } })
   }
 
   close(): void {

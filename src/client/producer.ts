@@ -99,6 +99,7 @@ export class Producer {
   readonly #announced = new Set<PartitionQueue>()
   readonly #announcing = new Set<PartitionQueue>()
   #announcement: Promise<void> | undefined
+  #offsetsSending: Promise<void> | undefined
   #closed = false
 
   constructor(cluster: Cluster, options: ProducerOptions = {}) {
@@ -233,6 +234,7 @@ export class Producer {
     // What is in flight is waited for, so that it cannot arrive after the abort and open a transaction that nobody ends.
     await this.#settled(() => true)
     await this.#announcement
+    await this.#offsetsSending
     if (transaction.started) await this.#guard(() => this.#session.end('abort', { mayBeAbsent: !transaction.committing }))
     if (this.#sequenceUnknown && this.#session.version === 1) await this.#guard(() => this.#session.bumpEpoch())
     this.#sequenceUnknown = false
@@ -272,7 +274,11 @@ export class Producer {
     this.#check()
     if (offsets.length === 0) return
     transaction.started = true
-    await this.#guard(() => this.#session.commitOffsets(group, offsets), transaction)
+    const sending = this.#guard(() => this.#session.commitOffsets(group, offsets), transaction)
+    // For `abort`, which must not be overtaken by offsets; whoever called this hears of the failure.
+    const settled = sending.catch(() => {})
+    this.#offsetsSending = settled
+    await sending.finally(() => { if (this.#offsetsSending === settled) this.#offsetsSending = undefined })
   }
 
   async #commitFrozen(transaction: Transaction): Promise<void> {

@@ -100,7 +100,8 @@ export function scoreSession(input: ScoreInput): Scored[] {
     addList(candidates, input, input.session[distance] ?? '', QUERY_DECAY ** distance)
   }
   if (current !== undefined) candidates.delete(current)
-  const best = [...candidates.values()].sort(byScore).slice(0, RARITY_CANDIDATES_MAX)
+  const all = [...candidates.values()]
+  const best = all.length <= RARITY_CANDIDATES_MAX ? all : all.sort(byScore).slice(0, RARITY_CANDIDATES_MAX)
   for (const candidate of best) {
     const list = input.list(candidate.item)
     const mass = list === undefined ? 0 : unitsAt(list.mass, list.epoch, input.now)

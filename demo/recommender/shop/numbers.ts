@@ -16,7 +16,7 @@ export function numbersOf(input: NumbersInput): Numbers {
   const { ours, compared } = input
   return {
     shoppers: input.shoppers,
-    eventsPerSecond: `${input.eventsPerSecond.toFixed(1)} events/s`,
+    eventsPerSecond: fill(strings.rate, { rate: input.eventsPerSecond.toFixed(1) }),
     ours: figures(strings, ours?.n, ours?.hits, ours?.reciprocal, ours?.novelN, ours?.novelHits),
     popularity: figures(strings, ours?.n, ours?.popularityHits, ours?.popularityReciprocal, ours?.novelN, ours?.popularityNovelHits),
     over: fill(strings.over, { count: (ours?.n ?? 0).toLocaleString('en') }),

@@ -60,7 +60,7 @@ const en = {
   notFound: 'There is no such page here.',
   language: '中文',
   price: '€{price}',
-  status: 'Graph and ledger',
+  rate: '{rate} events a second',
 } as const
 
 export type StringName = keyof typeof en
@@ -124,7 +124,7 @@ const zh: Strings = {
   notFound: '没有这个页面。',
   language: 'English',
   price: '€{price}',
-  status: '任务图与账本',
+  rate: '每秒 {rate} 个事件',
 }
 
 export const STRINGS: Readonly<Record<Language, Strings>> = { en, zh }

@@ -23,7 +23,7 @@ const DAY_MS = 86_400_000
 
 async function reportOf(options: Partial<ReplayOptions>, say: (text: string) => void): Promise<ReplayReport> {
   const { report, text } = await replay({
-    path: TOY, format: 'serenade', bootstrap: undefined, partitions: 1, signal: new AbortController().signal, sliceMs: DAY_MS, patienceMs: 200_000, progress: () => {}, ...options,
+    path: TOY, format: 'serenade', bootstrap: undefined, partitions: 1, signal: new AbortController().signal, sliceMs: DAY_MS, progress: () => {}, ...options,
   })
   for (const line of text.split('\n')) say(line)
   assert.equal(report.events, 116_285)

@@ -91,6 +91,7 @@ async function caughtUp(cluster: Cluster, running: Awaited<ReturnType<typeof run
       batches.release()
     }
   }
+  await realEnv.clock.sleep(2_000) // What was caught up with is committed by now.
   for (let partition = 0; partition < PARTITIONS; partition++) fetcher.assign(bought.name, partition, 'latest')
   await realEnv.clock.sleep(1_000)
   const producer = new Producer(cluster)

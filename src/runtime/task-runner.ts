@@ -228,13 +228,14 @@ export class TaskRunner implements SourceHooks {
   }
 
   #onProcessingError(error: unknown): void {
-    if (!(error instanceof RecordFailure)) return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
-    const { record } = error
-    if (record.error instanceof MillraceError && record.error.code === 'STORE_CORRUPT') {
+    const cause = error instanceof RecordFailure ? error.record.error : error
+    if (isMendable(cause)) {
       this.#phase = { kind: 'recovering' }
-      void this.#exclusive(() => this.#recover(record.error))
+      void this.#exclusive(() => this.#recover(cause))
       return
     }
+    if (!(error instanceof RecordFailure)) return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
+    const { record } = error
     if (this.context.plan.onError.kind === 'fail' || record.stage !== 'process') return this.#fail(taskFailure(this.context.plan.name, record, this.context.env.disk))
     this.counters.errors++
     this.#left.set(`${record.topic}/${record.partition}@${record.offset}`, { ...record, key: null, value: null })
@@ -288,10 +289,11 @@ export class TaskRunner implements SourceHooks {
     try {
       frozen = this.#seats.freeze(commitId, this.#out)
     } catch (error) {
+      if (isMendable(error)) return await this.#recover(error)
       return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
     }
     this.#dirtySince = undefined
-    const result = await this.#transact(frozen)
+    const result = await this.#transact(frozen).catch((error: unknown): CommitResult => ({ kind: 'failed', error }))
     if (result.kind !== 'committed') return await this.#recover(result.error, result.kind === 'unknown' ? { commitId, frozen } : undefined)
     this.context.failpoints.reach('before-store-commit')
     this.#settle(frozen)
@@ -366,4 +368,11 @@ export class TaskRunner implements SourceHooks {
       }
     }
   }
+}
+
+const MENDABLE: ReadonlySet<string> = new Set<ErrorCode>(['FENCED', 'TXN_ABORTABLE', 'BROKER_ERROR', 'GROUP_ERROR', 'TIMEOUT', 'CONNECTION_FAILED', 'CONNECTION_CLOSED', 'STORE_CORRUPT'])
+
+/** Not the fault of the record at hand: the producer or the store under it has failed, and going back to the last commit mends it. */
+function isMendable(error: unknown): boolean {
+  return error instanceof MillraceError && MENDABLE.has(error.code)
 }

@@ -18,6 +18,7 @@ import type { Duration } from '../base/duration.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import { Broker } from '../broker/broker.ts'
+import type { Control } from '../broker/control.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { Producer } from '../client/producer.ts'
@@ -44,6 +45,8 @@ export interface TestAppOptions {
   readonly logger?: Logger | undefined
   readonly commitInterval?: Duration | undefined
   readonly guarantee?: RunOptions['guarantee']
+  /** Fault hooks in the broker: requests of the app that are cut, dropped, refused. */
+  readonly control?: Control | undefined
 }
 
 const BROKER_PORT = 9092
@@ -83,8 +86,8 @@ export class TestApp {
   }
 
   async start(): Promise<void> {
-    const { partitions = 3 } = this.#options
-    await Broker.start(this.#sim.process('broker').env, { directory: '/broker', port: BROKER_PORT, topicDefaults: { partitions } })
+    const { partitions = 3, control } = this.#options
+    await Broker.start(this.#sim.process('broker').env, { directory: '/broker', port: BROKER_PORT, topicDefaults: { partitions }, control })
     const { env } = this.#sim.process('test')
     const cluster = await Cluster.connect(env, { bootstrap: `127.0.0.1:${BROKER_PORT}`, clientId: 'test' })
     const producer = new Producer(cluster)

@@ -169,7 +169,10 @@ export class Producer {
     return this.#accumulator.bytes >= this.#bytesMax
   }
 
-  /** Resolves when less than half of `bytesInFlightMax` is buffered, or the producer has failed. What is buffered is sent without linger. */
+  /**
+   * Resolves when less than half of `bytesInFlightMax` is buffered, or the producer has failed. What is buffered is sent
+   * without linger; records after a `freeze` only when the frozen transaction was committed, so let that go on meanwhile.
+   */
   drained(): Promise<void> {
     if (this.#accumulator.bytes < this.#bytesMax / 2 || this.#fatal !== undefined) return Promise.resolve()
     this.#sender.flushUpTo(this.#accumulator.ordinal)

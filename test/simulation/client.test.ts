@@ -52,6 +52,10 @@ class World {
     await Broker.start(this.#broker.env, { directory: '/data', port: 9092, control: this.control })
   }
 
+  async kill(): Promise<void> {
+    this.#broker?.kill()
+  }
+
   connect(): Promise<Cluster> {
     return Cluster.connect(this.client.env, { bootstrap: '127.0.0.1:9092', requestTimeoutMs: 3_000, deliveryTimeoutMs: 120_000, backoffMinMs: 10, backoffMaxMs: 200 })
   }
@@ -183,6 +187,48 @@ for (const seed of seeds === 1 ? [firstSeed] : run) {
     context.diagnostic(`${world.faults} faults, ${aborts} aborts in ${Math.round(world.sim.time.elapsedMs / 1_000)} virtual seconds`)
   })
 }
+
+test('records that were not acknowledged in time fail; those sent later arrive in order, and none twice', async () => {
+  for (let seed = firstSeed; seed < firstSeed + 10; seed++) {
+    const world = new World(seed)
+    await world.sim.run((async () => {
+      await world.start()
+      const cluster = await world.connect()
+      const { clock } = world.client.env
+      await new Admin(cluster).createTopics([{ name: 't', partitions: 1 }])
+      const acked: number[] = []
+      const producer = new Producer(cluster, { batchBytesMax: 150, deliveryTimeoutMs: 4_000, requestTimeoutMs: 1_000, onAck: (_topic, _partition, offset, count) => { acked.push(offset, count) } })
+      await producer.init()
+      let sent = 0
+      let failures = 0
+      for (let round = 0; round < 4; round++) {
+        for (let each = 0; each < 40; each++) {
+          producer.send('t', 0, 0, null, text(String(sent++)))
+          if (each % 5 === 0) await clock.sleep(1)
+        }
+        // Odd rounds lose the broker, so long that some of these expire, some of them after they were appended.
+        const flushed = producer.flush()
+        if (round % 2 === 0) await flushed
+        else {
+          const outcome = assert.rejects(flushed, { code: 'TIMEOUT' })
+          await world.kill()
+          await outcome
+          failures++
+          await world.start()
+        }
+      }
+      await producer.flush()
+      assert.equal(failures, 2)
+      const [values] = await readCommitted(world, cluster, 't', 1)
+      const numbers = (values ?? []).map(Number)
+      assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b), `each once, in order, seed ${seed}`)
+      for (const round of [0, 2]) for (let each = 0; each < 40; each++) assert.ok(numbers.includes(round * 40 + each), `${round * 40 + each} was acknowledged`)
+      assert.ok(acked.length > 0)
+      await producer.close()
+      await cluster.close()
+    })())
+  }
+})
 
 test('version 1: where the first announcement of a transaction is refused it can be aborted, and the next one succeeds', async () => {
   const world = new World(1)

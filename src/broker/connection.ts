@@ -5,6 +5,7 @@
  *
  * N1. Nothing is allocated on the word of a size field: bytes are kept as they arrived until the frame is whole.
  * N2. A size ≤ 0 or over `frameBytesMax` closes the connection (also "GET " and a TLS hello read as a size).
+ *     Together all connections hold at most `BUFFERED_BYTES_MAX` of unfinished requests: who goes beyond with a large one is closed.
  * N3. Answers leave in the order of the requests, however long each takes.
  * N4. At most `REQUESTS_MAX` requests are under way and `QUEUED_BYTES_MAX` bytes of answers queued: beyond, the socket is not read.
  * N5. A connection that sends no whole request within `HANDSHAKE_MS`, leaves one half sent for `PARTIAL_FRAME_MS`, or is idle
@@ -14,6 +15,9 @@ import type { Clock, Socket, Timer } from '../env/env.ts'
 
 const REQUESTS_MAX = 100
 const QUEUED_BYTES_MAX = 32 * 1024 * 1024
+const BUFFERED_BYTES_MAX = 256 * 1024 * 1024
+/** Beyond the common limit smaller requests than this still get through. */
+const BUFFERED_BYTES_ALWAYS = 4 * 1024 * 1024
 const HANDSHAKE_MS = 10_000
 const PARTIAL_FRAME_MS = 30_000
 const IDLE_MS = 10 * 60_000
@@ -24,6 +28,8 @@ export type FrameOutcome = readonly Buffer[] | 'none' | 'close'
 export interface ConnectionHost {
   readonly clock: Clock
   readonly frameBytesMax: number
+  /** What all connections together have received and not begun to handle. */
+  readonly buffered: { bytes: number }
   /** Starts the request at once; the outcome may come later, or at once. */
   onFrame(frame: Buffer, connection: Connection): Promise<FrameOutcome> | FrameOutcome
   onClose(connection: Connection, why: string): void
@@ -86,6 +92,8 @@ export class Connection {
     if (this.#closed) return
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
+    this.#host.buffered.bytes += chunk.length
+    if (this.#host.buffered.bytes > BUFFERED_BYTES_MAX && this.#bytes > BUFFERED_BYTES_ALWAYS) return this.close('too many bytes of unfinished requests on all connections')
     this.#readFrames()
   }
 
@@ -167,6 +175,7 @@ export class Connection {
   /** The first `length` bytes of what was received; a copy only where they came in pieces. */
   #take(length: number): Buffer {
     this.#bytes -= length
+    this.#host.buffered.bytes -= length
     const pieces: Buffer[] = []
     let left = length
     let used = 0
@@ -203,6 +212,8 @@ export class Connection {
     if (this.#closed) return
     this.#closed = true
     this.#timer?.cancel()
+    this.#host.buffered.bytes -= this.#bytes
+    this.#bytes = 0
     this.#chunks = []
     this.#slots = []
     for (const callback of this.#closeCallbacks) callback()

@@ -27,6 +27,7 @@ export interface ListenersOptions {
 export class Listeners {
   readonly #options: ListenersOptions
   readonly #connections = new Map<number, Connection>()
+  readonly #buffered = { bytes: 0 }
   #listeners: Listener[] = []
   #nextId = 1
   #closing = false
@@ -82,7 +83,7 @@ export class Listeners {
     const id = this.#nextId++
     clients.opened({ connectionId: id, remoteAddress: socket.remoteAddress, connectedAtMs: env.clock.now(), clientId: '', softwareName: '', softwareVersion: '', requests: 0 })
     this.#connections.set(id, new Connection(id, socket, {
-      clock: env.clock, frameBytesMax: FRAME_BYTES_MAX, onFrame: this.#options.onFrame,
+      clock: env.clock, frameBytesMax: FRAME_BYTES_MAX, buffered: this.#buffered, onFrame: this.#options.onFrame,
       onClose: (connection, why) => {
         this.#connections.delete(connection.id)
         clients.closed(connection.id)

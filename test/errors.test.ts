@@ -190,6 +190,14 @@ test('a value that cannot be written: the topic and the field are named, exit co
   assert.match(stderr, /record {3}errors\.orders\/0@0/)
 })
 
+test('a record that is larger than its topic takes: the topic, the size and the limit are named once, exit code 4', async () => {
+  await write('errors.orders', [GOOD, BAD])
+  const { exitCode, stderr } = await ended('tooLarge')
+  assert.equal(exitCode, 4, stderr)
+  assert.match(stderr, /✖ TOPIC_MISMATCH {2}Task "check" cannot commit.*\n {2}problem {2}.*errors\.checked-\d.*MESSAGE_TOO_LARGE.*\n {2}next {5}write smaller records, or raise max\.message\.bytes/)
+  assert.equal(stderr.match(/going back/g), null, 'no second try')
+})
+
 test('a time that is no whole number of milliseconds: exit code 1', async () => {
   await write('errors.orders', [GOOD])
   const { exitCode, stderr } = await ended('badTime')

@@ -5,6 +5,7 @@
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { printable } from '../base/logger.ts'
+import { errorCode, kafkaCodeOf } from '../wire/error-codes.ts'
 import type { Disk } from '../env/env.ts'
 import type { Header } from '../topology/node.ts'
 import { codeFrame, siteText, userSite } from './code-frame.ts'
@@ -47,6 +48,25 @@ export function taskFailureOutsideRecord(task: string, error: unknown, disk: Dis
     '  next     mend the code and start again: the task goes on from its last commit',
   ]
   return new MillraceError('USER_CODE', lines.join('\n'), { cause: error, detail: { task, site: site === undefined ? undefined : siteText(site) } })
+}
+
+/** What a broker would refuse each time anew, so that going back and trying again were an endless loop. */
+const REFUSALS: ReadonlySet<number> = new Set(([
+  'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_TIMESTAMP', 'INVALID_RECORD', 'POLICY_VIOLATION', 'OFFSET_METADATA_TOO_LARGE',
+  'TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+] as const).map(errorCode))
+const TOO_LARGE = errorCode('MESSAGE_TOO_LARGE')
+
+/** The error a task ends with where its commit was refused for what is in it; `undefined` where another try may succeed. */
+export function taskRefusal(task: string, error: unknown): MillraceError | undefined {
+  const code = kafkaCodeOf(error)
+  if (code === undefined || !REFUSALS.has(code)) return undefined
+  const lines = [
+    `Task "${task}" cannot commit: the broker refuses what it writes, and would again`,
+    `  problem  ${messageOf(error)}`,
+    `  next     ${code === TOO_LARGE ? 'write smaller records, or raise max.message.bytes of the topic' : 'mend the topic, its permissions or the code'}, and start again: nothing of this commit is visible, the task goes on from the one before`,
+  ]
+  return new MillraceError('TOPIC_MISMATCH', lines.join('\n'), { cause: error, detail: { task, kafkaCode: code } })
 }
 
 /** Headers of a dead-lettered record: its own, then where it came from and why it is there. */

@@ -18,7 +18,7 @@ import type { GroupIdentity } from '../client/types.ts'
 import type { ShardId } from './assignor.ts'
 import { commitAtLeastOnce, commitExactlyOnce } from './commit.ts'
 import type { CommitResult } from './commit.ts'
-import { deadLetterHeaders, taskFailure, taskFailureOutsideRecord } from './failure.ts'
+import { deadLetterHeaders, taskFailure, taskFailureOutsideRecord, taskRefusal } from './failure.ts'
 import type { ReadableTable } from './operators/operator.ts'
 import { IdentityWatch } from './identity-watch.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
@@ -294,6 +294,8 @@ export class TaskRunner implements SourceHooks {
     }
     this.#dirtySince = undefined
     const result = await this.#transact(frozen).catch((error: unknown): CommitResult => ({ kind: 'failed', error }))
+    const refused = result.kind === 'failed' ? taskRefusal(this.context.plan.name, result.error) : undefined
+    if (refused !== undefined) return this.#fail(refused)
     if (result.kind !== 'committed') return await this.#recover(result.error, result.kind === 'unknown' ? { commitId, frozen } : undefined)
     this.context.failpoints.reach('before-store-commit')
     this.#settle(frozen)

@@ -25,6 +25,7 @@ const APPS: Readonly<Record<string, () => App>> = {
   skip: () => checking('skip'),
   deadLetter: () => checking(deadLetter('errors.dead')),
   wrongOutput: () => app('errors').task('check', ({ read }) => read(orders).map(({ id, total }) => ({ id, total: total < 0 ? Number.NaN : total })).write(checked)),
+  tooLarge: () => app('errors').task('check', ({ read }) => read(orders).map(({ id, total }) => ({ id: total < 0 ? id.repeat(1_000_000) : id, total })).write(checked)),
   badTime: () => app('errors').task('check', ({ read }) => read(topic('errors.orders', { key: text, value: Order, time: order => order.total / 2 })).write(checked)),
   mismatch: () => app('errors').task('join', ({ read, table }) => read(orders).join(table(customers), (order, name) => `${name} ${order.id}`).write(joined)),
   counting: () => app('errors').task('count', ({ read }) => read(orders).keyBy(order => order.id).count('per-id').map(String).write(joined)),

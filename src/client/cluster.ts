@@ -75,6 +75,8 @@ export interface RequestOptions<A> {
 const IN_FLIGHT_MAX = 64
 const RESPONSE_BYTES_MAX = 100 * 1024 * 1024
 const REFRESH_SPACING_MS = 100
+/** Any broker can answer these: one that hangs is not waited for as long as for other requests. */
+const LOOKUP_TIMEOUT_MS = 10_000
 const GROUP_KEY = 0
 const TRANSACTION_KEY = 1
 const COORDINATOR_MOVED = new Set([errorCode('NOT_COORDINATOR'), errorCode('COORDINATOR_NOT_AVAILABLE')])
@@ -368,7 +370,7 @@ export class Cluster {
     const known = this.#coordinators.get(name)
     if (known !== undefined) return known
     const [key, keyType] = 'group' in target ? [target.group, GROUP_KEY] as const : [target.transactionalId, TRANSACTION_KEY] as const
-    const answer = await this.request('any', findCoordinator, { key, keyType, coordinatorKeys: [key] }, { retry: false })
+    const answer = await this.request('any', findCoordinator, { key, keyType, coordinatorKeys: [key] }, { retry: false, timeoutMs: LOOKUP_TIMEOUT_MS })
     const found = answer.coordinators.find(each => each.key === key) ?? answer
     if (found.errorCode !== 0) throw kafkaError(found.errorCode, `the coordinator of ${'group' in target ? 'group' : 'transactional id'} ${key}`)
     this.#coordinators.set(name, found.nodeId)
@@ -408,7 +410,7 @@ export class Cluster {
 
   async #askMetadata(names: readonly string[]): Promise<void> {
     const topics = names.map(name => ({ name }))
-    const answer = await this.request('any', metadata, { topics, allowAutoTopicCreation: this.#options.autoCreateTopics ?? false })
+    const answer = await this.request('any', metadata, { topics, allowAutoTopicCreation: this.#options.autoCreateTopics ?? false }, { timeoutMs: LOOKUP_TIMEOUT_MS })
     this.#apply(answer)
   }
 

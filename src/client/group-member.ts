@@ -96,7 +96,7 @@ export class GroupMember {
     this.#heartbeats = new Heartbeats(cluster, {
       lane: this.#lane,
       intervalMs: Math.min(options.heartbeatIntervalMs ?? 3_000, this.#sessionTimeoutMs / 3),
-      timeoutMs: this.#sessionTimeoutMs,
+      sessionTimeoutMs: this.#sessionTimeoutMs,
       identity: () => this.identity(),
       alive: () => this.#lookForTopics(),
       refused: code => this.#refused(code),

@@ -12,7 +12,8 @@ import type { GroupIdentity } from './types.ts'
 export interface HeartbeatsOptions {
   readonly lane: string
   readonly intervalMs: number
-  readonly timeoutMs: number
+  /** An attempt may take a third of it, so that a hanging connection is replaced before the session is over. */
+  readonly sessionTimeoutMs: number
   readonly identity: () => GroupIdentity
   /** The coordinator answered that all is well. */
   readonly alive: () => void
@@ -57,7 +58,7 @@ export class Heartbeats {
     try {
       const answer = await this.#cluster.request({ group: groupId }, heartbeat, {
         groupId, generationId: generation, memberId, groupInstanceId: groupInstanceId ?? null,
-      }, { lane: this.#options.lane, timeoutMs: this.#options.timeoutMs, deadlineMs: this.#options.timeoutMs })
+      }, { lane: this.#options.lane, timeoutMs: this.#options.sessionTimeoutMs / 3, deadlineMs: this.#options.sessionTimeoutMs })
       if (run !== this.#run) return
       if (answer.errorCode === 0) this.#options.alive()
       else this.#options.refused(answer.errorCode)

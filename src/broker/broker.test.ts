@@ -194,6 +194,19 @@ test('topics deleted and made again are other topics: nothing of the old one is 
   await running.sim.run(running.broker.close())
 })
 
+test('a topic deleted under a produce that waits for its flush costs that produce, not its connection', async () => {
+  const running = await start(new Sim({ seed: 9 }))
+  const [writer, admin] = [await running.client(), await running.client()]
+  await running.sim.run(admin.request(createTopics, 5, create('doomed')))
+  const seen = new Set<string>()
+  const deleted = admin.request(deleteTopics, 4, { topicNames: ['doomed'], timeoutMs: 1000 })
+  while (!seen.has('UNKNOWN_TOPIC_OR_PARTITION')) seen.add((await running.sim.run(send(writer, 'doomed', textBatch(['v'])))).error)
+  await running.sim.run(deleted)
+  assert.deepEqual([...seen].filter(error => error !== 'NONE' && error !== 'NOT_LEADER_OR_FOLLOWER'), ['UNKNOWN_TOPIC_OR_PARTITION'])
+  assert.equal(writer.closed, false)
+  await running.sim.run(running.broker.close())
+})
+
 test('power cuts at random times: nothing acknowledged is lost, transactions are whole, offsets move with them', async () => {
   for (let seed = 1; seed <= 12; seed++) {
     const sim = new Sim({ seed })

@@ -7,6 +7,7 @@
  * itself (KIP-890) · v13 topic ids.
  */
 import { MillraceError } from '../../base/errors.ts'
+import type { ErrorCode } from '../../base/errors.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { produce } from '../../wire/apis/00-produce.ts'
 import { CODECS } from '../../wire/compression.ts'
@@ -21,6 +22,11 @@ import type { Topic } from '../topics.ts'
 type ProduceRequest = RequestOf<typeof produce>
 type ProduceResponse = ResponseInput<typeof produce>
 type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number]
+
+interface Pending {
+  readonly durable: Promise<void>[]
+  readonly lost: Map<PartitionResponse, PartitionResponse>
+}
 
 const ZSTD_SINCE_VERSION = 7
 const ABORTABLE_SINCE_VERSION = 11
@@ -37,9 +43,11 @@ export const produceHandler = {
 
 async function answer(core: Core, request: ProduceRequest, call: Call): Promise<ProduceResponse | undefined> {
   const durable: Promise<void>[] = []
+  /** Answers whose flush did not come about, and what is said instead. */
+  const lost = new Map<PartitionResponse, PartitionResponse>()
   const responses = request.topicData.map(({ name, topicId, partitionData }) => {
     const topic = call.version >= 13 ? core.topics.byId(topicId) : core.topics.get(name)
-    return { name, topicId, partitionResponses: partitionData.map(({ index, records }) => partitionAnswer(core, request, call, topic, index, records, durable)) }
+    return { name, topicId, partitionResponses: partitionData.map(({ index, records }) => partitionAnswer(core, request, call, topic, index, records, { durable, lost })) }
   })
   if (request.acks === 0) {
     const failed = responses.flatMap(topic => topic.partitionResponses).find(partition => partition.errorCode !== 0)
@@ -49,10 +57,10 @@ async function answer(core: Core, request: ProduceRequest, call: Call): Promise<
     return undefined
   }
   await Promise.all(durable)
-  return { responses }
+  return { responses: responses.map(topic => ({ ...topic, partitionResponses: topic.partitionResponses.map(partition => lost.get(partition) ?? partition) })) }
 }
 
-function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic: Topic | undefined, index: number, records: Buffer | null, durable: Promise<void>[]): PartitionResponse {
+function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic: Topic | undefined, index: number, records: Buffer | null, pending: Pending): PartitionResponse {
   const refuse = (error: KafkaErrorName, message: string | null = null): PartitionResponse => ({ index, errorCode: errorCode(error), baseOffset: -1, errorMessage: message })
   if (request.acks !== 0 && request.acks !== 1 && request.acks !== -1) return refuse('INVALID_REQUIRED_ACKS')
   if (topic === undefined) return refuse(call.version >= 13 ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION')
@@ -66,16 +74,16 @@ function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic:
     if (view.codec === CODECS.zstd && call.version < ZSTD_SINCE_VERSION) return refuse('UNSUPPORTED_COMPRESSION_TYPE')
     if (view.isControl) return refuse('INVALID_RECORD', 'clients do not write control batches')
     if (view.isTransactional) {
-      const error = transactionError(core, request, call, topic, index, view, durable)
+      const error = transactionError(core, request, call, topic, index, view, pending.durable)
       if (error !== 'NONE') return refuse(error)
     }
-    return append(core, call, topic, index, log, records, durable)
+    return append(core, call, topic, index, log, records, pending)
   } catch (error) {
     return refused(index, log, error)
   }
 }
 
-function append(core: Core, call: Call, topic: Topic, index: number, log: PartitionLog, records: Buffer, durable: Promise<void>[]): PartitionResponse {
+function append(core: Core, call: Call, topic: Topic, index: number, log: PartitionLog, records: Buffer, pending: Pending): PartitionResponse {
   const result = log.append(records, {
     origin: 'client',
     verifyTransaction: producer => {
@@ -83,8 +91,9 @@ function append(core: Core, call: Call, topic: Topic, index: number, log: Partit
       return error === 'NONE' ? undefined : produceError(error, call.version)
     },
   })
-  durable.push(log.flushed(result.lastOffset + 1))
-  return { index, errorCode: 0, baseOffset: result.baseOffset, logAppendTimeMs: result.appendTimeMs, logStartOffset: log.logStartOffset }
+  const response: PartitionResponse = { index, errorCode: 0, baseOffset: result.baseOffset, logAppendTimeMs: result.appendTimeMs, logStartOffset: log.logStartOffset }
+  pending.durable.push(log.flushed(result.lastOffset + 1).catch((error: unknown) => void pending.lost.set(response, refused(index, log, error))))
+  return response
 }
 
 /** Transactions v2: the partition joins the transaction with its first batch. v1 said so before, and the log has it verified. */
@@ -110,9 +119,15 @@ function produceError(error: KafkaErrorName, version: number): KafkaErrorName {
 /** Errors of what is in the batch, where Kafka still says where the log begins. */
 const WITH_LOG_START = new Set([errorCode('INVALID_RECORD'), errorCode('INVALID_TIMESTAMP'), errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER'), errorCode('INVALID_PRODUCER_EPOCH')])
 
+/** Our own errors in Kafka's words; a partition that was closed in the meantime belongs to a deleted topic. */
+const OTHER_CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
+  BATCH_CORRUPT: errorCode('CORRUPT_MESSAGE'), DISK_FULL: errorCode('KAFKA_STORAGE_ERROR'), DISK_FAILED: errorCode('KAFKA_STORAGE_ERROR'),
+  CONNECTION_CLOSED: errorCode('UNKNOWN_TOPIC_OR_PARTITION'),
+}
+
 function refused(index: number, log: PartitionLog, error: unknown): PartitionResponse {
   if (!(error instanceof MillraceError)) throw error
-  const code = kafkaCodeOf(error) ?? (error.code === 'BATCH_CORRUPT' ? errorCode('CORRUPT_MESSAGE') : error.code === 'DISK_FULL' || error.code === 'DISK_FAILED' ? errorCode('KAFKA_STORAGE_ERROR') : undefined)
+  const code = kafkaCodeOf(error) ?? OTHER_CODES[error.code]
   if (code === undefined) throw error
   const { batchIndex } = error.detail
   return {

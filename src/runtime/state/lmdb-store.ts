@@ -82,6 +82,8 @@ export class LmdbStore implements StateStore {
       return new LmdbStore(database, directory, disk, position)
     } catch (error) {
       await database.close()
+      // A store of another version is left as it was found: whoever wrote it will trust it as before.
+      if (mark !== undefined && error instanceof MillraceError && error.code === 'DATA_DIR_VERSION') await writeMark(disk, directory, mark)
       throw error
     }
   }

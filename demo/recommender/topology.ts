@@ -9,13 +9,13 @@
  *
  * Counts are only right if nothing is processed twice: exactly-once is not an ornament here, a doubled pair is a wrong list.
  */
-import { app, deadLetter, json, record, list, optional, type App } from 'millrace'
+import { app, bool, deadLetter, int64, json, list, optional, record, text, type App } from 'millrace'
 import { BASKET_CAPACITY, SHOP_CAPACITY } from './model/cooc.ts'
 import type { Session } from './model/session.ts'
-import { cooc, type CoocState } from './tasks/cooc.ts'
-import { hot, mergeHot, type HotReport, type HotState, type MergeState } from './tasks/hot.ts'
+import { cooc } from './tasks/cooc.ts'
+import { hot, mergeHot, type HotReport } from './tasks/hot.ts'
 import { intent, learnIntent, type IntentTaskState, type LearnState } from './tasks/intent.ts'
-import { measure, sumOutcomes, type Measured, type MeasureState, type Outcome, type SumState } from './tasks/measure.ts'
+import { measure, sumOutcomes, type Measured, type Outcome, type SumState } from './tasks/measure.ts'
 import { recommend, type RecommendState } from './tasks/recommend.ts'
 import { sessionize } from './tasks/sessionize.ts'
 import { Click, HotTop, Intent, IntentModel, IntentSample, Mass, Metrics, Neighbors, PairsRecord, Recs, recommenderTopics, type RecommenderTopics, type TopicsOptions } from './topics.ts'
@@ -32,6 +32,11 @@ export interface RecommenderOptions extends TopicsOptions {
   readonly trace: boolean
 }
 
+// States that change with every record are declared: their serdes are generated, and faster than JSON's.
+const ListState = record({ epoch: int64, mass: int64, items: list(text), weights: list(int64), isDirty: bool })
+const HeatState = record({ epoch: int64, sum: int64, category: text, totalEpoch: int64, added: int64, isDirty: bool })
+const TopState = record({ top: list(record({ item: text, epoch: int64, sum: int64 })), totalEpoch: int64, total: int64, isDirty: bool })
+const ShownState = record({ lists: list(record({ session: int64, position: int64, items: list(text) })) })
 const SessionizedOut = record({ click: optional(Click), pairs: list(PairsRecord), mass: optional(Mass) })
 const IntentOut = record({ intent: optional(Intent), samples: list(IntentSample) })
 
@@ -47,14 +52,14 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
       out.flatMap(({ mass }) => mass === undefined ? [] : [mass], { as: Mass }).write(topics.mass, { key: mass => mass.item })
     }, { onError: deadLetter(`${options.prefix}shop.events.dead`) })
     .task('cooc', ({ read }) => {
-      read(topics.pairs).process('lists', { state: json<CoocState>(), emits: Neighbors, ...lists }).write(topics.neighbors)
+      read(topics.pairs).process('lists', { state: ListState, emits: Neighbors, ...lists }).write(topics.neighbors)
     })
     .task('hot', ({ read }) => {
-      read(topics.mass).process('heat', { state: json<HotState>(), emits: json<HotReport>(), ...hot(options) })
+      read(topics.mass).process('heat', { state: HeatState, emits: json<HotReport>(), ...hot(options) })
         .keyBy(report => report.list)
         .map(report => report.partial)
         .write(topics.hotPartial)
-      read(topics.hotPartial).process('top', { state: json<MergeState>(), emits: HotTop, ...mergeHot }).write(topics.hotTop)
+      read(topics.hotPartial).process('top', { state: TopState, emits: HotTop, ...mergeHot }).write(topics.hotTop)
     })
     .task('recommend', ({ read, globalTable }) => {
       const tables = { neighbors: globalTable(topics.neighbors), hot: globalTable(topics.hotTop) }
@@ -80,7 +85,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
       const lists = read(topics.recs).map((recs): Measured => ({ kind: 'recs', recs }))
       const clicks = read(topics.clicks).map((click): Measured => ({ kind: 'click', click }))
       lists.merge(clicks).process('lists', {
-        state: json<MeasureState>(), emits: json<Outcome>(), tables: { hot: globalTable(topics.hotTop) },
+        state: ShownState, emits: json<Outcome>(), tables: { hot: globalTable(topics.hotTop) },
         onRecord: (input, context) => measureOne(input, context, context.tables),
       })
         .keyBy(outcome => outcome.group, { partitions: 1 })

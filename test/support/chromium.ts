@@ -144,6 +144,19 @@ export class Page {
     if (!found) throw new Error(`the page never came to: ${expression}`)
   }
 
+  /** Repeats `look` while the page reloads under it: an evaluation ends with the document that it began in. */
+  async reloaded(look: () => Promise<void>, timeoutMs = 30_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs
+    for (;;) {
+      try {
+        return await look()
+      } catch (error) {
+        if (Date.now() > deadline) throw error
+        await sleep(100)
+      }
+    }
+  }
+
   async screenshot(path: string): Promise<void> {
     const { data } = await this.send('Page.captureScreenshot', { format: 'png' })
     writeFileSync(path, Buffer.from(String(data), 'base64'))

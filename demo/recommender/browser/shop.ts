@@ -22,7 +22,9 @@ let retryMs = 250
 
 function connect(): void {
   const socket = new WebSocket(`ws://${location.host}/live?token=${encodeURIComponent(page.token)}&lang=${page.language}`)
+  let wasOpen = false
   socket.onopen = () => {
+    wasOpen = true
     retryMs = 250
     setLive(true)
   }
@@ -31,9 +33,16 @@ function connect(): void {
   }
   socket.onclose = () => {
     setLive(false)
+    if (!wasOpen) void reloadIfRestarted()
     setTimeout(connect, retryMs)
     retryMs = Math.min(5000, retryMs * 2)
   }
+}
+
+/** A server that answers but refuses this page is another start of it, with another token: the page belongs to the old one. */
+async function reloadIfRestarted(): Promise<void> {
+  const answers = await fetch('/healthz').then(answer => answer.ok, () => false)
+  if (answers) location.reload()
 }
 
 function setLive(isLive: boolean): void {

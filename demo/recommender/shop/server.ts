@@ -110,9 +110,13 @@ class Shop {
     this.#writer = writer
     await this.#feed.start()
     this.#isReady = true
-    if (this.#options.shoppers !== undefined) await this.#startTraffic(writer, this.#options.shoppers)
+    const traffic = this.#options.shoppers === undefined ? undefined : this.#makeTraffic(writer)
+    this.#traffic = traffic
+    const isNew = await this.#isNew()
     const { server, port, guard } = await this.#listen()
     const sockets = this.#acceptSockets(server, guard)
+    // Pages are served meanwhile: a new shop's history takes a second or two.
+    if (traffic !== undefined) this.#startTraffic(traffic, isNew).catch((error: unknown) => this.#onError(error instanceof Error ? error : new Error(String(error))))
     const timer = setInterval(() => this.#pushNumbers(), NUMBERS_EVERY_MS)
     return {
       port,
@@ -131,15 +135,17 @@ class Shop {
     }
   }
 
-  async #startTraffic(writer: TopicWriter, count: number): Promise<void> {
+  #makeTraffic(writer: TopicWriter): Traffic {
     const { clock } = this.#options.env
-    const traffic = new Traffic({
+    return new Traffic({
       seed: this.#options.seed ?? 1, writer, topics: this.#topics, now: () => clock.now(), onError: this.#onError,
       rowOf: visitor => rowsOf({ language: 'en', list: this.#feed.listOf(visitor), hot: this.#feed.hot(), hotOf: name => this.#feed.hot(name), isCompared: isInComparison(visitor) })[0]?.cards.map(card => card.id) ?? [],
     })
-    if (await this.#isNew()) await traffic.sendHistory()
-    traffic.start(count)
-    this.#traffic = traffic
+  }
+
+  async #startTraffic(traffic: Traffic, isNew: boolean): Promise<void> {
+    if (isNew) await traffic.sendHistory()
+    traffic.start(this.#options.shoppers ?? 0)
   }
 
   async #isNew(): Promise<boolean> {

@@ -18,6 +18,7 @@ export class Traffic {
   readonly shoppers: Shoppers
   readonly #options: TrafficOptions
   #timer: NodeJS.Timeout | undefined
+  #isStopped = false
 
   constructor(options: TrafficOptions) {
     this.#options = options
@@ -36,11 +37,13 @@ export class Traffic {
   }
 
   start(count: number): void {
+    if (this.#isStopped) return
     this.shoppers.setCount(count, this.#options.now())
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
 
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#timer)
   }
 

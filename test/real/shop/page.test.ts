@@ -13,6 +13,7 @@ import { startShop, type RunningShop } from '../../../demo/recommender/shop/serv
 import { ITEMS } from '../../../demo/recommender/shop/catalogue.ts'
 import { startBroker, type BrokerProcess } from '../../support/broker.ts'
 import { Chromium, type Page } from '../../support/chromium.ts'
+import { freePorts } from '../../support/kafka.ts'
 import { need, ROOT } from '../../support/need.ts'
 import { mustRun, startProcess, type Started } from '../../support/processes.ts'
 
@@ -140,6 +141,26 @@ test('any instance serves any visitor, and a page that comes back gets the curre
   while (recent.exec(await htmlOf(second.url))?.[1] !== 'vase-3' && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 50))
   for (const url of [shop.url, second.url]) assert.equal(recent.exec(await htmlOf(url))?.[1], 'vase-3')
   assert.notDeepEqual(here, [])
+})
+
+test('a page finds its server again when that was restarted, with the current list', { timeout: 120_000 }, async () => {
+  const [port = 0] = await freePorts(1)
+  const options = { env: realEnv, bootstrap: bootstrapOf(broker), port }
+  const first = await startShop(options)
+  const page = await chromium.open(first.url)
+  await page.waitFor(live)
+  const visitor = await visitorOf(page)
+  await first.close()
+  await page.waitFor("!document.querySelector('#live.on')")
+  await sendWithKcat(visitor, 'clock-2')
+  const again = await startShop(options)
+  try {
+    await page.reloaded(() => page.waitFor(`${live} && document.querySelector('[data-row="recent"] [data-item="clock-2"]')`, 20_000))
+    assert.equal(await visitorOf(page), visitor)
+  } finally {
+    page.close()
+    await again.close()
+  }
 })
 
 test('the server answers its own pages only', async () => {

@@ -98,6 +98,8 @@ export class OutputTopic<K, V> {
     const { cluster, admin } = this.#tools
     const partitions = (await cluster.partitions(this.#topic.name)).map(meta => ({ topic: this.#topic.name, partition: meta.partition }))
     const ends = new Map((await admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' })).map(entry => [entry.partition, entry.offset] as const))
+    // Retention and purging may have taken what was not read yet.
+    for (const { partition, offset } of await admin.listOffsets(partitions, 'earliest')) if (offset > (this.#next.get(partition) ?? 0)) this.#next.set(partition, offset)
     const waiting = new Set([...ends].filter(([partition, end]) => (this.#next.get(partition) ?? 0) < end).map(([partition]) => partition))
     if (waiting.size === 0) return
     let wake: () => void = () => {}

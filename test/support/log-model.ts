@@ -291,7 +291,7 @@ export async function runLogModel(seed: number, options: { readonly steps?: numb
     run.check()
   } catch (error) {
     const kafkaCode = kafkaCodeOf(error)
-    throw new Error(`seed ${seed}, step ${step}, ${run.durability.kind}${kafkaCode === undefined ? '' : `, Kafka error ${kafkaCode}`}: ${error instanceof Error ? error.stack : String(error)}`)
+    throw new Error(`seed ${seed}, step ${step}, ${run.durability.kind}${kafkaCode === undefined ? '' : `, Kafka error ${kafkaCode}`}: ${error instanceof Error ? error.stack : String(error)}`, { cause: error })
   }
   return run.counts
 }

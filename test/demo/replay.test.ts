@@ -15,13 +15,15 @@ const SLICE_MS = 600_000
 
 test('session.clicks, pairs, item.neighbors and recs of a paced replay equal those of a single process, byte for byte', { timeout: 200_000 }, async t => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-replay-test-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  // One hook, last made first ended: the broker writes to the folder until it is closed.
+  const ends: (() => Promise<void>)[] = [async () => rmSync(folder, { recursive: true, force: true })]
+  t.after(async () => { for (const end of ends.reverse()) await end() })
   const path = join(folder, 'events.jsonl')
   const seed = 11
   t.diagnostic(`seed ${seed}`)
   writeStream(path, seed)
   const broker = await Broker.start(realEnv, { directory: join(folder, 'broker'), port: 0, durability: 'os' })
-  t.after(() => broker.close())
+  ends.push(() => broker.close())
   const bootstrap = `127.0.0.1:${broker.port}`
   const said: string[] = []
   const { report, text } = await replay({
@@ -37,7 +39,7 @@ test('session.clicks, pairs, item.neighbors and recs of a paced replay equal tho
   assert.ok((report.latency?.p50 ?? 0) > 0)
   assert.match(text, /HR@20/)
   const cluster = await Cluster.connect(realEnv, { bootstrap })
-  t.after(() => cluster.close())
+  ends.push(() => cluster.close())
   const id = (await new Admin(cluster).listTopics()).find(name => name.endsWith('.recs'))?.replace(/\.recs$/, '') ?? assert.fail('no recs topic')
   const stream = await readStream({ path, format: 'jsonl', onSkipped: () => {} })
   const equal = await assertEqualToSingleProcess(cluster, id, stream, { sliceMs: SLICE_MS, singlyFrom: stream.events.find(event => event.isScored)?.at ?? 0 })

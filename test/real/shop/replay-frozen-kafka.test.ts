@@ -14,11 +14,13 @@ need('kafka')
 
 test('frozen model, Apache Kafka, four partitions, the tasks killed three times', withToy, async t => {
   const kafka = await startKafka()
-  t.after(() => kafka.stop())
   const folder = mkdtempSync(join(tmpdir(), 'millrace-gates-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
   const tasks = new KilledTasks({ folder, killsMax: 3, aliveMs: [10_000, 20_000], random: seeded(3) })
-  t.after(() => tasks.close())
+  t.after(async () => {
+    await tasks.close()
+    await kafka.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
   const report = await reportOf({ only: 'frozen', partitions: 4, bootstrap: kafka.bootstrap, runElsewhere: (app, bootstrap) => tasks.start(app, bootstrap) }, text => t.diagnostic(text))
   t.diagnostic(`${tasks.kills} kills`)
   assert.ok(tasks.kills > 0)

@@ -115,6 +115,26 @@ test('what is not yet in the store is never evicted, what is comes back from it'
   await state.close()
 })
 
+test('over budget with everything held: it is not tried again at each record, and the write is not put off', async () => {
+  const state = await open(new MemoryStores(), 's', 1_000, 60_000)
+  const rows = rowsOf(state)
+  let trims = 0
+  for (let index = 0; index < 2_000; index++) {
+    rows.set(rows.entry(`k${index}`), index, index)
+    if (!state.overBudget) continue
+    trims++
+    state.trim()
+  }
+  ok(trims > 5 && trims < 100, `${trims} trims`)
+  state.committed(state.freeze(), position(1))
+  // Far below the lag: the budget alone makes it write.
+  for (let turn = 0; turn < 10; turn++) await new Promise(resolve => setImmediate(resolve))
+  deepEqual(state.store.position(), position(1))
+  ok(state.overBudget)
+  for (let round = 0; round < 3; round++) state.trim()
+  await state.close()
+})
+
 test('keys that are one on the wire are one row, whatever they are in memory', async () => {
   const state = await open(new MemoryStores(), 's')
   const rows = KeyedStore.of(state, 'rows', json(), int64)

@@ -107,6 +107,7 @@ export class ShardState implements ShardStateCore {
   #failure: unknown
   #position: StorePosition | undefined
   #evictNext = 0
+  #trimAt: number
   liveBytes = 0
   dirtyBytes = 0
 
@@ -114,6 +115,7 @@ export class ShardState implements ShardStateCore {
     this.store = store
     this.#clock = options.clock
     this.#liveBytesMax = options.liveBytesMax ?? 64 * MIB
+    this.#trimAt = this.#liveBytesMax
     this.#storeLagMaxMs = options.storeLagMaxMs ?? 1_000
     this.#unwrittenBytesMax = options.unwrittenBytesMax ?? 16 * MIB
     this.#position = store.position()
@@ -175,19 +177,24 @@ export class ShardState implements ShardStateCore {
     this.#expired.set(prefix, to)
   }
 
-  /** Evicts down to the budget. To be called between records only: operators hold entries within one. */
+  /**
+   * Evicts down to the budget. To be called between records only: operators hold entries within one. Where what is held keeps it from
+   * that, it is not worth trying again before a write has let go of some, or much more has come.
+   */
   trim(): void {
-    if (this.liveBytes <= this.#liveBytesMax) return
+    if (!this.overBudget) return
     const owners = [...this.#owners.values()]
     for (let tries = 0; tries < owners.length * 2 && this.liveBytes > this.#liveBytesMax * 0.9; tries++) {
       const owner = owners[this.#evictNext++ % owners.length]
       owner?.evict(this.liveBytes - this.#liveBytesMax * 0.9)
     }
+    this.#trimAt = Math.max(this.#liveBytesMax, this.liveBytes * 1.1)
+    this.#schedule()
   }
 
   /** Whether `trim` has something to do. */
   get overBudget(): boolean {
-    return this.liveBytes > this.#liveBytesMax
+    return this.liveBytes > this.#trimAt
   }
 
   // ------------------------------------------------------------ commit
@@ -241,6 +248,7 @@ export class ShardState implements ShardStateCore {
     this.dirtyBytes = 0
     await this.written()
     this.liveBytes = 0
+    this.#trimAt = this.#liveBytesMax
   }
 
   async written(): Promise<void> {
@@ -291,7 +299,7 @@ export class ShardState implements ShardStateCore {
   #schedule(): void {
     if (this.#writing !== undefined || this.#unwrittenPosition === undefined) return
     const waited = this.#clock.monotonic() - this.#firstUnwrittenAt
-    if (this.#unwrittenBytes >= this.#unwrittenBytesMax || waited >= this.#storeLagMaxMs) void this.#write()
+    if (this.#unwrittenBytes >= this.#unwrittenBytesMax || this.liveBytes > this.#liveBytesMax || waited >= this.#storeLagMaxMs) void this.#write()
     else this.#timer ??= this.#clock.setTimer(() => {
       this.#timer = undefined
       this.#schedule()
@@ -319,6 +327,7 @@ export class ShardState implements ShardStateCore {
       const deleteRanges = [...ranges].map(([prefix, to]) => [storeStart(prefix), to] as const)
       const { rangesEmpty } = await this.store.commit({ deleteRanges, keys: changed.map(change => change.key), values: changed.map(change => change.value) }, position)
       this.#writing = undefined
+      this.#trimAt = this.#liveBytesMax
       for (const { entry } of changed) {
         entry.holds--
         if (!entry.held && !entry.evicted) entry.owner.written(entry)

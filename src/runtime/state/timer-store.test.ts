@@ -82,6 +82,16 @@ test('a burst of timers at one time that no batch holds comes out whole', async 
   await again.close()
 })
 
+test('more timers at one time than the heap should hold are set at a steady cost', async () => {
+  const state = await opened(new MemoryStores())
+  const timers = TimerStore.of(state, 'timers', text)
+  for (let index = 0; index < 80_000; index++) timers.set(`k${index}`, 'wall', '', 7)
+  let fired = 0
+  while (timers.take('wall', 7) !== undefined) fired++
+  equal(fired, 80_000)
+  await state.close()
+})
+
 test('random setting, moving, cancelling and firing agrees with a list, over commits, rollbacks and restarts', async () => {
   const random = seededRandom()
   const stores = new MemoryStores()

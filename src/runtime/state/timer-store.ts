@@ -45,6 +45,8 @@ interface Index {
   readonly heap: TimerHeap
   /** Below it the heap is complete (I2). */
   horizon: number
+  /** Size at which the heap is cut back. */
+  cutAt: number
 }
 
 export class TimerStore implements EntryOwner {
@@ -55,8 +57,8 @@ export class TimerStore implements EntryOwner {
   readonly #lists = new Map<unknown, LiveEntry>()
   readonly #live = new Map<string, LiveEntry>()
   readonly #indexes: Readonly<Record<TimerClock, Index>> = {
-    event: { domain: DOMAINS.event, heap: new TimerHeap(), horizon: 0 },
-    wall: { domain: DOMAINS.wall, heap: new TimerHeap(), horizon: 0 },
+    event: { domain: DOMAINS.event, heap: new TimerHeap(), horizon: 0, cutAt: HEAP_MAX },
+    wall: { domain: DOMAINS.wall, heap: new TimerHeap(), horizon: 0, cutAt: HEAP_MAX },
   }
   #hand: Iterator<LiveEntry> = this.#lists.values()
 
@@ -200,7 +202,7 @@ export class TimerStore implements EntryOwner {
     const entry = this.#indexed(list, index, time)
     if (entry.value === undefined && time < index.horizon) {
       index.heap.push(entry)
-      if (index.heap.size > HEAP_MAX) this.#cutBack(index)
+      if (index.heap.size > index.cutAt) this.#cutBack(index)
     }
     setEntry(this.#core, entry, PRESENT, time)
   }
@@ -262,6 +264,8 @@ export class TimerStore implements EntryOwner {
   /** Gives back the later part of a heap that has grown large: the store has it, or will have it. */
   #cutBack(index: Index): void {
     const horizon = index.heap.cutBack(BATCH)
+    // Where all of it is due at one time nothing can be given back: try again when it is twice as large.
+    index.cutAt = Math.max(HEAP_MAX, index.heap.size * 2)
     if (horizon === undefined) return
     index.horizon = horizon
     for (const entry of [...this.#live.values()]) {

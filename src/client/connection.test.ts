@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import type { Env, Socket, SocketHandlers } from '../env/env.ts'
 import { realEnv } from '../env/real/env.ts'
 import { Connection } from './connection.ts'
+
+// A scripted socket holds no handle, and a request's deadline is a background timer: something must keep the process waiting.
+const alive = setInterval(() => {}, 1000)
+after(() => clearInterval(alive))
 
 /** A socket whose peer is the test. */
 class ScriptedSocket implements Socket {

@@ -34,8 +34,10 @@ const admin = kafka.admin()
 // kafkajs reads committed unless told otherwise; `readUncommitted: false` says so aloud.
 const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: 100, sessionTimeout: 60_000 })
 
-/** Per topic-partition the offset before which everything was read; per balance what was seen. */
+/** Per topic-partition the offset before which everything was read, and that before which every record is in the books. */
 const position = new Map()
+const entered = new Map()
+/** Per balance what was seen. */
 const books = balances.map(() => ({ in: new Map(), out: new Map(), lastOrder: new Map(), outOfOrder: 0, examples: [] }))
 const topics = [...new Set(balances.flatMap(balance => [balance.in.topic, balance.out.topic]))]
 
@@ -44,9 +46,18 @@ try {
   await consumer.connect()
   await consumer.subscribe({ topics, fromBeginning: true })
   // Also told of batches that held nothing but transaction markers, which `eachBatch` is not.
-  consumer.on('consumer.end_batch_process', ({ payload }) => position.set(`${payload.topic}/${payload.partition}`, Number(payload.lastOffset) + 1))
+  consumer.on('consumer.end_batch_process', ({ payload }) => {
+    const name = `${payload.topic}/${payload.partition}`
+    position.set(name, Math.max(position.get(name) ?? 0, Number(payload.lastOffset) + 1))
+  })
   await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 4, eachBatch: async ({ batch, heartbeat }) => {
-    for (const message of batch.messages) enter(batch.topic, batch.partition, message)
+    const name = `${batch.topic}/${batch.partition}`
+    for (const message of batch.messages) {
+      // A consumer that had to join its group again (a broker was killed) starts from the beginning: each offset is entered once.
+      if (Number(message.offset) < (entered.get(name) ?? 0)) continue
+      enter(batch.topic, batch.partition, message)
+      entered.set(name, Number(message.offset) + 1)
+    }
     await heartbeat()
   } })
   let balanced

@@ -50,6 +50,8 @@ async function runFiles(files: readonly string[]): Promise<void> {
   let output = ''
   stream.on('test:stdout', event => { if (real) process.stdout.write(event.message); else output += event.message })
   stream.on('test:stderr', event => process.stderr.write(event.message))
+  // Figures that a test measured: printed, never asserted.
+  stream.on('test:diagnostic', event => { if (real && !/^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(event.message)) console.log(`#        ${event.message}`) })
   stream.on('test:pass', event => record(event))
   stream.on('test:fail', event => record(event))
   for await (const _ of stream) { /* events are handled above; the loop only waits for the end */ }

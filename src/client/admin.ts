@@ -16,7 +16,7 @@ import { describeCluster } from '../wire/apis/60-describe-cluster.ts'
 import { errorCode, kafkaError } from '../wire/error-codes.ts'
 import { AdminTransactions } from './admin-transactions.ts'
 import { askLeaders } from './leader-requests.ts'
-import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, lookUpOffsets, MAX_TIMESTAMP } from './offset-lookups.ts'
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, lookUpEpochEnds, lookUpOffsets, MAX_TIMESTAMP } from './offset-lookups.ts'
 import { groupByTopic } from './topic-groups.ts'
 import type { BrokerNode, OffsetEntry, PartitionMeta, TopicPartition } from './types.ts'
 
@@ -44,6 +44,15 @@ export interface ClusterDescription {
 
 /** `earliest`, `latest`, `maxTimestamp`, or the first offset whose timestamp is at or after the given epoch milliseconds. */
 export type OffsetSpec = 'earliest' | 'latest' | 'maxTimestamp' | { readonly timestamp: number }
+
+export interface EpochEntry extends TopicPartition {
+  readonly leaderEpoch: number
+}
+
+export interface EpochEnd extends TopicPartition {
+  /** Of the epoch asked for, or of the largest before it; -1 where the leader's log has no epoch that high. */
+  readonly endOffset: number
+}
 
 export interface OffsetListing extends TopicPartition {
   /** -1 where no record matches the timestamp. */
@@ -184,6 +193,13 @@ export class Admin extends AdminTransactions {
     const answers = await askLeaders(this.cluster, partitions, 'list offsets', (node, entries) =>
       lookUpOffsets(this.cluster, node, entries.map(({ topic, partition }) => ({ topic, partition, timestamp, leaderEpoch: -1 })), isolation))
     return answers.map(({ topic, partition, offset, timestamp: found, leaderEpoch }) => ({ topic, partition, offset, timestamp: found, leaderEpoch }))
+  }
+
+  /** Where leader epochs ended (KIP-320): below a position that was read or written in that epoch means that the log was truncated. In no particular order. */
+  async epochEnds(entries: readonly EpochEntry[]): Promise<EpochEnd[]> {
+    const answers = await askLeaders(this.cluster, entries, 'look up the end of a leader epoch', (node, group) =>
+      lookUpEpochEnds(this.cluster, node, group.map(({ topic, partition, leaderEpoch }) => ({ topic, partition, leaderEpoch, currentLeaderEpoch: -1 }))))
+    return answers.map(({ topic, partition, endOffset }) => ({ topic, partition, endOffset }))
   }
 
   async describeCluster(): Promise<ClusterDescription> {

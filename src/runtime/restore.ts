@@ -4,7 +4,10 @@
  * R1. The end is the log's end offset, read once as READ_UNCOMMITTED before the first fetch; the reader is read_committed and its *position* must
  *     reach the end (E6). So an open transaction is waited for, control records count by position, and no idle timer ever ends a restore.
  * R2. A store is rebuilt from the start only for one of the reasons of `RebuildReason`, which is logged; never for a crash of the process.
+ *     Truncation is found by the leader epoch that is kept with the position (KIP-320): a log that has grown past it again looks as if nothing had been.
  * R3. The store's position moves with each chunk, in the same local transaction: a restore that is killed goes on where it was.
+ * R4. One turn of the event loop takes `CHUNK_RECORDS` records or `CHUNK_BYTES` at most, however much one fetch has brought: a member that runs
+ *     inline must send its heartbeats meanwhile.
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
@@ -20,6 +23,7 @@ import type { ChangelogPosition, StorePosition } from './state/store.ts'
 export type RebuildReason =
   | 'the changelog topic was made anew'
   | 'the store is ahead of the changelog'
+  | 'the changelog was truncated below the store\'s position'
   | 'the changelog begins after the store\'s position'
   | 'away longer than deleted keys are kept'
   | 'the machine went down without a clean close'
@@ -58,8 +62,8 @@ export interface RestoreResult {
   readonly changelogs: Record<string, ChangelogPosition>
 }
 
-const CHUNK_RECORDS = 4_096
-const CHUNK_BYTES = 2 * 1024 * 1024
+export const CHUNK_RECORDS = 1_024
+export const CHUNK_BYTES = 256 * 1024
 const DELETE_RETENTION_MS = 86_400_000
 /** A shard that is taken away while it waits is let go of after this long. */
 const LOOK_AGAIN_MS = 500
@@ -71,6 +75,10 @@ interface Changelog {
   readonly topicId: string
   readonly start: number
   readonly end: number
+  /** Of the log's end as `end` was read, -1 where the broker does not tell. */
+  readonly endEpoch: number
+  /** Where the epoch of the store's position ended, by OffsetForLeaderEpoch; -1: the log knows no epoch that high. `undefined` where there is none to ask for. */
+  readonly epochEnd: number | undefined
   next: number
   leaderEpoch: number
   readonly records: ChangelogRecord[]
@@ -86,11 +94,17 @@ export async function restoreShard(options: RestoreOptions): Promise<RestoreResu
     options.logger.warn('rebuilding state from the start of its changelogs', { reason: rebuilt, partition: options.partition })
   }
   const state = rebuilt === undefined ? options.state : await options.reopenEmpty()
-  for (const changelog of changelogs) if (rebuilt !== undefined || before?.changelogs[changelog.store] === undefined) changelog.next = changelog.start
+  if (rebuilt !== undefined) for (const changelog of changelogs) startOver(changelog)
   const total = changelogs.reduce((sum, changelog) => sum + Math.max(0, changelog.end - changelog.next), 0)
   options.onProgress({ done: 0, total })
   const records = total === 0 ? 0 : await replay({ ...options, state }, changelogs, { total, clocks: rebuilt === undefined ? before?.clocks ?? '' : '' })
   return { state, records, offsets: total, ms: options.env.clock.monotonic() - startedAt, rebuilt, changelogs: positionsOf(changelogs) }
+}
+
+function startOver(changelog: Changelog): void {
+  changelog.next = changelog.start
+  // Of a position that is trusted no more nothing must live on.
+  changelog.leaderEpoch = changelog.start >= changelog.end ? changelog.endEpoch : -1
 }
 
 async function openChangelogs(options: RestoreOptions, before: StorePosition | undefined): Promise<Changelog[]> {
@@ -98,26 +112,40 @@ async function openChangelogs(options: RestoreOptions, before: StorePosition | u
   if (partitions.length === 0) return []
   const ends = await options.admin.listOffsets(partitions, 'latest', { isolation: 'read_uncommitted' })
   const starts = await options.admin.listOffsets(partitions, 'earliest', { isolation: 'read_uncommitted' })
-  const offsetIn = (listing: readonly OffsetListing[], topic: string): number => {
+  const epochEnds = await epochEndsOf(options, before)
+  const foundIn = (listing: readonly OffsetListing[], topic: string): OffsetListing => {
     const found = listing.find(entry => entry.topic === topic && entry.partition === options.partition)
     if (found === undefined) throw new MillraceError('BROKER_ERROR', `The cluster did not tell the offsets of ${topic}/${options.partition}.`, { retriable: true })
-    return found.offset
+    return found
   }
   return await Promise.all(options.stores.map(async store => {
     await options.cluster.partitions(store.changelog.name)
     const held = before?.changelogs[store.name]
-    const start = offsetIn(starts, store.changelog.name)
+    const start = foundIn(starts, store.changelog.name).offset
+    const end = foundIn(ends, store.changelog.name)
+    const next = held?.offsetNext ?? start
     return {
       store: store.name, topic: store.changelog.name, topicId: options.cluster.topicId(store.changelog.name) ?? '', start,
-      end: offsetIn(ends, store.changelog.name), next: held?.offsetNext ?? start, leaderEpoch: held?.leaderEpoch ?? -1, records: [], bytes: 0,
+      end: end.offset, endEpoch: end.leaderEpoch, epochEnd: epochEnds.get(store.changelog.name), next,
+      leaderEpoch: next >= end.offset ? Math.max(end.leaderEpoch, held?.leaderEpoch ?? -1) : held?.leaderEpoch ?? -1, records: [], bytes: 0,
     }
   }))
+}
+
+/** By topic: where the epochs of the store's positions ended. */
+async function epochEndsOf(options: RestoreOptions, before: StorePosition | undefined): Promise<Map<string, number>> {
+  const asked = options.stores.flatMap(({ name, changelog }) => {
+    const leaderEpoch = before?.changelogs[name]?.leaderEpoch ?? -1
+    return leaderEpoch < 0 ? [] : [{ topic: changelog.name, partition: options.partition, leaderEpoch }]
+  })
+  const ends = asked.length === 0 ? [] : await options.admin.epochEnds(asked)
+  return new Map(ends.map(({ topic, endOffset }) => [topic, endOffset]))
 }
 
 /** R2: why what is on the disk must not be gone on from. */
 export function rebuildReason(
   position: StorePosition,
-  changelogs: readonly { readonly store: string; readonly topicId: string; readonly start: number; readonly end: number }[],
+  changelogs: readonly Pick<Changelog, 'store' | 'topicId' | 'start' | 'end' | 'epochEnd'>[],
   now: { readonly env: { readonly clock: { now(): number } }; readonly bootId: string; readonly stores: readonly StorePlan[] },
 ): RebuildReason | undefined {
   if (!position.cleanClose && position.bootId !== now.bootId) return 'the machine went down without a clean close'
@@ -126,6 +154,7 @@ export function rebuildReason(
     if (held === undefined) continue
     if (held.topicId !== '' && changelog.topicId !== '' && held.topicId !== changelog.topicId) return 'the changelog topic was made anew'
     if (held.offsetNext > changelog.end) return 'the store is ahead of the changelog'
+    if (changelog.epochEnd !== undefined && changelog.epochEnd < held.offsetNext) return 'the changelog was truncated below the store\'s position'
     // Compaction moves a log's start only by deletion (windows that expired); what lay before is gone for everybody.
     const config = now.stores.find(store => store.name === changelog.store)?.changelog.config
     const deletes = config?.['cleanup.policy']?.includes('delete') === true
@@ -161,29 +190,45 @@ async function replay(options: RestoreOptions, changelogs: readonly Changelog[],
         if (waits > 0 && waits % WAITS_PER_LOG === 0) logStall(options, behind)
         continue
       }
-      const changelog = behind.find(candidate => candidate.topic === batches.topic)
-      if (changelog !== undefined) {
-        cursor.open(batches)
-        while (cursor.next()) {
-          if (cursor.offset < changelog.next || cursor.keyStart < 0) continue
-          records++
-          const key = copyOf(cursor.buffer, cursor.keyStart, cursor.keyEnd)
-          const value = cursor.valueStart < 0 ? null : copyOf(cursor.buffer, cursor.valueStart, cursor.valueEnd)
-          changelog.records.push({ key, value })
-          changelog.bytes += key.length + (value?.length ?? 0)
-        }
-        changelog.next = Math.max(changelog.next, batches.offsetNext)
-        changelog.leaderEpoch = cursor.leaderEpoch
-      }
-      batches.release()
-      if (changelog !== undefined && (changelog.records.length >= CHUNK_RECORDS || changelog.bytes >= CHUNK_BYTES || changelog.next >= changelog.end)) {
-        await applyChunk(options, changelogs, changelog, from.clocks)
-        options.onProgress({ done: from.total - behind.reduce((sum, one) => sum + Math.max(0, one.end - one.next), 0), total: from.total })
+      try {
+        const changelog = behind.find(candidate => candidate.topic === batches.topic)
+        if (changelog !== undefined) records += await applyFetched(options, changelogs, changelog, cursor.open(batches), from)
+      } finally {
+        batches.release()
       }
     }
   } finally {
     await fetcher.close()
   }
+  return records
+}
+
+/** What one fetch brought, chunk by chunk (R4). Returns how many records it was. */
+async function applyFetched(
+  options: RestoreOptions, changelogs: readonly Changelog[], changelog: Changelog, cursor: FetchedCursor, from: { readonly total: number; readonly clocks: string },
+): Promise<number> {
+  let records = 0
+  const apply = async (): Promise<void> => {
+    await applyChunk(options, changelogs, changelog, from.clocks)
+    const left = changelogs.reduce((sum, one) => sum + Math.max(0, one.end - one.next), 0)
+    options.onProgress({ done: from.total - left, total: from.total })
+  }
+  while (cursor.next()) {
+    if (cursor.offset < changelog.next || cursor.keyStart < 0) continue
+    records++
+    const key = copyOf(cursor.buffer, cursor.keyStart, cursor.keyEnd)
+    const value = cursor.valueStart < 0 ? null : copyOf(cursor.buffer, cursor.valueStart, cursor.valueEnd)
+    changelog.records.push({ key, value })
+    changelog.bytes += key.length + (value?.length ?? 0)
+    if (changelog.records.length < CHUNK_RECORDS && changelog.bytes < CHUNK_BYTES) continue
+    changelog.next = cursor.offsetNext
+    changelog.leaderEpoch = cursor.leaderEpoch
+    await apply()
+    if (options.cancelled()) return records
+  }
+  changelog.next = Math.max(changelog.next, cursor.offsetNext)
+  changelog.leaderEpoch = changelog.next >= changelog.end ? Math.max(cursor.leaderEpoch, changelog.endEpoch) : cursor.leaderEpoch
+  if (changelog.next >= changelog.end) await apply()
   return records
 }
 

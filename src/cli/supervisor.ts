@@ -1,8 +1,10 @@
 /**
  * Runs named child processes: starts them, keeps them running, kills them when asked, stops them in order.
  *
- * V1. A child is `starting`, `running`, `waiting` (for its backoff) or `stopped`: one value, no flags.
+ * V1. A child is `starting`, `running`, `waiting` (for its backoff), `failed` or `stopped`: one value, no flags.
  * V2. A child that ends by itself is started again after a backoff that doubles from 100 ms to 5 s and is reset once it has run 10 s.
+ *     One that ended five times in a row before that is `failed`: said once, with the last words of the child, and tried again each 5 s. It stays
+ *     `failed` until a try has run 10 s. A SIGKILL does not count: it is somebody's wish, not the child's fault.
  * V3. Children have an IPC channel where they speak Node: one says `{ ready }` when it serves, and ends when the channel closes,
  *     so that a supervisor that was killed leaves no orphan. Others are ready when they were started.
  * V4. Only processes started here are ever signalled, by their process id.
@@ -16,6 +18,7 @@ const CODES = Object.keys(ERROR_CODES) as ErrorCode[]
 const BACKOFF_MS_MIN = 100
 const BACKOFF_MS_MAX = 5000
 const STEADY_MS = 10_000
+const QUICK_ENDS_MAX = 5
 const STOP_MS_MAX = 8000
 const STOP_ORDER: readonly (readonly ChildSpec['kind'][])[] = [['ledger', 'process'], ['tasks'], ['broker']]
 
@@ -33,7 +36,16 @@ export interface ChildSpec {
   readonly onLine?: ((line: string) => void) | undefined
 }
 
-export type ChildState = 'starting' | 'running' | 'waiting' | 'stopped'
+export type ChildState = 'starting' | 'running' | 'waiting' | 'failed' | 'stopped'
+
+/** Other times than those of V2: for tests. */
+export interface SupervisorTimes {
+  readonly backoffMsMin: number
+  readonly backoffMsMax: number
+  readonly steadyMs: number
+}
+
+const TIMES: SupervisorTimes = { backoffMsMin: BACKOFF_MS_MIN, backoffMsMax: BACKOFF_MS_MAX, steadyMs: STEADY_MS }
 
 export interface ChildStatus {
   readonly name: string
@@ -49,11 +61,13 @@ export interface ChildStatus {
 
 export class Supervisor {
   readonly #logger: Logger
+  readonly #times: SupervisorTimes
   readonly #children = new Map<string, Child>()
   #onEvent: (text: string) => void = () => {}
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, times: SupervisorTimes = TIMES) {
     this.#logger = logger
+    this.#times = times
   }
 
   /** Told in one line of each start, end and kill. */
@@ -63,7 +77,7 @@ export class Supervisor {
 
   /** Starts a child; resolves with what it said in `ready` (undefined without IPC), rejects if it ends before that. */
   async start(spec: ChildSpec): Promise<unknown> {
-    const child = new Child(spec, this.#logger.child({ process: spec.name }), text => this.#onEvent(text))
+    const child = new Child(spec, this.#logger.child({ process: spec.name }), text => this.#onEvent(text), this.#times)
     this.#children.set(spec.name, child)
     return child.start()
   }
@@ -98,10 +112,14 @@ class Child {
   readonly #spec: ChildSpec
   readonly #logger: Logger
   readonly #event: (text: string) => void
+  readonly #times: SupervisorTimes
   #state: ChildState = 'stopped'
   #process: ChildProcess | undefined
   #timer: NodeJS.Timeout | undefined
-  #backoffMs = BACKOFF_MS_MIN
+  #steadyTimer: NodeJS.Timeout | undefined
+  #backoffMs: number
+  /** In a row, by itself, before it was steady (V2). */
+  #quickEnds = 0
   #restarts = 0
   #kills = 0
   #endedAt: number | undefined
@@ -109,10 +127,12 @@ class Child {
   #lastExit: string | null = null
   #errors: string[] = []
 
-  constructor(spec: ChildSpec, logger: Logger, event: (text: string) => void) {
+  constructor(spec: ChildSpec, logger: Logger, event: (text: string) => void, times: SupervisorTimes) {
     this.#spec = spec
     this.#logger = logger
     this.#event = event
+    this.#times = times
+    this.#backoffMs = times.backoffMsMin
   }
 
   get kind(): ChildSpec['kind'] {
@@ -126,7 +146,7 @@ class Child {
   start(): Promise<unknown> {
     return new Promise((resolve, reject) => this.#spawn(resolve, reason => {
       this.#state = 'stopped'
-      clearTimeout(this.#timer)
+      this.#clearTimers()
       reject(startFailure(this.#spec, reason, this.#errors))
     }))
   }
@@ -140,7 +160,7 @@ class Child {
 
   async stop(): Promise<'ended' | 'killed'> {
     this.#state = 'stopped'
-    clearTimeout(this.#timer)
+    this.#clearTimers()
     const running = this.#process
     if (running === undefined) return 'ended'
     let killed = false
@@ -154,7 +174,7 @@ class Child {
 
   #spawn(ready: (said: unknown) => void, failed: ((reason: string) => void) | undefined): void {
     const { spec } = { spec: this.#spec }
-    this.#state = 'starting'
+    if (this.#state !== 'failed') this.#state = 'starting'
     const started = Date.now()
     const child = spawn(spec.command, [...spec.args], {
       cwd: spec.cwd, env: { ...process.env, ...spec.env },
@@ -167,9 +187,10 @@ class Child {
       if (isReady || this.#process !== child) return
       isReady = true
       if (this.#state === 'starting') this.#state = 'running'
+      this.#steadyTimer = setTimeout(() => this.#steady(), Math.max(0, started + this.#times.steadyMs - Date.now())).unref()
       if (this.#endedAt !== undefined) {
         this.#gapMs = Date.now() - this.#endedAt
-        this.#event(`${spec.name} is back after ${(this.#gapMs / 1000).toFixed(1)} s (pid ${child.pid ?? '?'})`)
+        if (this.#state !== 'failed') this.#event(`${spec.name} is back after ${(this.#gapMs / 1000).toFixed(1)} s (pid ${child.pid ?? '?'})`)
       }
       ready(said)
     }
@@ -187,16 +208,52 @@ class Child {
   #ended(child: ChildProcess, how: string, startedMs: number, failed: ((reason: string) => void) | undefined): void {
     if (this.#process !== child) return
     this.#process = undefined
+    clearTimeout(this.#steadyTimer)
     this.#lastExit = how
     this.#endedAt = Date.now()
     if (this.#state === 'stopped') return
     if (failed !== undefined) return failed(how)
-    this.#backoffMs = Date.now() - startedMs > STEADY_MS ? BACKOFF_MS_MIN : Math.min(this.#backoffMs * 2, BACKOFF_MS_MAX)
-    this.#state = 'waiting'
     this.#restarts++
-    this.#event(`${this.#spec.name} ended (${how}), starts again in ${this.#backoffMs} ms`)
+    const { backoffMsMin, backoffMsMax, steadyMs } = this.#times
+    const wasSteady = Date.now() - startedMs > steadyMs
+    if (wasSteady) this.#quickEnds = 0
+    else if (how !== 'SIGKILL') this.#quickEnds++
+    this.#backoffMs = wasSteady ? backoffMsMin : Math.min(this.#backoffMs * 2, backoffMsMax)
+    if (this.#quickEnds >= QUICK_ENDS_MAX) this.#fail(how)
+    else {
+      this.#state = 'waiting'
+      this.#event(`${this.#spec.name} ended (${how}), starts again in ${this.#backoffMs} ms`)
+    }
     this.#timer = setTimeout(() => this.#spawn(() => {}, undefined), this.#backoffMs)
   }
+
+  /** V2: something that starting again does not mend. Said when it begins, not at each try. */
+  #fail(how: string): void {
+    this.#backoffMs = this.#times.backoffMsMax
+    if (this.#state === 'failed') return
+    this.#state = 'failed'
+    const reason = reasonOf(this.#errors)
+    const text = `${this.#spec.name} FAILED: it ended ${this.#quickEnds} times in a row soon after its start (${how})${reason === undefined ? '' : `: ${reason}`}. It is tried again each ${this.#backoffMs / 1000} s.`
+    this.#logger.error(text)
+    this.#event(text)
+  }
+
+  #steady(): void {
+    this.#quickEnds = 0
+    if (this.#state !== 'failed') return
+    this.#state = 'running'
+    this.#event(`${this.#spec.name} has recovered: it has run for ${this.#times.steadyMs / 1000} s`)
+  }
+
+  #clearTimers(): void {
+    clearTimeout(this.#timer)
+    clearTimeout(this.#steadyTimer)
+  }
+}
+
+/** Of the last words of a child: the line that names an error of ours, else the last one. */
+function reasonOf(said: readonly string[]): string | undefined {
+  return (said.findLast(line => line.includes('✖ ')) ?? said.findLast(line => line.trim() !== ''))?.trim()
 }
 
 /** With the code that a child of ours gave as its last words, so that the whole ends with the exit code that the part would end with. */

@@ -41,7 +41,7 @@ export interface RunOptions {
   readonly bootstrap: string
   /** Where state is kept. Processes may share one. */
   readonly dataDirectory: string
-  /** 0 (the default): on this thread. n ≥ 1: that many worker threads; `entry` is needed then. */
+  /** 0 (the default): on this thread, so that a long turn of user code also holds up the heartbeats. n ≥ 1: that many worker threads; `entry` is needed then. */
   readonly threads?: number | undefined
   /** URL of the module whose default export is the app: worker threads load it by themselves. */
   readonly entry?: string | URL | undefined
@@ -110,6 +110,7 @@ export class AppProcess implements RunningApp {
   #tellFailed: (error: Error) => void = () => {}
 
   constructor(app: AppDescription, options: RunOptions) {
+    checkThreads(options)
     this.name = app.name
     this.#options = options
     this.#env = options.env ?? realEnv
@@ -158,7 +159,7 @@ export class AppProcess implements RunningApp {
       this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, failpoints: this.#env === realEnv ? failpointsOfEnvironment() : noFailpoints }))
       return
     }
-    if (entry === undefined) throw new MillraceError('USAGE', 'threads ≥ 1 needs `entry`, the URL of the module whose default export is the app (import.meta.url where it is the same): worker threads load the app by themselves.')
+    if (entry === undefined) throw needsEntry()
     for (let number = 0; number < threads; number++) this.#workers.push(await ThreadedWorker.start({ module: String(entry), bootstrap, number, tasks }, events, this.#logger))
   }
 
@@ -253,6 +254,16 @@ export class AppProcess implements RunningApp {
     await this.#cluster?.close()
     for (const slot of this.#slots.values()) slot.release()
   }
+}
+
+/** Before anything is connected, made or locked. */
+function checkThreads({ threads = 0, entry }: RunOptions): void {
+  if (!Number.isSafeInteger(threads) || threads < 0) throw new MillraceError('USAGE', `threads is ${threads}: give 0 (this thread) or a number of worker threads.`)
+  if (threads > 0 && entry === undefined) throw needsEntry()
+}
+
+function needsEntry(): MillraceError {
+  return new MillraceError('USAGE', 'threads ≥ 1 needs `entry`, the URL of the module whose default export is the app (import.meta.url where it is the same): worker threads load the app by themselves.')
 }
 
 function chosenTasks(plan: Plan, names: readonly string[] | undefined): NativeTaskPlan[] {

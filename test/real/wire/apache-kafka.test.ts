@@ -38,7 +38,11 @@ test('batches of every codec built here are read by the Java consumer and by lib
   const names = Object.keys(CODECS) as CodecName[] // The keys of CODECS are its names.
   try {
     await cluster.request('controller', createTopics, { topics: [{ name: TOPIC, numPartitions: 1, replicationFactor: 1 }], timeoutMs: 10_000 })
-    await cluster.refresh([TOPIC])
+    // The broker's own view of the metadata follows the controller's a moment later.
+    for (let tries = 0; cluster.topicId(TOPIC) === undefined && tries < 100; tries++) {
+      await realEnv.clock.sleep(50)
+      await cluster.refresh([TOPIC])
+    }
     for (const codec of names) {
       const answer = await cluster.request({ node: 1 }, produce, {
         acks: -1, timeoutMs: 10_000,

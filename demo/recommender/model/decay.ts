@@ -35,5 +35,10 @@ export function moveEpoch(sum: number, from: number, to: number): number {
 
 /** What a sum counted from `epoch` is worth at event time `time`: units, decayed to that moment. */
 export function unitsAt(sum: number, epoch: number, time: number): number {
-  return sum / (SCALE * 2 ** ((time - epoch * EPOCH_MS) / HALF_LIFE_MS))
+  return sum / unitScale(epoch, time)
+}
+
+/** What a sum counted from `epoch` is divided by to have units at event time `time`: one power for many sums. */
+export function unitScale(epoch: number, time: number): number {
+  return SCALE * 2 ** ((time - epoch * EPOCH_MS) / HALF_LIFE_MS)
 }

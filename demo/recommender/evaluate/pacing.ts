@@ -4,6 +4,7 @@
  * P1. Slices: all events of a slice are sent, then awaited in `recs`; only then a mark is sent, which makes the tables publish; only when the tables
  *     have reached the mark comes the next slice. What changes is published a slice's length later in event time, so never within a slice: a slice is answered from the lists of the slices before it, whatever runs faster.
  * P2. The scored day is sent event by event; earlier days in slices of event time.
+ *     Baskets are never: there the first event of each slice is sent alone, so that its latency is known. That changes no list: nothing is published within a slice.
  * P3. A frozen model is trained without pacing (its answers are not scored), marked once, then asked.
  */
 import type { StreamEvent } from '../data/stream.ts'
@@ -31,6 +32,8 @@ export interface PaceOptions {
   /** From which event time on each event is a slice of its own. */
   readonly singlyFrom: number
   readonly onProgress: (sent: number) => void
+  /** Send the first event of each slice alone, and wait for its list. */
+  readonly isFirstAlone?: boolean
 }
 
 export async function pace(events: readonly StreamEvent[], replayed: Replayed, options: PaceOptions): Promise<void> {
@@ -43,7 +46,9 @@ export async function pace(events: readonly StreamEvent[], replayed: Replayed, o
       const sliceEnd = Math.min(options.singlyFrom, (Math.floor(first.at / options.sliceMs) + 1) * options.sliceMs)
       while (end < events.length && (events[end]?.at ?? sliceEnd) < sliceEnd) end += 1
     }
-    await replayed.answer(events.slice(start, end), { frozen: false })
+    const alone = options.isFirstAlone === true && end - start > 1 ? 1 : 0
+    if (alone > 0) await replayed.answer([first], { frozen: false })
+    await replayed.answer(events.slice(start + alone, end), { frozen: false })
     const last = events[end - 1]?.at ?? first.at
     await replayed.mark(markAfter(last, options.sliceMs), last)
     start = end

@@ -16,6 +16,14 @@ export interface Click {
 
 const POPULARITY_KEPT = 400
 
+export interface SequentialRulesOptions {
+  /** So many of the session's last items are asked. */
+  readonly last: number
+  /** Rules of one item: cut to so many of the heaviest when there are twice as many. */
+  readonly rulesMax: number
+  readonly count: number
+}
+
 export interface Rival {
   /** `items`: the session so far, oldest first, repetitions included; `filtered`: what must not be answered. */
   recommend(items: readonly string[], query: Click, filtered?: ReadonlySet<string>): string[]
@@ -28,11 +36,22 @@ export function compareId(a: string, b: string): number {
   return Number.isNaN(difference) ? compareText(a, b) : difference
 }
 
-/** The heaviest `count` keys. */
+/** The heaviest `count` keys. Most keys of a long map are lighter than the lightest kept, so keeping in order costs less than sorting. */
 export function topKeys(scores: ReadonlyMap<string, number>, count: number, without: string | undefined, filtered?: ReadonlySet<string>): string[] {
   const kept: { key: string; score: number }[] = []
-  for (const [key, score] of scores) if (key !== without && score > 0 && filtered?.has(key) !== true) kept.push({ key, score })
-  return kept.sort((a, b) => b.score - a.score || compareId(a.key, b.key)).slice(0, count).map(entry => entry.key)
+  for (const [key, score] of scores) {
+    const last = kept.length < count ? undefined : kept.at(-1)
+    if (last !== undefined && (score < last.score || (score === last.score && compareId(key, last.key) > 0))) continue
+    if (key === without || score <= 0 || filtered?.has(key) === true) continue
+    if (last !== undefined) kept.pop()
+    let place = kept.length
+    for (; place > 0; place -= 1) {
+      const above = kept[place - 1]
+      if (above === undefined || above.score > score || (above.score === score && compareId(above.key, key) <= 0)) break
+    }
+    kept.splice(place, 0, { key, score })
+  }
+  return kept.map(entry => entry.key)
 }
 
 /** Counts that halve every `halfLifeMs`. Weights only grow, so the list of the heaviest is kept by moving up what was touched. */
@@ -104,20 +123,25 @@ export class RecentlyViewed implements Rival {
   }
 }
 
-/** Sequential rules: what followed an item, nearer steps counting more, asked with the last item alone. */
+/** Sequential rules: what followed an item, nearer steps counting more, asked with the last items of the session. */
 export class SequentialRules implements Rival {
   readonly #rules = new Map<string, Map<string, number>>()
-  readonly #count: number
+  readonly #options: SequentialRulesOptions
   readonly #stepsMax = 10
 
-  constructor(count: number) {
-    this.#count = count
+  constructor(options: SequentialRulesOptions) {
+    this.#options = options
   }
 
   recommend(items: readonly string[], _query: Click, filtered?: ReadonlySet<string>): string[] {
+    const { last, count } = this.#options
     const current = items.at(-1)
-    const rules = current === undefined ? undefined : this.#rules.get(current)
-    return rules === undefined ? [] : topKeys(rules, this.#count, current, filtered)
+    if (current === undefined) return []
+    const recent = [...new Set(items.slice(-last))]
+    if (recent.length === 1) return topKeys(this.#rules.get(current) ?? new Map<string, number>(), count, current, filtered)
+    const votes = new Map<string, number>()
+    for (const item of recent) for (const [key, weight] of this.#rules.get(item) ?? []) votes.set(key, (votes.get(key) ?? 0) + weight)
+    return topKeys(votes, count, current, filtered)
   }
 
   learn(click: Click, before: readonly string[]): void {
@@ -125,8 +149,12 @@ export class SequentialRules implements Rival {
       const antecedent = before[before.length - step] ?? ''
       if (antecedent === click.item) continue
       const rules = this.#rules.get(antecedent) ?? new Map<string, number>()
-      this.#rules.set(antecedent, rules.set(click.item, (rules.get(click.item) ?? 0) + 1 / step))
+      rules.set(click.item, (rules.get(click.item) ?? 0) + 1 / step)
+      this.#rules.set(antecedent, rules.size > 2 * this.#options.rulesMax ? this.#cut(rules) : rules)
     }
   }
-}
 
+  #cut(rules: ReadonlyMap<string, number>): Map<string, number> {
+    return new Map(topKeys(rules, this.#options.rulesMax, undefined).map(key => [key, rules.get(key) ?? 0]))
+  }
+}

@@ -6,6 +6,7 @@
  * S3. A list that does not belong to the click before is a fault of the topology: scoring stops and says so.
  */
 import type { EventStream, StreamEvent } from '../data/stream.ts'
+import { SESSION_GAP_MS } from '../model/session.ts'
 import type { Recs } from '../topics.ts'
 import { LIST_LENGTH, QualityCounter, type Quality } from './metrics.ts'
 import { Popularity, RecentlyViewed, SequentialRules, type Click, type Rival } from './rivals.ts'
@@ -25,19 +26,23 @@ export function listOf(recs: Recs): List {
   return { item: recs.item, items: recs.items.slice(0, LIST_LENGTH).map(entry => entry.item) }
 }
 
-const POPULARITY_HALF_LIFE_MS = 6 * 3_600_000
+const HOUR_MS = 3_600_000
+/** What the reference measured beside: for clicks SR of the last item and popularity of hours, for baskets SR of five items and popularity of a week. */
+const CLICK_RIVALS = { halfLifeMs: 6 * HOUR_MS, rules: { last: 1, rulesMax: Number.POSITIVE_INFINITY, count: LIST_LENGTH } }
+const BASKET_RIVALS = { halfLifeMs: 7 * 24 * HOUR_MS, rules: { last: 5, rulesMax: 200, count: LIST_LENGTH } }
 /** As published for serenade-toy. */
 const VMIS = { m: 500, k: 50, last: 2, count: LIST_LENGTH }
 
 type Counters = Record<Model, QualityCounter>
 type Rivals = Record<Exclude<Model, 'cooc'>, Rival>
 
-export function newRivals(): Rivals & { readonly vmis: Vmis } {
+export function newRivals(isBasket: boolean): Rivals & { readonly vmis: Vmis } {
+  const { halfLifeMs, rules } = isBasket ? BASKET_RIVALS : CLICK_RIVALS
   return {
     vmis: new Vmis(VMIS),
-    sequentialRules: new SequentialRules(LIST_LENGTH),
+    sequentialRules: new SequentialRules(rules),
     recentlyViewed: new RecentlyViewed(LIST_LENGTH),
-    popularity: new Popularity(POPULARITY_HALF_LIFE_MS, LIST_LENGTH),
+    popularity: new Popularity(halfLifeMs, LIST_LENGTH),
   }
 }
 
@@ -45,7 +50,7 @@ export function newRivals(): Rivals & { readonly vmis: Vmis } {
 export function scorePrequential(stream: EventStream, lists: ReadonlyMap<string, readonly List[]>): { wholeStream: Qualities; lastDay: Qualities } {
   const whole = newCounters()
   const lastDay = newCounters()
-  const rivals = newRivals()
+  const rivals = newRivals(stream.isBasket)
   const sessions = new Sessions()
   for (const event of stream.events) {
     const { before, previous, click } = sessions.next(event)
@@ -59,7 +64,7 @@ export function scorePrequential(stream: EventStream, lists: ReadonlyMap<string,
 /** Rivals learn the training part; the topology's lists were made by a run that did the same. */
 export function scoreFrozen(stream: EventStream, lists: ReadonlyMap<string, readonly List[]>): Qualities {
   const counters = newCounters()
-  const rivals = newRivals()
+  const rivals = newRivals(stream.isBasket)
   const training = new Sessions()
   for (const event of stream.events) {
     if (!event.isTraining) continue
@@ -78,35 +83,48 @@ export function scoreFrozen(stream: EventStream, lists: ReadonlyMap<string, read
   return qualitiesOf(counters)
 }
 
-/** Sessions of a stream, as the evaluator follows them. */
+interface FollowedSession {
+  readonly id: string
+  readonly number: number
+  readonly items: string[]
+  last: number
+}
+
+/** Sessions of a stream, as the evaluator follows them: those that the events name, else of a visitor until there is silence (model/session.ts, S1). */
 class Sessions {
-  readonly #items = new Map<string, string[]>()
+  /** By session, or by visitor where events name none. */
+  readonly #sessions = new Map<string, FollowedSession>()
   /** Events of each visitor so far. */
   readonly #counts = new Map<string, number>()
 
   /** What stood before `event`: the session's items, and the number and item of the visitor's event before it in the same session. */
   next(event: StreamEvent): { before: readonly string[]; previous: { number: number; item: string } | undefined; click: Click } {
-    const before = this.#items.get(keyOf(event)) ?? []
-    const item = before.at(-1)
+    const { id, items } = this.#sessionOf(event)
+    const item = items.at(-1)
     const count = this.#counts.get(event.visitor) ?? 0
     return {
-      before,
+      before: items,
       previous: item === undefined ? undefined : { number: count - 1, item },
-      click: { session: keyOf(event), item: event.item, at: event.at },
+      click: { session: id, item: event.item, at: event.at },
     }
   }
 
   add(event: StreamEvent): void {
-    const key = keyOf(event)
-    const items = this.#items.get(key)
-    if (items === undefined) this.#items.set(key, [event.item])
-    else items.push(event.item)
+    const session = this.#sessionOf(event)
+    session.items.push(event.item)
+    session.last = Math.max(session.last, event.at)
     this.#counts.set(event.visitor, (this.#counts.get(event.visitor) ?? 0) + 1)
   }
-}
 
-function keyOf(event: StreamEvent): string {
-  return event.session === '' ? event.visitor : event.session
+  #sessionOf(event: StreamEvent): FollowedSession {
+    const key = event.session === '' ? event.visitor : event.session
+    const known = this.#sessions.get(key)
+    if (known !== undefined && (event.session !== '' || event.at - known.last <= SESSION_GAP_MS)) return known
+    const number = (known?.number ?? 0) + 1
+    const session = { id: event.session === '' ? `${key}/${number}` : key, number, items: [], last: event.at }
+    this.#sessions.set(key, session)
+    return session
+  }
 }
 
 function listAt(lists: ReadonlyMap<string, readonly List[]>, visitor: string, previous: { readonly number: number; readonly item: string }): readonly string[] {

@@ -58,10 +58,10 @@ export interface ReplayReport {
 const PATIENCE_MS = 600_000
 const SKIPPED_SHOWN_MAX = 20
 /**
- * A task that is busy commits so often; one that has drained its input commits at once. Longer than usual: an item's list that changes a hundred times
- * between two commits is written to its changelog once.
+ * While a model is trained without pacing, a busy task commits so often; one that has drained its input commits at once. Longer than usual: an item's list that
+ * changes a hundred times between two commits is written to its changelog once. A paced run keeps the usual interval, since its latency is reported.
  */
-const COMMIT_INTERVAL = '1s'
+const TRAINING_COMMIT_INTERVAL = '1s'
 /** Baskets are sent in longer slices: a year of them in slices of ten minutes would take hours and change nothing that is scored. */
 const BASKET_SLICE_MS = 6 * 3_600_000
 
@@ -173,7 +173,7 @@ async function withRun<R>(runs: Runs, name: string, onAnswered: (count: number, 
   try {
     await ensureTopics(cluster, Object.values(topics))
     const running: { close(): Promise<void>; readonly failed?: Promise<Error> } = options.runElsewhere === undefined
-      ? await run(app, { bootstrap, dataDirectory: join(runs.folder, name), threads: 1, commitInterval: COMMIT_INTERVAL, entry: replayAppUrl(appOptions), metrics: false, tasks: tasksOf(app, options.without ?? []) })
+      ? await run(app, { bootstrap, dataDirectory: join(runs.folder, name), threads: 1, commitInterval: name === 'frozen' ? TRAINING_COMMIT_INTERVAL : undefined, entry: replayAppUrl(appOptions), metrics: false, tasks: tasksOf(app, options.without ?? []) })
       : await options.runElsewhere(replayAppUrl(appOptions), bootstrap)
     const replayed = await KafkaReplay.start({
       cluster, topics, partitions: options.partitions, hasLists: options.without?.includes('cooc') !== true,

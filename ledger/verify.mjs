@@ -32,7 +32,7 @@ const kafka = new kafkajs.Kafka({ clientId: 'ledger', brokers: args.bootstrap.sp
 const groupId = `ledger-${process.pid}-${Date.now()}`
 const admin = kafka.admin()
 // kafkajs reads committed unless told otherwise; `readUncommitted: false` says so aloud.
-const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: 100, sessionTimeout: 60_000 })
+const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: 500, sessionTimeout: 60_000 })
 
 /** Per topic-partition the offset before which everything was read, and that before which every record is in the books. */
 const position = new Map()

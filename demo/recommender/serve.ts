@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util'
 import { realEnv } from 'millrace/client'
 import { startShop } from './shop/server.ts'
 
+const STATS_EVERY_MS = 2000
+
 const { values } = parseArgs({
   options: {
     bootstrap: { type: 'string' },
@@ -41,6 +43,8 @@ const shop = await startShop({
 })
 process.stderr.write(`shop: ${shop.url}\n`)
 process.send?.({ ready: { port: shop.port } })
+// For who watches this process; nobody waits for it.
+setInterval(() => process.send?.({ stats: shop.stats() }), STATS_EVERY_MS).unref()
 
 let isEnding = false
 function end(): void {

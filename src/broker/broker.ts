@@ -88,6 +88,7 @@ export class Broker {
     const compression = loadCompression()
     const logs = await LogManager.open(env, {
       directory: resolved.directory, durability: resolved.durability, acceptDataLoss: resolved.acceptDataLoss, logger, onFailure: error => fail(error),
+      tailBytesMax: options.tailBytesMax,
     })
     try {
       await compression

@@ -3,12 +3,14 @@
  */
 import type { PartitionLog } from '../log/partition-log.ts'
 import { BatchBuilder } from '../wire/batch-builder.ts'
-import { RecordCursor, walkBatches } from '../wire/record-batch.ts'
+import { BATCH_HEADER_BYTES, RecordCursor, walkBatches } from '../wire/record-batch.ts'
 import type { BatchView } from '../wire/record-batch.ts'
 
 /** Group metadata with large user data still is one batch. */
 const BATCH_BYTES_MAX = 64 * 1024 * 1024
 const READ_BYTES = 1024 * 1024
+/** Lengths and deltas of a record without headers, at their largest. */
+const RECORD_OVERHEAD_BYTES_MAX = 32
 
 export interface CoordinatorRecord {
   readonly key: Buffer
@@ -23,7 +25,8 @@ export interface Appended {
 
 /** Appends `records` as one batch, now; of `owner`'s transaction where one is given. Throws the log's Kafka errors. */
 export function appendRecords(log: PartitionLog, records: readonly CoordinatorRecord[], nowMs: number, owner?: { readonly producerId: number; readonly producerEpoch: number } | undefined): Appended {
-  const builder = new BatchBuilder({ bytesMax: BATCH_BYTES_MAX })
+  const bytesExpected = records.reduce((sum, { key, value }) => sum + RECORD_OVERHEAD_BYTES_MAX + key.length + (value?.length ?? 0), BATCH_HEADER_BYTES)
+  const builder = new BatchBuilder({ bytesMax: BATCH_BYTES_MAX, bytesExpected })
   for (const { key, value } of records) builder.append(nowMs, key, value)
   const batch = builder.build(owner === undefined ? {} : { producerId: owner.producerId, producerEpoch: owner.producerEpoch, baseSequence: -1, transactional: true })
   const { baseOffset, lastOffset } = log.append(batch, { origin: 'coordinator' })

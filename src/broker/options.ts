@@ -23,6 +23,8 @@ export interface BrokerOptions {
   readonly groupMinSessionTimeoutMs?: number | undefined
   /** Truncates corrupt logs (after copying the bytes aside) where the start would otherwise be refused. */
   readonly acceptDataLoss?: boolean | undefined
+  /** Memory for the newest batches of all partitions, so that readers at the tail ask no disk. Default 64 MiB. */
+  readonly tailBytesMax?: number | undefined
   readonly control?: Control | undefined
 }
 

@@ -34,6 +34,8 @@ export interface ChildSpec {
   readonly ipc: boolean
   /** Each line of its stdout; lines of stderr go to the log. */
   readonly onLine?: ((line: string) => void) | undefined
+  /** What it says over IPC besides `ready`. */
+  readonly onMessage?: ((message: object) => void) | undefined
 }
 
 export type ChildState = 'starting' | 'running' | 'waiting' | 'failed' | 'stopped'
@@ -194,7 +196,11 @@ class Child {
       }
       ready(said)
     }
-    child.on('message', message => { if (typeof message === 'object' && message !== null && 'ready' in message) becomeReady(message.ready) })
+    child.on('message', message => {
+      if (typeof message !== 'object' || message === null) return
+      if ('ready' in message) becomeReady(message.ready)
+      else spec.onMessage?.(message)
+    })
     if (!spec.ipc) child.once('spawn', () => becomeReady(undefined))
     splitLines(child.stdout, line => spec.onLine?.(line))
     splitLines(child.stderr, line => {

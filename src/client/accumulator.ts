@@ -242,7 +242,7 @@ export class Accumulator {
     }
     this.closeBatch(queue)
     // Of the size of the one before it, so that it need not grow while it fills.
-    const builder = new BatchBuilder({ codec: this.#options.codec, bytesMax: this.#options.batchBytesMax, bytesExpected: queue.batchBytesLast })
+    const builder = new BatchBuilder({ codec: this.#options.codec, bytesMax: this.#options.batchBytesMax, bytesExpected: queue.batchBytesLast === 0 ? undefined : queue.batchBytesLast })
     const batch = new Batch(queue, builder, ++this.#ordinal, transaction, this.#options.now())
     queue.open = batch
     this.outstanding.add(batch)

@@ -3,6 +3,8 @@
  *
  * T1. A partition's cached range is contiguous and ends at its log end; the oldest go first.
  * T2. All partitions share one budget, spent in the order of appending: an idle partition's tail is evicted by busy ones.
+ * T3. The budget means memory: a batch that stands in memory more than twice its size (a few hundred bytes of what one socket
+ *     read brought, or of a builder's buffer) is copied, so that it does not keep the rest alive.
  */
 
 export interface TailChunk {
@@ -57,7 +59,7 @@ export class TailCache {
       this.clear()
       return
     }
-    this.#chunks.push(chunk)
+    this.#chunks.push(chunk.bytes.buffer.byteLength > 2 * chunk.bytes.length ? { ...chunk, bytes: Buffer.from(chunk.bytes) } : chunk)
     this.#budget.added(this, chunk.bytes.length)
   }
 

@@ -15,7 +15,9 @@ import type { RecordHeader, TimestampType } from './record-batch.ts'
 import { WireWriter } from './writer.ts'
 
 const BYTES_MAX_DEFAULT = 1_000_000
-const MEMORY_BYTES_MIN = 4_096
+const MEMORY_BYTES_DEFAULT = 4_096
+/** A marker's record takes 17 bytes behind the header. */
+const CONTROL_BATCH_BYTES = BATCH_HEADER_BYTES + 32
 const EMPTY = Buffer.alloc(0)
 
 export interface BatchBuilderOptions {
@@ -50,7 +52,7 @@ export class BatchBuilder {
   constructor(options: BatchBuilderOptions = {}) {
     this.#codec = CODECS[options.codec ?? 'none']
     this.#bytesMax = options.bytesMax ?? BYTES_MAX_DEFAULT
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(MEMORY_BYTES_MIN, Math.min(options.bytesExpected ?? 0, this.#bytesMax)))
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(BATCH_HEADER_BYTES, Math.min(options.bytesExpected ?? MEMORY_BYTES_DEFAULT, this.#bytesMax)))
   }
 
   /** Size so far, header included, before compression. */
@@ -164,7 +166,7 @@ export function controlBatch(options: {
   const key = Buffer.from([0, 0, 0, options.type === 'commit' ? 1 : 0])
   const value = Buffer.alloc(6)
   value.writeInt32BE(options.coordinatorEpoch, 2)
-  const builder = new BatchBuilder()
+  const builder = new BatchBuilder({ bytesExpected: CONTROL_BATCH_BYTES })
   builder.append(options.timestamp, key, value)
   return Buffer.from(builder.build({
     producerId: options.producerId, producerEpoch: options.producerEpoch, baseSequence: -1, transactional: true, control: true,

@@ -51,7 +51,7 @@ export interface ShopStats {
   readonly shoppers: number
   readonly pages: number
   readonly eventsPerSecond: number
-  /** From the web server taking an event to its list being here to be pushed, over the last 1,000; `null` before the first. */
+  /** From the web server taking an event to its list being here to be pushed, over the last 250; `null` before the first. */
   readonly eventToPageMs: { readonly p50: number; readonly p99: number; readonly count: number } | null
 }
 
@@ -64,6 +64,8 @@ export interface RunningShop {
 
 const NUMBERS_EVERY_MS = 1000
 const PAGES_MAX = 256
+/** Half a minute of 50 shoppers: what is shown is how it is now. */
+const LATENCIES_KEPT = 250
 const TYPES_KEPT_MAX = 1000
 
 export async function startShop(options: ShopOptions): Promise<RunningShop> {
@@ -81,7 +83,7 @@ class Shop {
   readonly #cluster: Cluster
   readonly #topics: RecommenderTopics
   readonly #visitors = new Visitors()
-  readonly #latencies = new Latencies(1000)
+  readonly #latencies = new Latencies(LATENCIES_KEPT)
   readonly #feed: Feed
   readonly #onError: (error: Error) => void
   /** What the last events of browsers were, by visitor and time, for the rail's words. */

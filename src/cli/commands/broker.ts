@@ -17,6 +17,7 @@ export const brokerStart = defineCommand({
     host: { type: 'string', value: 'HOST', describe: 'address to listen on; anything but loopback needs authentication, which this version has not', default: '127.0.0.1' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where topics and offsets are kept', default: '.millrace/data/broker' },
     durability: { type: 'string', value: 'sync|interval|os', describe: 'when a write is acknowledged: after fsync, with fsync every so often, or when the system has it', default: 'sync' },
+    cache: { type: 'number', value: 'MIB', describe: 'memory for the newest records, so that who reads them asks no disk', default: 64 },
     'accept-data-loss': { type: 'boolean', describe: 'cut corrupt logs (their bytes are copied aside first) where the start is refused otherwise' },
   },
   examples: ['millrace broker start', 'millrace broker start --port 9095 --data /var/lib/millrace'],
@@ -25,10 +26,12 @@ export const brokerStart = defineCommand({
     if (durability === undefined) throw usage(`--durability takes ${DURABILITIES.join(', ')}, not '${call.text('durability')}'.`)
     const host = call.text('host') ?? '127.0.0.1'
     if (!['127.0.0.1', 'localhost', '::1'].includes(host)) throw usage(`--host ${host} is not loopback. Listening to other machines needs authentication, which this version has not: it would let anybody read and write everything.`)
+    const cacheMib = call.number('cache') ?? 64
+    if (!(cacheMib >= 0)) throw usage(`--cache takes a number of MiB, not ${cacheMib}.`)
     const started = performance.now()
     const directory = resolve(call.text('data') ?? '')
     const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
-    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, acceptDataLoss: call.flag('accept-data-loss'), logger })
+    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, acceptDataLoss: call.flag('accept-data-loss'), tailBytesMax: cacheMib * 1024 * 1024, logger })
     const address = `localhost:${broker.port}`
     call.output.document({ address, directory, durability, pid: process.pid })
     if (!isSupervised()) {

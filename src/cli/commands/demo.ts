@@ -10,7 +10,7 @@ import { realEnv } from '../../env/real/env.ts'
 import { loadEntry } from '../app-entry.ts'
 import { untilAsked } from '../child.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
-import { Host } from '../host.ts'
+import { Host, NODE_FLAGS } from '../host.ts'
 import { nextFreePort } from '../ports.ts'
 import { formatBytes } from '../render.ts'
 
@@ -51,6 +51,7 @@ async function runLive(call: Call): Promise<number> {
   const dataDirectory = resolve(call.text('data') ?? '.millrace')
   const shopPort = await nextFreePort(realEnv.network, '127.0.0.1', call.number('shop-port') ?? 9500)
   const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
+  let latency: Latency | undefined
   const host = new Host({
     app: entry.app, entryPath, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], dataDirectory,
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, durability: call.text('durability') ?? 'sync',
@@ -58,8 +59,9 @@ async function runLive(call: Call): Promise<number> {
     ledger: { balances: [{ name: 'shop.events → session.clicks', group: `${entry.app.name}.sessionize`, in: { topic: 'shop.events', id: 'coordinates' }, out: { topic: 'session.clicks', id: 'value:origin' } }] },
     children: bootstrap => [{
       name: 'shop', kind: 'process', command: process.execPath, ipc: true,
-      args: [fileURLToPath(new URL('serve.js', demoFolder)), '--bootstrap', bootstrap, '--port', String(shopPort), '--shoppers', String(call.number('shoppers') ?? 50), '--seed', String(call.number('seed') ?? 1)],
+      args: [...NODE_FLAGS, fileURLToPath(new URL('serve.js', demoFolder)), '--bootstrap', bootstrap, '--port', String(shopPort), '--shoppers', String(call.number('shoppers') ?? 50), '--seed', String(call.number('seed') ?? 1)],
       onLine: line => logger.info(line),
+      onMessage: message => { latency = latencyOf(message) ?? latency },
     }],
   })
   const stopped = call.signal
@@ -82,7 +84,7 @@ async function runLive(call: Call): Promise<number> {
   line('Tasks', String(entry.app.tasks.length), `${entry.app.tasks.map(task => task.name).join(', ')} in ${call.number('processes')} processes · exactly once`)
   call.output.line()
   call.output.line('  Ctrl-C ends it.')
-  const watch = setInterval(() => showProgress(call, host), 2000)
+  const watch = setInterval(() => showProgress(call, host, latency), 2000)
   await untilAsked(stopped)
   clearInterval(watch)
   call.output.note('stopping …')
@@ -91,13 +93,24 @@ async function runLive(call: Call): Promise<number> {
   return killed.length > 0 ? 1 : 0
 }
 
-function showProgress(call: Call, host: Host): void {
+interface Latency { readonly p50: number, readonly p99: number }
+
+/** From the shop's `{ stats: { eventToPageMs } }`; anything else says nothing. */
+function latencyOf(message: object): Latency | undefined {
+  const stats: unknown = 'stats' in message ? message.stats : undefined
+  const times: unknown = typeof stats === 'object' && stats !== null && 'eventToPageMs' in stats ? stats.eventToPageMs : undefined
+  if (typeof times !== 'object' || times === null || !('p50' in times) || !('p99' in times)) return undefined
+  return typeof times.p50 === 'number' && typeof times.p99 === 'number' ? { p50: times.p50, p99: times.p99 } : undefined
+}
+
+function showProgress(call: Call, host: Host, latency: Latency | undefined): void {
   const { status, ledger } = host.live()
   const first = status.tasks[0]
   const lag = status.tasks.reduce((sum, task) => sum + (task.lagRecords ?? 0), 0)
   const balance = ledger?.balances[0]
   const books = balance === undefined ? 'ledger counting …' : `ledger in ${balance.in} counted ${balance.counted} lost ${balance.lost} doubled ${balance.doubled}: ${ledger?.balanced === true ? 'balanced' : 'NOT BALANCED'}`
-  call.output.progress(`  ● in ${(first?.inPerSecond ?? 0).toFixed(0)}/s   lag ${lag}   ${books}   ${formatBytes(process.memoryUsage.rss())}`)
+  const page = latency === undefined ? '' : `event → page p50 ${latency.p50} p99 ${latency.p99} ms   `
+  call.output.progress(`  ● in ${(first?.inPerSecond ?? 0).toFixed(0)}/s   lag ${lag}   ${page}${books}   ${formatBytes(process.memoryUsage.rss())}`)
 }
 
 interface ReplayModule {

@@ -234,18 +234,14 @@ export class ShardSeats {
       for (const [store, position] of seat.opened.changelogs) {
         const end = out.changelogEnd(this.#changelogOf(store), shard.id.partition)
         if (end === undefined || end <= position.offsetNext) continue
-        seat.opened.changelogs.set(store, { ...position, offsetNext: end, leaderEpoch: Math.max(position.leaderEpoch, this.#leaderEpochOf(this.#changelogOf(store), shard.id.partition)) })
+        // A produce's answer does not say its epoch, and the one in cached metadata may be older: that would look like truncation.
+        seat.opened.changelogs.set(store, { ...position, offsetNext: end, leaderEpoch: -1 })
       }
       seat.opened.state.committed(state, {
         changelogs: Object.fromEntries(seat.opened.changelogs), committedAtMs: this.#context.env.clock.now(),
         bootId: this.#context.bootId, cleanClose: false, clocks,
       })
     }
-  }
-
-  /** As the metadata says now. An epoch that is too old at worst has a store rebuilt that need not be; one that is too new is never told. */
-  #leaderEpochOf(topic: string, partition: number): number {
-    return this.#context.cluster.partitionsKnown(topic)?.find(meta => meta.partition === partition)?.leaderEpoch ?? -1
   }
 
   #changelogOf(store: string): string {

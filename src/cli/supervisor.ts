@@ -19,7 +19,7 @@ const BACKOFF_MS_MIN = 100
 const BACKOFF_MS_MAX = 5000
 const STEADY_MS = 10_000
 const QUICK_ENDS_MAX = 5
-const STOP_MS_MAX = 8000
+const STOP_MS_MAX = 25_000
 const STOP_ORDER: readonly (readonly ChildSpec['kind'][])[] = [['ledger', 'process'], ['tasks'], ['broker']]
 
 export interface ChildSpec {
@@ -99,7 +99,7 @@ export class Supervisor {
     return this.#children.get(name)?.kill() ?? false
   }
 
-  /** Stops all: what feeds the tasks, the tasks, the broker. What does not end within 8 s is killed; returns the names of those. */
+  /** Stops all: what feeds the tasks, the tasks, the broker. What does not end within 25 s is killed; returns the names of those. */
   async stop(): Promise<string[]> {
     const killed: string[] = []
     for (const kinds of STOP_ORDER) {

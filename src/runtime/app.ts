@@ -50,6 +50,8 @@ export interface RunOptions {
   /** At the latest this long after a record was processed it is committed. Default 100 ms. */
   readonly commitInterval?: Duration | undefined
   readonly commitIntervalMs?: number | undefined
+  /** A task whose input is drained commits this long after its first uncommitted record. Default 5. */
+  readonly drainedCommitMs?: number | undefined
   /** Overrides what the app and its tasks say. */
   readonly guarantee?: Guarantee | undefined
   /** A process that is not heard of for this long loses its shards. Default 10 s. */
@@ -191,7 +193,7 @@ export class AppProcess implements RunningApp {
     return {
       guarantee: guarantee ?? plan.guarantee,
       commitIntervalMs: commitInterval === undefined ? commitIntervalMs ?? 100 : durationMs(commitInterval, 'commitInterval'),
-      drainedCommitMs: 5,
+      drainedCommitMs: this.#options.drainedCommitMs ?? 5,
       idleAfterMs: 1_000,
       sessionTimeoutMs: this.#sessionTimeoutMs,
       transactionTimeoutMs: Math.max(10_000, this.#sessionTimeoutMs),

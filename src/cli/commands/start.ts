@@ -26,6 +26,7 @@ export const start = defineCommand({
     threads: { type: 'number', describe: 'worker threads; 0 runs the tasks on the main thread', default: 1 },
     processes: { type: 'number', describe: 'how many processes run the tasks; 2 and more are watched and started again, with a status page (so is an app with tasks of other engines)', default: 1 },
     guarantee: { type: 'string', value: GUARANTEES.join('|'), describe: "instead of the app's own" },
+    'commit-interval': { type: 'number', value: 'MS', describe: 'commit every so often; without it as soon as the input is drained, at the latest after 100 ms' },
     port: { type: 'number', short: 'p', describe: "the embedded broker's port, where one is started", default: 9092 },
     'status-port': { type: 'number', describe: 'the status page, where there is one', default: 9600 },
   },
@@ -44,10 +45,12 @@ export const start = defineCommand({
 
 async function runHere(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>, tasks: readonly string[]): Promise<number> {
   const guarantee = guaranteeOf(call)
+  const commitEveryMs = call.number('commit-interval')
+  if (commitEveryMs !== undefined && commitEveryMs <= 0) throw usage(`--commit-interval takes milliseconds above 0, not ${commitEveryMs}.`)
   const started = performance.now()
   const directory = resolve(call.text('data') ?? '.millrace')
   const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
-  const options = { dataDirectory: directory, threads: call.number('threads') ?? 1, guarantee, tasks: tasks.length > 0 ? tasks : undefined, entry: entry.url, logger }
+  const options = { dataDirectory: directory, threads: call.number('threads') ?? 1, guarantee, tasks: tasks.length > 0 ? tasks : undefined, entry: entry.url, logger, commitIntervalMs: commitEveryMs, drainedCommitMs: commitEveryMs }
   const named = call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP']
   const running = named === undefined
     ? await startEmbedded(realEnv, entry.app, { ...options, port: call.number('port') ?? 9092 })

@@ -175,7 +175,7 @@ class Child {
   }
 
   #spawn(ready: (said: unknown) => void, failed: ((reason: string) => void) | undefined): void {
-    const { spec } = { spec: this.#spec }
+    const spec = this.#spec
     if (this.#state !== 'failed') this.#state = 'starting'
     const started = Date.now()
     const child = spawn(spec.command, [...spec.args], {

@@ -13,7 +13,7 @@
  *     exists (KIP-320). If it was truncated away that is handled like an offset out of range.
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
-import type { Clock, Timer } from '../env/env.ts'
+import type { Clock } from '../env/env.ts'
 import { fetch } from '../wire/apis/01-fetch.ts'
 import { errorCode, isRetriable, kafkaError } from '../wire/error-codes.ts'
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../wire/record-batch.ts'
@@ -26,6 +26,7 @@ import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, lookUpEpochEnds, lookUpOffsets } 
 import { PartitionFetch } from './partition-fetch.ts'
 import type { QueuedPart, StartOffset } from './partition-fetch.ts'
 import { groupByTopic } from './topic-groups.ts'
+import { WakeTimer } from './wake-timer.ts'
 
 export interface FetcherOptions {
   readonly isolation: 'read_committed' | 'read_uncommitted'
@@ -86,14 +87,14 @@ export class Fetcher {
   #bytesAsked = 0
   #served = 0
   #scheduled = false
-  #timer: Timer | undefined
-  #timerAt = Infinity
+  readonly #wakeTimer: WakeTimer
   #closed = false
   readonly #stopMetadata: () => void
 
   constructor(cluster: Cluster, options: FetcherOptions) {
     this.#cluster = cluster
     this.#clock = cluster.env.clock
+    this.#wakeTimer = new WakeTimer(this.#clock, 1, () => { if (!this.#closed) this.#run() })
     this.#options = options
     this.#isolation = options.isolation === 'read_committed' ? 1 : 0
     this.#bytesMax = options.bytesInFlightMax ?? 64 * 1024 * 1024
@@ -185,7 +186,7 @@ export class Fetcher {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#timer?.cancel()
+    this.#wakeTimer.cancel()
     this.#stopMetadata()
     for (const partitions of this.#topics.values()) for (const at of partitions.values()) at.end()
     this.#topics.clear()
@@ -264,7 +265,7 @@ export class Fetcher {
     for (const [node, group] of lookups) this.#launchLookups(node, group)
     let nodesLeft = fetchable.size
     for (const [node, group] of fetchable) this.#launchFetch(node, group, nodesLeft--)
-    this.#armTimer(wakeAt)
+    this.#wakeTimer.arm(wakeAt)
   }
 
   #launchFetch(node: number, group: PartitionFetch[], nodesLeft: number): void {
@@ -426,19 +427,6 @@ export class Fetcher {
           { topic: at.topic, partition: at.partition, offset: at.offset, truncatedTo: answer.endOffset }), answer.endOffset)
       } else at.state = 'fetching'
     }
-  }
-
-  #armTimer(at: number): void {
-    if (at >= this.#timerAt && this.#timer !== undefined) return
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#timerAt = at
-    if (at === Infinity) return
-    this.#timer = this.#clock.setTimer(() => {
-      this.#timer = undefined
-      this.#timerAt = Infinity
-      if (!this.#closed) this.#run()
-    }, Math.max(1, at - this.#clock.monotonic()))
   }
 }
 

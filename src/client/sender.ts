@@ -12,7 +12,7 @@
  * D6. Batches of a transaction after `wireTransaction` stay where they are.
  */
 import { messageOf, MillraceError } from '../base/errors.ts'
-import type { Clock, Timer } from '../env/env.ts'
+import type { Clock } from '../env/env.ts'
 import { produce } from '../wire/apis/00-produce.ts'
 import { errorCode, errorName, isRetriable, kafkaError } from '../wire/error-codes.ts'
 import type { RequestInput, ResponseOf } from '../wire/schema.ts'
@@ -24,6 +24,7 @@ import type { Cluster } from './cluster.ts'
 import { groupByTopic } from './topic-groups.ts'
 import { transactionError } from './transaction.ts'
 import type { ProducerIdentity } from './transaction.ts'
+import { WakeTimer } from './wake-timer.ts'
 
 export interface SenderOptions {
   readonly acks: number
@@ -83,14 +84,14 @@ export class Sender {
   readonly #requestsInFlight = new Map<number, number>()
   #flushOrdinal = 0
   #scheduled = false
-  #timer: Timer | undefined
-  #timerAt = Infinity
+  readonly #wakeTimer: WakeTimer
   #closed = false
   readonly #stopMetadata: () => void
 
   constructor(cluster: Cluster, accumulator: Accumulator, options: SenderOptions, host: SenderHost) {
     this.#cluster = cluster
     this.#clock = cluster.env.clock
+    this.#wakeTimer = new WakeTimer(this.#clock, 0, () => { if (!this.#closed) this.#run() })
     this.#accumulator = accumulator
     this.#options = options
     this.#host = host
@@ -116,7 +117,7 @@ export class Sender {
 
   close(): void {
     this.#closed = true
-    this.#timer?.cancel()
+    this.#wakeTimer.cancel()
     this.#stopMetadata()
     this.#cluster.closeLane(this.#lane)
   }
@@ -147,7 +148,7 @@ export class Sender {
     for (const [node, batches] of byNode) more = this.#transmit(node, batches) || more
     // A queue gave one batch; where there are more and room for a request, go on in the next turn.
     if (more) this.wake()
-    this.#armTimer(wakeAt)
+    this.#wakeTimer.arm(wakeAt)
   }
 
   /** When the queue's next batch may go out: now or earlier, a later time, or Infinity where an event must come first. */
@@ -380,18 +381,5 @@ export class Sender {
 
   #failQueue(queue: PartitionQueue, error: MillraceError): void {
     for (const batch of this.#accumulator.takeUnsent(each => each.queue === queue)) this.#fail(batch, error)
-  }
-
-  #armTimer(at: number): void {
-    if (at >= this.#timerAt && this.#timer !== undefined) return
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#timerAt = at
-    if (at === Infinity) return
-    this.#timer = this.#clock.setTimer(() => {
-      this.#timer = undefined
-      this.#timerAt = Infinity
-      if (!this.#closed) this.#run()
-    }, Math.max(0, at - this.#clock.monotonic()))
   }
 }

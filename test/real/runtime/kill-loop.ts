@@ -58,7 +58,7 @@ export async function killLoop(options: KillLoopOptions): Promise<Books> {
     }
     if (options.pauseMs !== undefined) await fleet.pauseOne(options.pauseMs)
     await producer.stop()
-    if (!await drained(options.bootstrap, prefix, 30_000)) log(`not drained\n${await fleet.status()}`)
+    if (!await drained(options.bootstrap, prefix, 60_000)) throw new Error(`the app did not read all of its input in 60 s\n${await fleet.status()}`)
     await fleet.stopAll()
     return await recount(options.bootstrap, prefix)
   } finally {

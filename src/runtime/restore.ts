@@ -80,7 +80,9 @@ interface Changelog {
   /** Where the epoch of the store's position ended, by OffsetForLeaderEpoch; -1: the log knows no epoch that high. `undefined` where there is none to ask for. */
   readonly epochEnd: number | undefined
   next: number
+  /** With `epochOffset` as in `ChangelogPosition`. */
   leaderEpoch: number
+  epochOffset: number
   readonly records: ChangelogRecord[]
   bytes: number
 }
@@ -105,6 +107,7 @@ function startOver(changelog: Changelog): void {
   changelog.next = changelog.start
   // Of a position that is trusted no more nothing must live on.
   changelog.leaderEpoch = changelog.start >= changelog.end ? changelog.endEpoch : -1
+  changelog.epochOffset = changelog.start
 }
 
 async function openChangelogs(options: RestoreOptions, before: StorePosition | undefined): Promise<Changelog[]> {
@@ -127,7 +130,8 @@ async function openChangelogs(options: RestoreOptions, before: StorePosition | u
     return {
       store: store.name, topic: store.changelog.name, topicId: options.cluster.topicId(store.changelog.name) ?? '', start,
       end: end.offset, endEpoch: end.leaderEpoch, epochEnd: epochEnds.get(store.changelog.name), next,
-      leaderEpoch: next >= end.offset ? Math.max(end.leaderEpoch, held?.leaderEpoch ?? -1) : held?.leaderEpoch ?? -1, records: [], bytes: 0,
+      ...(next >= end.offset ? { leaderEpoch: Math.max(end.leaderEpoch, held?.leaderEpoch ?? -1), epochOffset: next } : { leaderEpoch: held?.leaderEpoch ?? -1, epochOffset: held?.epochOffset ?? next }),
+      records: [], bytes: 0,
     }
   }))
 }
@@ -154,7 +158,8 @@ export function rebuildReason(
     if (held === undefined) continue
     if (held.topicId !== '' && changelog.topicId !== '' && held.topicId !== changelog.topicId) return 'the changelog topic was made anew'
     if (held.offsetNext > changelog.end) return 'the store is ahead of the changelog'
-    if (changelog.epochEnd !== undefined && changelog.epochEnd < held.offsetNext) return 'the changelog was truncated below the store\'s position'
+    if (held.truncated === true) return 'the changelog was truncated below the store\'s position'
+    if (changelog.epochEnd !== undefined && changelog.epochEnd < Math.min(held.epochOffset ?? Infinity, held.offsetNext)) return 'the changelog was truncated below the store\'s position'
     // Compaction moves a log's start only by deletion (windows that expired); what lay before is gone for everybody.
     const config = now.stores.find(store => store.name === changelog.store)?.changelog.config
     const deletes = config?.['cleanup.policy']?.includes('delete') === true
@@ -221,15 +226,20 @@ async function applyFetched(
     changelog.records.push({ key, value })
     changelog.bytes += key.length + (value?.length ?? 0)
     if (changelog.records.length < CHUNK_RECORDS && changelog.bytes < CHUNK_BYTES) continue
-    changelog.next = cursor.offsetNext
-    changelog.leaderEpoch = cursor.leaderEpoch
+    moveTo(changelog, cursor.offsetNext, cursor.leaderEpoch)
     await apply()
     if (options.cancelled()) return records
   }
-  changelog.next = Math.max(changelog.next, cursor.offsetNext)
-  changelog.leaderEpoch = changelog.next >= changelog.end ? Math.max(cursor.leaderEpoch, changelog.endEpoch) : cursor.leaderEpoch
+  const next = Math.max(changelog.next, cursor.offsetNext)
+  moveTo(changelog, next, next >= changelog.end ? Math.max(cursor.leaderEpoch, changelog.endEpoch) : cursor.leaderEpoch)
   if (changelog.next >= changelog.end) await apply()
   return records
+}
+
+function moveTo(changelog: Changelog, next: number, leaderEpoch: number): void {
+  changelog.next = next
+  changelog.leaderEpoch = leaderEpoch
+  changelog.epochOffset = next
 }
 
 async function applyChunk(options: RestoreOptions, changelogs: readonly Changelog[], changelog: Changelog, clocks: string): Promise<void> {
@@ -245,7 +255,7 @@ async function applyChunk(options: RestoreOptions, changelogs: readonly Changelo
 }
 
 function positionsOf(changelogs: readonly Changelog[]): Record<string, ChangelogPosition> {
-  return Object.fromEntries(changelogs.map(one => [one.store, { topicId: one.topicId, offsetNext: one.next, leaderEpoch: one.leaderEpoch }]))
+  return Object.fromEntries(changelogs.map(one => [one.store, { topicId: one.topicId, offsetNext: one.next, leaderEpoch: one.leaderEpoch, epochOffset: one.epochOffset }]))
 }
 
 function logStall(options: RestoreOptions, behind: readonly Changelog[]): void {

@@ -13,14 +13,16 @@ import { assert } from '../base/assert.ts'
 import type { CommittedOffset } from '../client/group-offsets.ts'
 import type { Fetcher } from '../client/fetcher.ts'
 import { shardKey } from './assignor.ts'
+import { ChangelogEpochs } from './changelog-epochs.ts'
 import type { ShardId } from './assignor.ts'
 import type { RestoreProgress, RestoreResult } from './restore.ts'
 import { compileShard, inputsOf, isDamaged, openState, startOf } from './shard-opener.ts'
 import type { CompileParts, OpenedState } from './shard-opener.ts'
 import type { FrozenShard, Shard } from './shard.ts'
 import type { PartitionQueue } from './source.ts'
+import type { ChangelogPosition } from './state/store.ts'
 import type { TaskContext } from './task-context.ts'
-import type { TaskProducer } from './task-producer.ts'
+import type { AckedChanges, TaskProducer } from './task-producer.ts'
 
 export interface Seat {
   readonly id: ShardId
@@ -46,9 +48,11 @@ export class ShardSeats {
   readonly #routes = new Map<string, Seat>()
   /** Highest sub-topology first. */
   #running: Seat[] = []
+  readonly #epochs: ChangelogEpochs
 
   constructor(context: TaskContext, fetcher: Fetcher, parts: CompileParts) {
     this.#context = context
+    this.#epochs = new ChangelogEpochs(context, this.#seats)
     this.#fetcher = fetcher
     this.#parts = parts
   }
@@ -107,6 +111,11 @@ export class ShardSeats {
     const marked = shards.flatMap(id => this.#seats.get(shardKey(id)) ?? [])
     for (const seat of marked) if (seat.phase !== 'lost') seat.phase = phase
     return marked
+  }
+
+  /** No shard runs any more. */
+  end(): void {
+    this.#epochs.close()
   }
 
   /** Lets go of marked seats. What they have not committed is gone. */
@@ -220,6 +229,7 @@ export class ShardSeats {
     for (const shard of dirty) shard.flush()
     const now = this.#context.env.clock.now()
     return dirty.map(shard => {
+      for (const store of this.#seats.get(shard.key)?.opened?.changelogs.keys() ?? []) out.beginChanges(this.#changelogOf(store), shard.id.partition)
       const frozen = shard.freeze(commitId)
       frozen.state.changes((store, key, value) => out.sendChange(this.#changelogOf(store), shard.id.partition, now, key, value))
       return frozen
@@ -232,16 +242,25 @@ export class ShardSeats {
       const seat = this.#seats.get(shard.key)
       if (seat?.opened === undefined || seat.phase === 'lost') continue
       for (const [store, position] of seat.opened.changelogs) {
-        const end = out.changelogEnd(this.#changelogOf(store), shard.id.partition)
-        if (end === undefined || end <= position.offsetNext) continue
-        // A produce's answer does not say its epoch, and the one in cached metadata may be older: that would look like truncation.
-        seat.opened.changelogs.set(store, { ...position, offsetNext: end, leaderEpoch: -1 })
+        const acked = out.changesAcked(this.#changelogOf(store), shard.id.partition)
+        if (acked !== undefined) seat.opened.changelogs.set(store, this.#movedOn(store, position, acked))
       }
       seat.opened.state.committed(state, {
         changelogs: Object.fromEntries(seat.opened.changelogs), committedAtMs: this.#context.env.clock.now(),
         bootId: this.#context.bootId, cleanClose: false, clocks,
       })
     }
+    this.#epochs.soon()
+  }
+
+  /** The epoch stays with the offset that it is known for (`ChangelogEpochs`): a produce's answer does not say its own. */
+  #movedOn(store: string, position: ChangelogPosition, acked: AckedChanges): ChangelogPosition {
+    const epochOffset = position.epochOffset ?? position.offsetNext
+    if (acked.first < position.offsetNext && position.truncated !== true) {
+      this.#context.logger.error('a changelog has lost records that it had acknowledged: the store is rebuilt from what is left at its next start', { store, heldTo: position.offsetNext, lostFrom: acked.first })
+      return { ...position, offsetNext: acked.end, epochOffset, truncated: true }
+    }
+    return acked.end <= position.offsetNext ? position : { ...position, offsetNext: acked.end, epochOffset }
   }
 
   #changelogOf(store: string): string {

@@ -3,7 +3,7 @@
  *
  * D1. `renew` leaves no transaction of the one before open: it aborts, or where that fails makes a new producer, whose InitProducerId fences and aborts (E1).
  * D2. A changelog's position counts acknowledged records only. Under transactions nothing of commit k+1 is on the wire before k is answered, so
- *     after k it is k's.
+ *     after k it is k's. The lowest offset of k's own records is kept too: below the position, the log has lost what it had acknowledged.
  */
 import { assert } from '../base/assert.ts'
 import { Producer } from '../client/producer.ts'
@@ -11,12 +11,19 @@ import type { FrozenTransaction } from '../client/producer.ts'
 import { ProducerOutput } from './sink.ts'
 import type { TaskContext } from './task-context.ts'
 
+export interface AckedChanges {
+  /** Offset of the first record since `beginChanges`; Infinity without one. */
+  readonly first: number
+  /** Offset after the last record since the start. */
+  readonly end: number
+}
+
 export class TaskProducer {
   readonly output = new ProducerOutput()
   readonly #context: TaskContext
   #producer: Producer | undefined
-  /** Changelog `topic` → partition → the offset after its last acknowledged record. */
-  readonly #acked = new Map<string, Map<number, number>>()
+  /** Changelog `topic` → partition → what was acknowledged. */
+  readonly #acked = new Map<string, Map<number, AckedChanges>>()
   #drainAwaited = false
 
   constructor(context: TaskContext) {
@@ -49,6 +56,12 @@ export class TaskProducer {
     this.output.use(producer)
   }
 
+  /** The changes of one more commit follow. */
+  beginChanges(topic: string, partition: number): void {
+    const acked = this.#acked.get(topic)?.get(partition)
+    if (acked !== undefined) this.#acked.get(topic)?.set(partition, { first: Infinity, end: acked.end })
+  }
+
   /** Appends a changelog record. */
   sendChange(topic: string, partition: number, time: number, key: Buffer, value: Buffer | null): void {
     this.#current().send(topic, partition, time, key, value)
@@ -62,8 +75,8 @@ export class TaskProducer {
     return this.#current().flush()
   }
 
-  /** Offset after the last acknowledged change, `undefined` where there was none since the start. */
-  changelogEnd(topic: string, partition: number): number | undefined {
+  /** `undefined` where no change was acknowledged since the start. */
+  changesAcked(topic: string, partition: number): AckedChanges | undefined {
     return this.#acked.get(topic)?.get(partition)
   }
 
@@ -104,7 +117,9 @@ export class TaskProducer {
   }
 
   #onAck(topic: string, partition: number, baseOffset: number, count: number): void {
-    if (baseOffset >= 0) this.#acked.get(topic)?.set(partition, baseOffset + count)
+    const partitions = this.#acked.get(topic)
+    if (partitions === undefined || baseOffset < 0) return
+    partitions.set(partition, { first: Math.min(baseOffset, partitions.get(partition)?.first ?? Infinity), end: baseOffset + count })
   }
 }
 

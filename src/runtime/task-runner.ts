@@ -156,6 +156,7 @@ export class TaskRunner implements SourceHooks {
     await this.#exclusive(async () => {
       if (this.#phase.kind !== 'failed') this.#phase = { kind: 'closed' }
       this.#identity.interrupt()
+      this.#seats.end()
       await this.#fetcher.close()
       await this.#out.close()
     })

@@ -105,6 +105,7 @@ export class ShardState implements ShardStateCore {
   #timer: Timer | undefined
   #writing: Promise<void> | undefined
   #failure: unknown
+  #closed = false
   #position: StorePosition | undefined
   #evictNext = 0
   #trimAt: number
@@ -240,6 +241,15 @@ export class ShardState implements ShardStateCore {
     this.#schedule()
   }
 
+  /** The same commit, with more known of where its changelogs stand. Written with what comes next, or by itself. */
+  amend(changelogs: StorePosition['changelogs']): void {
+    if (this.#closed || this.#position === undefined || this.#failure !== undefined) return
+    if (this.#unwrittenPosition === undefined) this.#firstUnwrittenAt = this.#clock.monotonic()
+    this.#position = { ...this.#position, changelogs, cleanClose: false }
+    this.#unwrittenPosition = this.#position
+    this.#schedule()
+  }
+
   async rollback(): Promise<void> {
     this.#frozen = undefined
     this.#dirty = []
@@ -277,6 +287,7 @@ export class ShardState implements ShardStateCore {
 
   /** Writes what is committed and closes the store cleanly. What is not committed is dropped. */
   async close(): Promise<void> {
+    this.#closed = true
     try {
       await this.written()
     } finally {

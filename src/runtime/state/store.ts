@@ -77,7 +77,12 @@ export interface ChangelogPosition {
   readonly topicId: string
   /** Offset of the next changelog record to apply. */
   readonly offsetNext: number
+  /** The log's leader of this epoch held everything below `epochOffset` (KIP-320); -1: no leader was asked yet. */
   readonly leaderEpoch: number
+  /** At most `offsetNext`; absent: `offsetNext` itself. */
+  readonly epochOffset?: number | undefined
+  /** The log was seen to have lost something below `offsetNext`: the store is rebuilt when it is opened next. */
+  readonly truncated?: true | undefined
 }
 
 /** Entries that one commit deletes for its ranges at most, so that a large expiry does not hold up the shard. */

@@ -35,6 +35,13 @@ export interface Command {
   run(call: Call): Promise<number>
 }
 
+/** A command by its words; what it takes and does is loaded when it is wanted. */
+export interface CommandEntry {
+  /** The same as its command's. */
+  readonly path: readonly string[]
+  load(): Promise<Command>
+}
+
 /** One parsed call of a command. */
 export interface Call {
   readonly output: Output
@@ -66,7 +73,7 @@ export function usage(message: string): MillraceError {
 }
 
 /** Finds the command that `args` begin with. */
-export function findCommand(commands: readonly Command[], args: readonly string[]): { command: Command, rest: string[] } {
+export function findCommand<Named extends { readonly path: readonly string[] }>(commands: readonly Named[], args: readonly string[]): { command: Named, rest: string[] } {
   const found = commands.filter(command => command.path.every((word, index) => args[index] === word)).sort((a, b) => b.path.length - a.path.length)[0]
   if (found !== undefined) return { command: found, rest: args.slice(found.path.length) }
   const words = args.filter(arg => !arg.startsWith('-')).slice(0, 2)

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { exitCodeOf, MillraceError, messageOf } from '../base/errors.ts'
 import { findCommand, parseCall } from './command.ts'
-import { COMMANDS } from './commands/index.ts'
+import { COMMANDS, loadAll } from './commands/index.ts'
 import { helpOf, overview } from './help.ts'
 import { Output } from './render.ts'
 
@@ -23,14 +23,15 @@ process.exit()
 async function main(): Promise<number> {
   try {
     if (args.length === 0 || (args.length === 1 && /^(-h|--help|help)$/.test(args[0] ?? ''))) {
-      process.stdout.write(`${overview(COMMANDS, version())}\n`)
+      process.stdout.write(`${overview(await loadAll(), version())}\n`)
       return args.length === 0 ? 2 : 0
     }
     if (args[0] === '--version' || args[0] === '-V') {
       process.stdout.write(`${version()}\n`)
       return 0
     }
-    const { command, rest } = findCommand(COMMANDS, args)
+    const { command: found, rest } = findCommand(COMMANDS, args)
+    const command = await found.load()
     if (rest.includes('--help') || rest.includes('-h')) {
       process.stdout.write(`${helpOf(command)}\n`)
       return 0

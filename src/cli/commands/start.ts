@@ -1,15 +1,16 @@
-/** `millrace start [ENTRY]`: runs an app: one process of its tasks, or (with --processes 2 and more) a watched whole. */
+/**
+ * `millrace start [ENTRY]`: runs an app: one process of its tasks, or (with --processes 2 and more) a watched whole.
+ *
+ * The broker and the status page are loaded only where this process runs one: a process of tasks has neither.
+ */
 import { resolve } from 'node:path'
 import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
-import { startEmbedded } from '../../embedded.ts'
-import { run } from '../../runtime/app.ts'
 import type { Guarantee } from '../../topology/node.ts'
 import { loadEntry } from '../app-entry.ts'
 import { isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
 import { bootstrapOf } from '../cluster.ts'
-import { Host } from '../host.ts'
 import { groupDigits } from '../render.ts'
 
 const GUARANTEES = ['exactlyOnce', 'atLeastOnce'] as const
@@ -53,8 +54,8 @@ async function runHere(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>,
   const options = { dataDirectory: directory, threads: call.number('threads') ?? 1, guarantee, tasks: tasks.length > 0 ? tasks : undefined, entry: entry.url, logger, commitIntervalMs: commitEveryMs, drainedCommitMs: commitEveryMs }
   const named = call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP']
   const running = named === undefined
-    ? await startEmbedded(realEnv, entry.app, { ...options, port: call.number('port') ?? 9092 })
-    : await run(entry.app, { ...options, env: realEnv, bootstrap: bootstrapOf(call) })
+    ? await (await import('../../embedded.ts')).startEmbedded(realEnv, entry.app, { ...options, port: call.number('port') ?? 9092 })
+    : await (await import('../../runtime/app.ts')).run(entry.app, { ...options, env: realEnv, bootstrap: bootstrapOf(call) })
   call.output.document({ app: entry.app.name, bootstrap: running.bootstrap, directory, pid: process.pid })
   if (!isSupervised()) {
     call.output.line(`  ${call.output.style('bold', entry.app.name)}   ready in ${Math.round(performance.now() - started)} ms`)
@@ -81,6 +82,7 @@ function guaranteeOf(call: Call): Guarantee | undefined {
 }
 
 async function runWatched(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>, tasks: readonly string[]): Promise<number> {
+  const { Host } = await import('../host.ts')
   const host = new Host({
     app: entry.app, entryPath: entry.path, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'],
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, dataDirectory: resolve(call.text('data') ?? '.millrace'), durability: 'sync',

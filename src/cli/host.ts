@@ -19,13 +19,12 @@ import { processEnvironment } from '../engines/process.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
+import { environmentOf, type Footprint, USUAL } from './footprint.ts'
 import { nextFreePort } from './ports.ts'
 import { type ChildSpec, Supervisor } from './supervisor.ts'
 
 const HOST = '127.0.0.1'
 const EVENTS_MAX = 100
-/** A small young generation: at a demo's rates it costs nothing, and each process is 50 to 80 MB smaller. */
-export const NODE_FLAGS = ['--max-semi-space-size=4'] as const
 /** Enough for readers that keep up; what is older is in the system's page cache anyway. */
 const BROKER_CACHE_MIB = 8
 /** At least once is commonly run with seconds between commits (Kafka Streams: 30): what a kill doubles is what came in meanwhile. */
@@ -57,7 +56,14 @@ export interface HostOptions {
   /** Started once the tasks run: shops, simulators. They get the address of the brokers. */
   readonly children?: ((bootstrap: string) => readonly ChildSpec[]) | undefined
   readonly ledger?: LedgerSpec | undefined
+  /** Of the processes started here; `USUAL` without it. */
+  readonly footprint?: Footprint | undefined
   readonly logger: Logger
+}
+
+/** What is common to all children that run Node. */
+export function nodeChild(footprint: Footprint, args: readonly string[]): { readonly command: string, readonly args: readonly string[], readonly env: Readonly<Record<string, string>> } {
+  return { command: process.execPath, args: [...footprint.flags, ...args], env: environmentOf(footprint, process.env) }
 }
 
 export class Host {
@@ -148,8 +154,8 @@ export class Host {
     const port = await nextFreePort(realEnv.network, HOST, brokerPort)
     if (port !== brokerPort) this.#note(`Port ${brokerPort} is taken: the broker listens on ${port}.`)
     await this.#supervisor.start({
-      name: 'broker', kind: 'broker', command: process.execPath, ipc: true,
-      args: [...NODE_FLAGS, mainScript, 'broker', 'start', '--port', String(port), '--data', join(dataDirectory, 'broker'), '--durability', durability, '--cache', String(BROKER_CACHE_MIB)],
+      name: 'broker', kind: 'broker', ipc: true,
+      ...nodeChild(this.#footprint, [mainScript, 'broker', 'start', '--port', String(port), '--data', join(dataDirectory, 'broker'), '--durability', durability, '--cache', String(BROKER_CACHE_MIB)]),
     })
     return `${HOST}:${port}`
   }
@@ -158,11 +164,15 @@ export class Host {
     const { app, entryPath, dataDirectory, processes, threads, tasks = [] } = this.#options
     if (!app.tasks.some(task => task.kind === 'native' && this.#wanted(task.name))) return []
     return Array.from({ length: processes }, (_, index): ChildSpec => ({
-      name: `tasks-${index + 1}`, kind: 'tasks', command: process.execPath, ipc: true,
-      args: [...NODE_FLAGS, mainScript, 'start', resolve(entryPath), '--bootstrap', this.#bootstrap, '--data', join(dataDirectory, 'state'), '--threads', String(threads),
+      name: `tasks-${index + 1}`, kind: 'tasks', ipc: true,
+      ...nodeChild(this.#footprint, [mainScript, 'start', resolve(entryPath), '--bootstrap', this.#bootstrap, '--data', join(dataDirectory, 'state'), '--threads', String(threads),
         ...tasks.flatMap(task => ['--task', task]), ...this.#guarantee === undefined ? [] : ['--guarantee', this.#guarantee],
-        ...this.#guarantee === 'atLeastOnce' && this.#options.guarantee === undefined ? ['--commit-interval', String(UNGUARDED_COMMIT_MS)] : [], '--processes', '1'],
+        ...this.#guarantee === 'atLeastOnce' && this.#options.guarantee === undefined ? ['--commit-interval', String(UNGUARDED_COMMIT_MS)] : [], '--processes', '1']),
     }))
+  }
+
+  get #footprint(): Footprint {
+    return this.#options.footprint ?? USUAL
   }
 
   #wanted(task: string): boolean {
@@ -183,8 +193,8 @@ export class Host {
     const file = join(this.#options.dataDirectory, 'ledger.json')
     writeFileSync(file, JSON.stringify(spec))
     await this.#supervisor.start({
-      name: 'ledger', kind: 'ledger', command: process.execPath, ipc: false,
-      args: [...NODE_FLAGS, verifierScript, '--bootstrap', this.#bootstrap, '--ledger', file, '--watch'],
+      name: 'ledger', kind: 'ledger', ipc: false,
+      ...nodeChild(this.#footprint, [verifierScript, '--bootstrap', this.#bootstrap, '--ledger', file, '--watch']),
       onLine: line => { this.#ledger = parseAccount(line) ?? this.#ledger },
     })
   }

@@ -3,9 +3,12 @@
  *
  * T1. A partition's cached range is contiguous and ends at its log end; the oldest go first.
  * T2. All partitions share one budget, spent in the order of appending: an idle partition's tail is evicted by busy ones.
- * T3. The budget means memory: a batch that stands in memory more than twice its size (a few hundred bytes of what one socket
- *     read brought, or of a builder's buffer) is copied, so that it does not keep the rest alive.
+ * T3. The budget means memory: a batch that stands in memory much larger than itself (a few hundred bytes of what one socket
+ *     read brought, or of a builder's buffer) is copied, so that it does not keep the rest alive; a dropped one is let go at once.
  */
+
+/** A batch in a memory block this many times its size, or larger, is copied. */
+const BLOCK_RATIO_MAX = 1.25
 
 export interface TailChunk {
   readonly baseOffset: number
@@ -13,6 +16,9 @@ export interface TailChunk {
   /** Whole batches, as written. */
   readonly bytes: Buffer
 }
+
+/** Stands where a chunk was dropped until the list is cut: a reference would keep its bytes, up to as many as the budget holds. */
+const DROPPED: TailChunk = { baseOffset: -1, nextOffset: -1, bytes: Buffer.alloc(0) }
 
 /** The budget of all partitions of a log manager. */
 export class TailBudget {
@@ -44,6 +50,7 @@ export class TailBudget {
 
 export class TailCache {
   readonly #budget: TailBudget
+  /** Those before `#head` were dropped. */
   #chunks: TailChunk[] = []
   #head = 0
   /** Chunks that were cleared but still stand in the budget's queue. */
@@ -59,7 +66,7 @@ export class TailCache {
       this.clear()
       return
     }
-    this.#chunks.push(chunk.bytes.buffer.byteLength > 2 * chunk.bytes.length ? { ...chunk, bytes: Buffer.from(chunk.bytes) } : chunk)
+    this.#chunks.push(chunk.bytes.buffer.byteLength > BLOCK_RATIO_MAX * chunk.bytes.length ? { ...chunk, bytes: Buffer.from(chunk.bytes) } : chunk)
     this.#budget.added(this, chunk.bytes.length)
   }
 
@@ -72,6 +79,7 @@ export class TailCache {
     const chunk = this.#chunks[this.#head]
     if (chunk === undefined) return
     this.#budget.bytes -= chunk.bytes.length
+    this.#chunks[this.#head] = DROPPED
     this.#head += 1
     if (this.#head * 2 > this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#head)

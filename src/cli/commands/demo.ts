@@ -10,7 +10,8 @@ import { realEnv } from '../../env/real/env.ts'
 import { loadEntry } from '../app-entry.ts'
 import { untilAsked } from '../child.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
-import { Host, NODE_FLAGS } from '../host.ts'
+import { SMALL } from '../footprint.ts'
+import { Host, nodeChild } from '../host.ts'
 import { nextFreePort } from '../ports.ts'
 import { formatBytes } from '../render.ts'
 
@@ -29,7 +30,7 @@ export const demoRecommender = defineCommand({
     'shop-port': { type: 'number', describe: 'the storefront', default: 9500 },
     'status-port': { type: 'number', describe: 'the graph and the ledger', default: 9600 },
     processes: { type: 'number', describe: 'processes that run the tasks', default: 2 },
-    threads: { type: 'number', describe: 'worker threads of each', default: 1 },
+    threads: { type: 'number', describe: 'worker threads of each; 0 runs the tasks on its main thread', default: 0 },
     shoppers: { type: 'number', describe: 'simulated shoppers, 0 to 2,000', default: 50 },
     seed: { type: 'number', describe: 'of the shoppers', default: 1 },
     durability: { type: 'string', value: 'sync|interval|os', describe: "the broker's", default: 'sync' },
@@ -55,11 +56,11 @@ async function runLive(call: Call): Promise<number> {
   const host = new Host({
     app: entry.app, entryPath, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], dataDirectory,
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, durability: call.text('durability') ?? 'sync',
-    processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 1, logger,
+    processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 0, footprint: SMALL, logger,
     ledger: { balances: [{ name: 'shop.events → session.clicks', group: `${entry.app.name}.sessionize`, in: { topic: 'shop.events', id: 'coordinates' }, out: { topic: 'session.clicks', id: 'value:origin' } }] },
     children: bootstrap => [{
-      name: 'shop', kind: 'process', command: process.execPath, ipc: true,
-      args: [...NODE_FLAGS, fileURLToPath(new URL('serve.js', demoFolder)), '--bootstrap', bootstrap, '--port', String(shopPort), '--shoppers', String(call.number('shoppers') ?? 50), '--seed', String(call.number('seed') ?? 1)],
+      name: 'shop', kind: 'process', ipc: true,
+      ...nodeChild(SMALL, [fileURLToPath(new URL('serve.js', demoFolder)), '--bootstrap', bootstrap, '--port', String(shopPort), '--shoppers', String(call.number('shoppers') ?? 50), '--seed', String(call.number('seed') ?? 1)]),
       onLine: line => logger.info(line),
       onMessage: message => { latency = latencyOf(message) ?? latency },
     }],

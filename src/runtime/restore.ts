@@ -6,18 +6,15 @@
  * R2. A store is rebuilt from the start only for one of the reasons of `RebuildReason`, which is logged; never for a crash of the process.
  *     Truncation is found by the leader epoch that is kept with the position (KIP-320): a log that has grown past it again looks as if nothing had been.
  * R3. The store's position moves with each chunk, in the same local transaction: a restore that is killed goes on where it was.
- * R4. One turn of the event loop takes `CHUNK_RECORDS` records or `CHUNK_BYTES` at most, however much one fetch has brought: a member that runs
- *     inline must send its heartbeats meanwhile.
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Admin, OffsetListing } from '../client/admin.ts'
-import type { Cluster } from '../client/cluster.ts'
-import { FetchedCursor } from '../client/fetched-batches.ts'
-import { Fetcher } from '../client/fetcher.ts'
 import type { Env } from '../env/env.ts'
 import type { StorePlan } from '../topology/plan.ts'
-import type { ChangelogRecord, ShardState } from './state/shard-state.ts'
+import { ChangelogReplay, positionsOf } from './changelog-replay.ts'
+import type { Changelog, ReplayOptions } from './changelog-replay.ts'
+import type { ShardState } from './state/shard-state.ts'
 import type { ChangelogPosition, StorePosition } from './state/store.ts'
 
 export type RebuildReason =
@@ -29,26 +26,11 @@ export type RebuildReason =
   | 'the machine went down without a clean close'
   | 'the store is damaged'
 
-export interface RestoreProgress {
-  /** Changelog offsets read so far, and to read in all. */
-  readonly done: number
-  readonly total: number
-}
-
-export interface RestoreOptions {
-  readonly env: Env
-  readonly cluster: Cluster
+export interface RestoreOptions extends ReplayOptions {
   readonly admin: Admin
-  readonly logger: Logger
-  readonly bootId: string
-  readonly partition: number
   readonly stores: readonly StorePlan[]
-  readonly state: ShardState
   /** Closes `state`, removes its files and opens it anew, empty: for a rebuild. */
   readonly reopenEmpty: () => Promise<ShardState>
-  readonly onProgress: (progress: RestoreProgress) => void
-  /** Looked at between chunks: the shard was taken away meanwhile. */
-  readonly cancelled: () => boolean
 }
 
 export interface RestoreResult {
@@ -62,30 +44,7 @@ export interface RestoreResult {
   readonly changelogs: Record<string, ChangelogPosition>
 }
 
-export const CHUNK_RECORDS = 1_024
-export const CHUNK_BYTES = 256 * 1024
 const DELETE_RETENTION_MS = 86_400_000
-/** A shard that is taken away while it waits is let go of after this long. */
-const LOOK_AGAIN_MS = 500
-const WAITS_PER_LOG = 20
-
-interface Changelog {
-  readonly store: string
-  readonly topic: string
-  readonly topicId: string
-  readonly start: number
-  readonly end: number
-  /** Of the log's end as `end` was read, -1 where the broker does not tell. */
-  readonly endEpoch: number
-  /** Where the epoch of the store's position ended, by OffsetForLeaderEpoch; -1: the log knows no epoch that high. `undefined` where there is none to ask for. */
-  readonly epochEnd: number | undefined
-  next: number
-  /** With `epochOffset` as in `ChangelogPosition`. */
-  leaderEpoch: number
-  epochOffset: number
-  readonly records: ChangelogRecord[]
-  bytes: number
-}
 
 export async function restoreShard(options: RestoreOptions): Promise<RestoreResult> {
   const startedAt = options.env.clock.monotonic()
@@ -99,7 +58,7 @@ export async function restoreShard(options: RestoreOptions): Promise<RestoreResu
   if (rebuilt !== undefined) for (const changelog of changelogs) startOver(changelog)
   const total = changelogs.reduce((sum, changelog) => sum + Math.max(0, changelog.end - changelog.next), 0)
   options.onProgress({ done: 0, total })
-  const records = total === 0 ? 0 : await replay({ ...options, state }, changelogs, { total, clocks: rebuilt === undefined ? before?.clocks ?? '' : '' })
+  const records = total === 0 ? 0 : await new ChangelogReplay({ ...options, state }, changelogs, rebuilt === undefined ? before?.clocks ?? '' : '').run()
   return { state, records, offsets: total, ms: options.env.clock.monotonic() - startedAt, rebuilt, changelogs: positionsOf(changelogs) }
 }
 
@@ -131,7 +90,6 @@ async function openChangelogs(options: RestoreOptions, before: StorePosition | u
       store: store.name, topic: store.changelog.name, topicId: options.cluster.topicId(store.changelog.name) ?? '', start,
       end: end.offset, endEpoch: end.leaderEpoch, epochEnd: epochEnds.get(store.changelog.name), next,
       ...(next >= end.offset ? { leaderEpoch: Math.max(end.leaderEpoch, held?.leaderEpoch ?? -1), epochOffset: next } : { leaderEpoch: held?.leaderEpoch ?? -1, epochOffset: held?.epochOffset ?? next }),
-      records: [], bytes: 0,
     }
   }))
 }
@@ -168,103 +126,6 @@ export function rebuildReason(
     if (held.offsetNext < changelog.end && now.env.clock.now() - position.committedAtMs > deleteRetentionMs / 2) return 'away longer than deleted keys are kept'
   }
   return undefined
-}
-
-async function replay(options: RestoreOptions, changelogs: readonly Changelog[], from: { readonly total: number; readonly clocks: string }): Promise<number> {
-  const behind = changelogs.filter(changelog => changelog.next < changelog.end)
-  let wake: () => void = () => {}
-  let failure: Error | undefined
-  const fetcher = new Fetcher(options.cluster, {
-    isolation: 'read_committed', bytesInFlightMax: 16 * 1024 * 1024,
-    onData: () => wake(),
-    onError: (_topic, _partition, error) => { failure = error; wake() },
-  })
-  const cursor = new FetchedCursor()
-  let records = 0
-  let waits = 0
-  try {
-    for (const changelog of behind) fetcher.assign(changelog.topic, options.partition, Math.max(changelog.next, changelog.start))
-    while (behind.some(changelog => changelog.next < changelog.end) && !options.cancelled()) {
-      if (failure !== undefined) throw failure
-      const batches = fetcher.poll()
-      if (batches === undefined) {
-        await new Promise<void>(resolve => {
-          const timer = options.env.clock.setTimer(() => { waits++; resolve() }, LOOK_AGAIN_MS)
-          wake = () => { waits = 0; timer.cancel(); resolve() }
-        })
-        if (waits > 0 && waits % WAITS_PER_LOG === 0) logStall(options, behind)
-        continue
-      }
-      try {
-        const changelog = behind.find(candidate => candidate.topic === batches.topic)
-        if (changelog !== undefined) records += await applyFetched(options, changelogs, changelog, cursor.open(batches), from)
-      } finally {
-        batches.release()
-      }
-    }
-  } finally {
-    await fetcher.close()
-  }
-  return records
-}
-
-/** What one fetch brought, chunk by chunk (R4). Returns how many records it was. */
-async function applyFetched(
-  options: RestoreOptions, changelogs: readonly Changelog[], changelog: Changelog, cursor: FetchedCursor, from: { readonly total: number; readonly clocks: string },
-): Promise<number> {
-  let records = 0
-  const apply = async (): Promise<void> => {
-    await applyChunk(options, changelogs, changelog, from.clocks)
-    const left = changelogs.reduce((sum, one) => sum + Math.max(0, one.end - one.next), 0)
-    options.onProgress({ done: from.total - left, total: from.total })
-  }
-  while (cursor.next()) {
-    if (cursor.offset < changelog.next || cursor.keyStart < 0) continue
-    records++
-    const key = copyOf(cursor.buffer, cursor.keyStart, cursor.keyEnd)
-    const value = cursor.valueStart < 0 ? null : copyOf(cursor.buffer, cursor.valueStart, cursor.valueEnd)
-    changelog.records.push({ key, value })
-    changelog.bytes += key.length + (value?.length ?? 0)
-    if (changelog.records.length < CHUNK_RECORDS && changelog.bytes < CHUNK_BYTES) continue
-    moveTo(changelog, cursor.offsetNext, cursor.leaderEpoch)
-    await apply()
-    if (options.cancelled()) return records
-  }
-  const next = Math.max(changelog.next, cursor.offsetNext)
-  moveTo(changelog, next, next >= changelog.end ? Math.max(cursor.leaderEpoch, changelog.endEpoch) : cursor.leaderEpoch)
-  if (changelog.next >= changelog.end) await apply()
-  return records
-}
-
-function moveTo(changelog: Changelog, next: number, leaderEpoch: number): void {
-  changelog.next = next
-  changelog.leaderEpoch = leaderEpoch
-  changelog.epochOffset = next
-}
-
-async function applyChunk(options: RestoreOptions, changelogs: readonly Changelog[], changelog: Changelog, clocks: string): Promise<void> {
-  const records = changelog.records.splice(0)
-  changelog.bytes = 0
-  // Other changelogs are named with what they have applied, which is behind what they have read while records wait.
-  const position: StorePosition = {
-    changelogs: positionsOf(changelogs.filter(one => one === changelog || one.records.length === 0)),
-    committedAtMs: options.env.clock.now(), bootId: options.bootId, cleanClose: false, clocks,
-  }
-  const waiting = options.state.position()?.changelogs ?? {}
-  await options.state.restore(changelog.store, records, { ...position, changelogs: { ...waiting, ...position.changelogs } })
-}
-
-function positionsOf(changelogs: readonly Changelog[]): Record<string, ChangelogPosition> {
-  return Object.fromEntries(changelogs.map(one => [one.store, { topicId: one.topicId, offsetNext: one.next, leaderEpoch: one.leaderEpoch, epochOffset: one.epochOffset }]))
-}
-
-function logStall(options: RestoreOptions, behind: readonly Changelog[]): void {
-  const waitsFor = behind.filter(one => one.next < one.end).map(one => `${one.topic}/${options.partition} at ${one.next} of ${one.end}`)
-  options.logger.info('restore waits for its changelogs: a transaction may be open on them until its timeout', { waitsFor: waitsFor.join(', ') })
-}
-
-function copyOf(buffer: Buffer, start: number, end: number): Buffer {
-  return Buffer.from(buffer.subarray(start, end))
 }
 
 /** The machine's current boot, '' where it cannot be told (then a store is trusted after a clean close and after a crash of the process). */

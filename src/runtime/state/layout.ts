@@ -33,14 +33,6 @@ export function storePrefix(name: string): number {
   return hash === 0 ? 1 : hash
 }
 
-/** `prefix ‖ key`. */
-export function keyedKey(prefix: number, key: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(PREFIX_BYTES + key.length)
-  bytes.writeUInt32BE(prefix, 0)
-  key.copy(bytes, PREFIX_BYTES)
-  return bytes
-}
-
 /** `prefix ‖ time ‖ key`. */
 export function timeKey(prefix: number, time: number, key: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(PREFIX_BYTES + TIME_BYTES + key.length)

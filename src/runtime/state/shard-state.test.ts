@@ -13,7 +13,7 @@ import { KeyedStore } from './keyed-store.ts'
 import { storePrefix } from './layout.ts'
 import { lmdbStores } from './lmdb-store.ts'
 import { MemoryStores } from './memory-store.ts'
-import { ShardState, type ChangelogRecord } from './shard-state.ts'
+import { ShardState } from './shard-state.ts'
 import { position } from './store-contract.ts'
 import type { StoreProvider } from './store.ts'
 import { WindowStore } from './window-store.ts'
@@ -210,7 +210,7 @@ async function randomWork(provider: StoreProvider, directory: string, crash: (()
   let state = await open(provider, directory, 4_000, 2)
   let model: Model = { rows: new Map(), windows: new Map(), expiredBelow: 0 }
   let committed = copy(model)
-  const changelog: { store: string; record: ChangelogRecord; commit: number }[] = []
+  const changelog: { store: string; record: { readonly key: Buffer; readonly value: Buffer | null }; commit: number }[] = []
   let commits = 0
   const check = (): void => {
     const rows = rowsOf(state)
@@ -256,7 +256,7 @@ async function randomWork(provider: StoreProvider, directory: string, crash: (()
       ok(from <= commits, say('the store is not ahead of the changelog'))
       for (const store of names) {
         const records = changelog.filter(change => change.store === store && change.commit > from).map(change => change.record)
-        await state.restore(store, records, position(commits))
+        await state.restore(store, records.map(({ key }) => key), records.map(({ value }) => value ?? undefined), position(commits))
       }
       model = copy(committed)
       windowsOf(state).expire(model.expiredBelow)

@@ -16,7 +16,7 @@ import { assert } from '../../base/assert.ts'
 import { MillraceError } from '../../base/errors.ts'
 import type { Clock, Timer } from '../../env/env.ts'
 import type { EntryOwner, LiveEntry } from './live-entry.ts'
-import { PREFIX_BYTES, keyedKey, storePrefix, storeStart } from './layout.ts'
+import { PREFIX_BYTES, storePrefix, storeStart } from './layout.ts'
 import type { StateStore, StorePosition } from './store.ts'
 
 export interface ShardStateOptions {
@@ -38,11 +38,6 @@ export interface FrozenState {
   readonly bytes: number
   /** Calls `emit` for every change: `key` and `value` are the changelog record (null: deleted). The buffers stay unchanged and may be kept. */
   changes(emit: (store: string, key: Buffer, value: Buffer | null) => void): void
-}
-
-export interface ChangelogRecord {
-  readonly key: Buffer
-  readonly value: Buffer | null
 }
 
 /** What the stores of the shard need of it. */
@@ -268,20 +263,15 @@ export class ShardState implements ShardStateCore {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Restore: applies changelog records of one store, in order, under `position`; only while nothing is live. */
-  async restore(store: string, records: readonly ChangelogRecord[], position: StorePosition): Promise<void> {
+  /**
+   * Restore: applies changelog records of one store, in order, under `position`; only while nothing is live. `values[i]` undefined deletes.
+   * Keys are copied before it returns, values before it resolves.
+   */
+  async restore(store: string, keys: readonly Buffer[], values: readonly (Buffer | undefined)[], position: StorePosition): Promise<void> {
     assert(this.#owners.size === 0 && this.#unwritten.size === 0, 'restore comes before processing')
     const prefix = this.#prefixes.get(store)
     assert(prefix !== undefined, `store '${store}' is not one of the shard's`)
-    const last = new Map<string, ChangelogRecord>()
-    for (const record of records) last.set(record.key.toString('latin1'), record)
-    const keys: Buffer[] = []
-    const values: (Buffer | undefined)[] = []
-    for (const { key, value } of last.values()) {
-      keys.push(keyedKey(prefix, key))
-      values.push(value ?? undefined)
-    }
-    await this.store.commit({ deleteRanges: [], keys, values }, position)
+    await this.store.commit({ deleteRanges: [], keys: prefixed(prefix, keys), values }, position)
     this.#position = position
   }
 
@@ -361,4 +351,18 @@ export class ShardState implements ShardStateCore {
     entry.resize(keyBytes, valueBytes)
     this.liveBytes += entry.bytes - bytes
   }
+}
+
+/** Store keys of changelog keys, in one buffer. */
+function prefixed(prefix: number, keys: readonly Buffer[]): Buffer[] {
+  let bytes = 0
+  for (const key of keys) bytes += PREFIX_BYTES + key.length
+  const all = Buffer.allocUnsafeSlow(bytes)
+  let at = 0
+  return keys.map(key => {
+    const start = at
+    at = all.writeUInt32BE(prefix, at)
+    at += key.copy(all, at)
+    return all.subarray(start, at)
+  })
 }

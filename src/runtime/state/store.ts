@@ -51,7 +51,7 @@ export interface CommitResult {
   readonly rangesEmpty: boolean
 }
 
-/** Applied in this order: first `deleteRanges`, then `keys[i]` = `values[i]` (`undefined`: delete). A key comes at most once. */
+/** Applied in this order: first `deleteRanges`, then `keys[i]` = `values[i]` (`undefined`: delete). Of a key that comes more than once the last counts. */
 export interface StoreChanges {
   /** Each [from, to). */
   readonly deleteRanges: readonly (readonly [from: Buffer, to: Buffer])[]

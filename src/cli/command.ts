@@ -23,6 +23,8 @@ export interface Positional {
   readonly name: string
   readonly describe: string
   readonly optional?: boolean
+  /** The last one may be given more than once. */
+  readonly many?: boolean
 }
 
 export interface Command {
@@ -49,6 +51,8 @@ export interface Call {
   readonly signal: AbortSignal
   positional(name: string): string | undefined
   required(name: string): string
+  /** Every value of a positional that may be given more than once. */
+  many(name: string): readonly string[]
   text(option: string): string | undefined
   texts(option: string): readonly string[]
   number(option: string): number | undefined
@@ -91,7 +95,8 @@ export function parseCall(command: Command, args: readonly string[], output: Out
   const specs: Readonly<Record<string, OptionSpec>> = { ...command.options, ...COMMON_OPTIONS }
   const { values, positionals } = parseStrictly(command, specs, args)
   const names = command.positionals.map(positional => positional.name)
-  if (positionals.length > names.length) throw usage(`'${positionals[names.length]}' is one argument too many. Usage: ${usageLine(command)}`)
+  const many = command.positionals.at(-1)?.many === true
+  if (positionals.length > names.length && !many) throw usage(`'${positionals[names.length]}' is one argument too many. Usage: ${usageLine(command)}`)
   command.positionals.forEach((positional, index) => {
     if (positional.optional !== true && positionals[index] === undefined) throw usage(`${positional.name} is missing: ${positional.describe}. Usage: ${usageLine(command)}`)
   })
@@ -108,6 +113,7 @@ export function parseCall(command: Command, args: readonly string[], output: Out
       if (value === undefined) throw new Error(`${command.path.join(' ')} declares no required ${name}`)
       return value
     },
+    many: name => positionals.slice(names.indexOf(name)),
     text: name => asText(valueOf(name)),
     texts: name => [valueOf(name) ?? []].flat().map(String),
     number: name => asNumber(name, valueOf(name)),
@@ -160,8 +166,13 @@ function joinNegative(args: readonly string[], specs: Readonly<Record<string, Op
 }
 
 export function usageLine(command: Command): string {
-  const positionals = command.positionals.map(positional => positional.optional === true ? `[${positional.name}]` : positional.name)
+  const positionals = command.positionals.map(shownPositional)
   return ['millrace', ...command.path, ...positionals, '[options]'].join(' ')
+}
+
+/** `NAME`, `[NAME]`, `NAME …` */
+export function shownPositional(positional: Positional): string {
+  return `${positional.optional === true ? `[${positional.name}]` : positional.name}${positional.many === true ? ' …' : ''}`
 }
 
 /** ` Did you mean 'x'?`, or nothing where no name is near. */

@@ -1,5 +1,5 @@
 /** `--help`: made from the command table, so that it cannot lag behind it. */
-import { COMMON_OPTIONS, type Command, usageLine } from './command.ts'
+import { COMMON_OPTIONS, type Command, shownPositional, usageLine } from './command.ts'
 
 export function helpOf(command: Command): string {
   const options = Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(([name, spec]): [string, string] => [
@@ -17,7 +17,7 @@ export function helpOf(command: Command): string {
 export function overview(commands: readonly Command[], version: string): string {
   return [
     `millrace ${version}: link stream computing tasks with Kafka`, '',
-    ...columns(commands.map(command => [[...command.path, ...command.positionals.map(positional => positional.optional === true ? `[${positional.name}]` : positional.name)].join(' '), command.summary])), '',
+    ...columns(commands.map(command => [[...command.path, ...command.positionals.map(shownPositional)].join(' '), command.summary])), '',
     'millrace COMMAND --help says more. Exit codes: 0 ok, 1 user code, 2 usage, 3 cannot connect, 4 compatibility, 5 data loss prevented.',
   ].join('\n')
 }

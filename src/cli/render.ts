@@ -40,6 +40,11 @@ export class Output {
     this.#live = !plain && options.stderr.isTTY === true
   }
 
+  /** Whether `progress` draws over itself, as on a terminal. */
+  get live(): boolean {
+    return this.#live
+  }
+
   /** A line for people; nothing with `--json`. */
   line(text = ''): void {
     if (this.json) return

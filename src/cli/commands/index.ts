@@ -20,6 +20,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   { path: ['group', 'reset'], load: async () => (await import('./group.ts')).groupReset },
   { path: ['lag'], load: async () => (await import('./lag.ts')).lag },
   { path: ['broker', 'start'], load: async () => (await import('./broker.ts')).brokerStart },
+  { path: ['engines', 'ls'], load: async () => (await import('./engines.ts')).enginesList },
+  { path: ['engines', 'install'], load: async () => (await import('./engines.ts')).enginesInstall },
+  { path: ['engines', 'classpath'], load: async () => (await import('./engines.ts')).enginesClasspath },
 ]
 
 /** All of them, for what describes them. */

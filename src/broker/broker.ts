@@ -15,7 +15,6 @@ import type { Env } from '../env/env.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Durability } from '../log/types.ts'
-import { loadCompression } from '../wire/compression.ts'
 import { endTxnMarkerOf } from '../wire/batch-builder.ts'
 import { newUuid } from '../wire/uuid.ts'
 import { Clients } from './clients.ts'
@@ -85,13 +84,11 @@ export class Broker {
     const logger = options.logger ?? silentLogger
     let fail: (error: MillraceError) => void = () => {}
     const failed = new Promise<MillraceError>(resolve => { fail = resolve })
-    const compression = loadCompression()
     const logs = await LogManager.open(env, {
       directory: resolved.directory, durability: resolved.durability, acceptDataLoss: resolved.acceptDataLoss, logger, onFailure: error => fail(error),
       tailBytesMax: options.tailBytesMax,
     })
     try {
-      await compression
       let port = resolved.port
       const core = await openCore(env, logger, resolved, logs, () => port)
       const dispatch = new Dispatch(core, options.control)

@@ -15,7 +15,6 @@ import type { Logger } from '../base/logger.ts'
 import type { Env, Timer } from '../env/env.ts'
 import { metadata } from '../wire/apis/03-metadata.ts'
 import { findCoordinator } from '../wire/apis/10-find-coordinator.ts'
-import { loadCompression } from '../wire/compression.ts'
 import { errorCode, isRetriable, kafkaError } from '../wire/error-codes.ts'
 import type { Api, RequestInput, ResponseOf } from '../wire/schema.ts'
 import { backoffMs } from './backoff.ts'
@@ -129,7 +128,6 @@ export class Cluster {
   static async connect(env: Env, options: ClusterOptions): Promise<Cluster> {
     const cluster = new Cluster(env, options)
     try {
-      await loadCompression()
       await cluster.#bootstrap()
     } catch (error) {
       await cluster.close()

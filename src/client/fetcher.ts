@@ -16,7 +16,7 @@ import { MillraceError, messageOf } from '../base/errors.ts'
 import type { Clock } from '../env/env.ts'
 import { fetch } from '../wire/apis/01-fetch.ts'
 import { errorCode, isRetriable, kafkaError } from '../wire/error-codes.ts'
-import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../wire/record-batch.ts'
+import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView, codecsPending } from '../wire/record-batch.ts'
 import type { RequestInput, ResponseOf } from '../wire/schema.ts'
 import { ZERO_UUID } from '../wire/uuid.ts'
 import { backoffMs } from './backoff.ts'
@@ -300,6 +300,10 @@ export class Fetcher {
     const body: RequestInput<typeof fetch> = { maxWaitMs: waitMs, minBytes: this.#options.bytesMin ?? 1, maxBytes: bytesMax, isolationLevel: this.#isolation, topics }
     const answer = await broker.request(fetch, body, { versionMax, timeoutMs: waitMs + this.#cluster.requestTimeoutMs })
     if (answer.errorCode !== 0) throw kafkaError(answer.errorCode, `Fetch at ${broker.connection.address}`)
+    for (const { records } of answer.responses.flatMap(topic => topic.partitions)) {
+      const codec = records === null ? undefined : codecsPending(records)
+      if (codec !== undefined) await codec
+    }
     const names = new Map([...ids].map(([topic, id]) => [id, topic]))
     let hasData = false
     for (const topic of answer.responses) {

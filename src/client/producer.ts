@@ -13,7 +13,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
-import { CODECS } from '../wire/compression.ts'
+import { codecPending, CODECS } from '../wire/compression.ts'
 import { Accumulator } from './accumulator.ts'
 import type { Batch, BatchWaiter, PartitionQueue } from './accumulator.ts'
 import type { Cluster } from './cluster.ts'
@@ -88,6 +88,8 @@ export class Producer {
   readonly #bytesMax: number
   readonly #drainWaiters: (() => void)[] = []
   #initialized = false
+  /** Nothing is sent before: batches are compressed when they are. */
+  #codecReady: boolean
   #fatal: Error | undefined
   /** First failure since the last flush, outside of transactions. */
   #failure: Error | undefined
@@ -120,6 +122,9 @@ export class Producer {
       bytesHardMax: this.#bytesMax * 2 + 64 * 1024 * 1024,
       now: () => cluster.env.clock.monotonic(),
     })
+    const codec = codecPending(CODECS[options.codec ?? 'none'])
+    this.#codecReady = codec === undefined
+    codec?.then(() => { this.#codecReady = true; this.#sender.wake() }, (error: unknown) => this.#die(new MillraceError('INTERNAL', `codec '${options.codec}' cannot be loaded`, { cause: error })))
     this.#sender = new Sender(cluster, this.#accumulator, {
       acks,
       idempotent,
@@ -362,6 +367,7 @@ export class Producer {
   }
 
   #isAnnounced(queue: PartitionQueue): boolean {
+    if (!this.#codecReady) return false
     if (!this.#transactional || this.#session.version === 2 || this.#announced.has(queue)) return true
     this.#announcing.add(queue)
     this.#announcement ??= this.#announce().finally(() => {

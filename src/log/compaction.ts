@@ -18,6 +18,7 @@
  */
 import type { AbortedEntry } from './indexes.ts'
 import { endTxnMarkerOf } from '../wire/batch-builder.ts'
+import { codecPending } from '../wire/compression.ts'
 import { RecordCursor } from '../wire/record-batch.ts'
 import type { BatchView } from '../wire/record-batch.ts'
 import { emptyBatch, filterBatch } from './batch-filter.ts'
@@ -91,6 +92,8 @@ class Compaction {
       for (const place of segment.places()) {
         const batch = segment.readBatch(place)
         await this.#maybeYield(place.sizeBytes)
+        const codec = codecPending(batch.codec)
+        if (codec !== undefined) await codec
         if (batch.isControl) transactions.onMarker(batch)
         else if (!transactions.isAborted(batch) && batch.recordCount > 0) {
           batch.records(cursor)
@@ -121,6 +124,8 @@ class Compaction {
       for (const place of segment.places()) {
         const batch = segment.readBatch(place)
         await this.#maybeYield(place.sizeBytes)
+        const codec = codecPending(batch.codec)
+        if (codec !== undefined) await codec
         const isLastOfGroup = place.lastOffset + 1 === last.nextOffset
         const bytes = this.#cleanBatch(batch, transactions, { endOffset, cleaned, isLastOfGroup })
         if (bytes === undefined) continue

@@ -5,8 +5,8 @@
  *     can claim gigabytes. Over the limit, and for broken data, the error is `BATCH_CORRUPT`.
  * P2. What is written is what Kafka's Java client writes and reads: snappy in xerial's framing, lz4 as frames of
  *     independent blocks, zstd and gzip as plain streams.
- * P3. zstd is node:zlib's where it has it (from 22.15), else WebAssembly, which must be loaded once with
- *     `await loadCompression()` before zstd is used.
+ * P3. zstd is node:zlib's where it has it (from 22.15), else WebAssembly, which is loaded asynchronously, and not before somebody uses zstd:
+ *     who takes batches from outside awaits `codecPending` of theirs before their records are read.
  */
 import { createRequire } from 'node:module'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -14,7 +14,7 @@ import { AssertionError } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { lz4DecompressedBytes } from './lz4.ts'
 import { snappyCompress, snappyDecompress } from './snappy.ts'
-import { loadZstd, zstdCompress, zstdDecompress } from './zstd.ts'
+import { CodecNotLoaded, loadZstd, zstdCompress, zstdDecompress, zstdIsReady, zstdLoading } from './zstd.ts'
 
 /** Kafka's numbers, as in the attributes of a batch. */
 export const CODECS = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
@@ -36,9 +36,29 @@ interface Lz4Module {
 
 let lz4: Lz4Module | undefined
 
-/** Loads what is loaded asynchronously; call once at start-up, again at no cost. */
-export async function loadCompression(): Promise<void> {
-  await loadZstd()
+/** Loads what is loaded asynchronously; again at no cost. */
+export function loadCompression(): Promise<void> {
+  return loadZstd()
+}
+
+/** What must be awaited before batches with this codec are read or made; `undefined` where nothing must. */
+export function codecPending(codec: number): Promise<void> | undefined {
+  return codec !== CODECS.zstd || zstdIsReady() ? undefined : loadCompression()
+}
+
+/** The codec that is on its way: who must keep an order waits for it too, whatever its own codec. */
+export function codecLoading(): Promise<void> | undefined {
+  return zstdLoading()
+}
+
+/** For work without effects that comes upon a batch of any codec: done again where that had to be loaded first. */
+export function withCodecs<T>(work: () => T): T | Promise<T> {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof CodecNotLoaded)) throw error
+    return loadCompression().then(work)
+  }
 }
 
 export function codecName(codec: number): CodecName {

@@ -18,7 +18,7 @@
  */
 import { AssertionError } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
-import { decompress, decompressedBytesMax } from './compression.ts'
+import { codecPending, decompress, decompressedBytesMax } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 
 export const BATCH_HEADER_BYTES = 61
@@ -251,6 +251,18 @@ export function* walkBatches(buffer: Buffer, start: number = 0): Generator<Batch
     yield view
     at = view.end
   }
+}
+
+/** What must be awaited before the records of these batches are read; `undefined` where nothing must. What is broken is for the reader to say. */
+export function codecsPending(batches: Buffer): Promise<void> | undefined {
+  for (let at = 0; batches.length - at >= BATCH_HEADER_BYTES;) {
+    const pending = codecPending(batches.readInt16BE(at + 21) & 0x07)
+    if (pending !== undefined) return pending
+    const sizeBytes = batches.readInt32BE(at + 8) + BATCH_OVERHEAD_BYTES
+    if (sizeBytes < BATCH_HEADER_BYTES) return undefined
+    at += sizeBytes
+  }
+  return undefined
 }
 
 export interface BatchLimits {

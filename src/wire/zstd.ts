@@ -5,7 +5,7 @@
  *     compressed block, exact for stored and run-length ones. The window is at most 8 MiB, as the format recommends.
  */
 import * as zlib from 'node:zlib'
-import { assert } from '../base/assert.ts'
+import { assert, AssertionError } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 
 const MAGIC = 0xfd2f_b528
@@ -14,6 +14,9 @@ const BLOCK_BYTES_MAX = 128 * 1024
 const WINDOW_BYTES_MAX = 8 * 1024 * 1024
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const
+
+/** A mistake of ours, unless `withCodecs` is around it. */
+export class CodecNotLoaded extends AssertionError {}
 
 interface NativeZstd {
   zstdCompressSync(data: Buffer): Buffer
@@ -41,13 +44,30 @@ interface WasmHeap {
 
 const native = findNative()
 let wasm: WasmZstd | undefined
+let loading: Promise<void> | undefined
 let wasmFailed = false
 
 /** Whether node:zlib does the work. */
 export const zstdIsNative: boolean = native !== undefined
 
-export async function loadZstd(): Promise<void> {
-  if (native !== undefined || wasm !== undefined) return
+/** Whether it can be used now. */
+export function zstdIsReady(): boolean {
+  return native !== undefined || wasm !== undefined
+}
+
+/** Where it is on its way. */
+export function zstdLoading(): Promise<void> | undefined {
+  return zstdIsReady() ? undefined : loading
+}
+
+/** The WebAssembly module takes a process 18 MB and a tenth of a second or more: once, and only where something is compressed with it. */
+export function loadZstd(): Promise<void> {
+  if (zstdIsReady()) return Promise.resolve()
+  // One promise for all: who waits for it goes on in the order of asking.
+  return loading ??= load().finally(() => { loading = undefined })
+}
+
+async function load(): Promise<void> {
   const zstd = await (await import('@hpcc-js/wasm-zstd')).Zstd.load()
   makeCopiesFast(zstd)
   wasm = zstd
@@ -137,7 +157,7 @@ function contentBytesAt(data: Buffer, at: number, bytes: 0 | 1 | 2 | 4 | 8): num
 }
 
 function loaded(): WasmZstd {
-  assert(wasm !== undefined, 'await loadCompression() comes before the use of zstd')
+  if (wasm === undefined) throw new CodecNotLoaded('zstd is used before loadCompression() or codecPending() was awaited')
   return wasm
 }
 

@@ -10,10 +10,10 @@ import { MillraceError } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { produce } from '../../wire/apis/00-produce.ts'
-import { CODECS } from '../../wire/compression.ts'
+import { codecLoading, CODECS } from '../../wire/compression.ts'
 import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
-import { BatchView } from '../../wire/record-batch.ts'
+import { BatchView, codecsPending } from '../../wire/record-batch.ts'
 import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
 import { handler } from '../handler.ts'
 import type { Call, Core } from '../handler.ts'
@@ -36,9 +36,21 @@ export const produceHandler = {
   ...handler(produce, [3, 13], (core, request, call) => {
     // The end of the producer's last transaction may still be on its way to the partitions: this one begins behind it.
     const completion = request.transactionalId === null ? undefined : core.transactions.coordinator.get(request.transactionalId)?.completion
-    return completion === undefined ? answer(core, request, call) : completion.then(() => answer(core, request, call))
+    const codec = codecLoading() ?? codecOf(request)
+    return completion === undefined && codec === undefined ? answer(core, request, call) : Promise.all([completion, codec]).then(() => answer(core, request, call))
   }),
   advertisedFrom: 0,
+}
+
+/** A codec of the request that is not loaded yet. */
+function codecOf({ topicData }: ProduceRequest): Promise<void> | undefined {
+  for (const { partitionData } of topicData) {
+    for (const { records } of partitionData) {
+      const pending = records === null ? undefined : codecsPending(records)
+      if (pending !== undefined) return pending
+    }
+  }
+  return undefined
 }
 
 async function answer(core: Core, request: ProduceRequest, call: Call): Promise<ProduceResponse | undefined> {

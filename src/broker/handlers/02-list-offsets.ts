@@ -7,6 +7,7 @@
  */
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { listOffsets } from '../../wire/apis/02-list-offsets.ts'
+import { withCodecs } from '../../wire/compression.ts'
 import { errorCode } from '../../wire/error-codes.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
 import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
@@ -22,7 +23,7 @@ const MAX_TIMESTAMP = -3
 const EARLIEST_LOCAL = -4
 const LATEST_TIERED = -5
 
-export const listOffsetsHandler = handler(listOffsets, [1, 10], (core, request, call) => ({
+export const listOffsetsHandler = handler(listOffsets, [1, 10], (core, request, call) => withCodecs(() => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(partition => {
@@ -32,7 +33,7 @@ export const listOffsetsHandler = handler(listOffsets, [1, 10], (core, request, 
       return fenced === 'NONE' ? answer(log, partition, request.isolationLevel === 1, call.version) : failed(partition, fenced)
     }),
   })),
-}))
+})))
 
 function answer(log: PartitionLog, partition: PartitionRequest, committed: boolean, version: number): PartitionResponse {
   const partitionIndex = partition.partitionIndex

@@ -202,15 +202,39 @@ export class TableStream<K, V> extends Stream<K, V> implements Joinable<K, V> {
     super(graph, node)
     this.table = { scope: 'keyed', graph, node }
   }
+
+  /** The table alone: what `filter` takes out of it is deleted, where the stream's `filter` would just keep silent. */
+  asTable(): Table<K, V> {
+    return new Table(this.table.graph, this.table.node)
+  }
 }
 
-/** A topic read as a table: the last value of each key. */
+/** What is known of a row besides itself. */
+export interface RowContext<K> {
+  readonly key: K
+}
+
+/** A topic read as a table, the last value of each key; or what was made of one. */
 export class Table<K, V> implements Joinable<K, V> {
   declare readonly lookup?: ((key: K) => V) | undefined
   readonly table: Joinable<K, V>['table']
 
   constructor(graph: TaskGraph, node: NodeId) {
     this.table = { scope: 'keyed', graph, node }
+  }
+
+  /**
+   * The rows that `test` holds for, as a table: to join with, or for its changes. A row that leaves it is deleted. `test` sees the row and its key, and
+   * must say the same of the same row each time: nothing more is stored.
+   *
+   * @example
+   *   table(products).filter(product => product.stock > 0).changes().write(available)
+   */
+  filter<U extends V>(test: (row: V, context: RowContext<K>) => row is U): Table<K, U>
+  filter(test: (row: V, context: RowContext<K>) => boolean): Table<K, V>
+  filter(test: (row: V, context: RowContext<K>) => boolean): Table<K, V> {
+    const { graph, node } = this.table
+    return new Table(graph, graph.add({ kind: 'tableFilter', test: erased(test) }, { inputs: [{ node, arm: undefined }] }))
   }
 
   /** Its changes as a stream: a deleted row is `undefined`. */

@@ -2,7 +2,7 @@
 export { ms, type Duration } from '../base/duration.ts'
 export { MillraceError, type ErrorCode } from '../base/errors.ts'
 export { app, deadLetter, type App, type AppOptions, type ForeignOptions, type TaskOptions, type TaskTools } from '../dsl/app.ts'
-export type { GlobalTable, Stream, Table, TableStream } from '../dsl/stream.ts'
+export type { GlobalTable, RowContext, Stream, Table, TableStream } from '../dsl/stream.ts'
 export { topic, type Topic, type TopicOptions, type WritableTopic } from '../dsl/topic.ts'
 export type { SessionStream, TimeWindowStream } from '../dsl/windowed.ts'
 export { ByteWriter } from '../serde/byte-writer.ts'

@@ -168,7 +168,7 @@ function detailOf(node: Node): string {
     case 'distinct': return `within ${node.withinMs} ms`
     case 'streamTableJoin': case 'streamGlobalJoin': return node.left ? 'left' : 'inner'
     case 'process': return node.timersStore === undefined ? 'state' : 'state, timers'
-    case 'map': case 'filter': case 'flatMap': case 'merge': case 'peek': case 'keyBy': return ''
+    case 'map': case 'filter': case 'tableFilter': case 'flatMap': case 'merge': case 'peek': case 'keyBy': return ''
     default: return unreachable(node)
   }
 }

@@ -194,6 +194,13 @@ export interface FilterNode extends NodeBase {
   readonly test: UserFunction<boolean>
 }
 
+/** Follows a keyed table or another filter of one; passes on (key, row | undefined) where the row is, or was, one that the test holds for (K2). Is a table itself. */
+export interface TableFilterNode extends NodeBase {
+  readonly kind: 'tableFilter'
+  /** Of the context, only the key counts: rows are tested when they change and when they are looked up. */
+  readonly test: UserFunction<boolean>
+}
+
 export interface FlatMapNode extends NodeBase {
   readonly kind: 'flatMap'
   readonly map: UserFunction<Iterable<unknown>>
@@ -277,7 +284,7 @@ export interface DistinctNode extends NodeBase {
 /** The stream side triggers; the row is the one at the moment of processing (J3, J4). */
 export interface StreamTableJoinNode extends NodeBase {
   readonly kind: 'streamTableJoin'
-  /** A `table` or an unwindowed `aggregate`: co-partitioned, in the same sub-topology. */
+  /** A `table`, an unwindowed `aggregate` or a `tableFilter`: co-partitioned, in the same sub-topology. */
   readonly table: NodeId
   readonly left: boolean
   readonly join: (value: unknown, row: unknown, context: RecordContext) => unknown
@@ -318,7 +325,7 @@ export interface SinkNode extends NodeBase {
 
 export type Node =
   | SourceNode | TableNode | GlobalTableNode
-  | MapNode | FilterNode | FlatMapNode | BranchNode | MergeNode | PeekNode | KeyByNode
+  | MapNode | FilterNode | TableFilterNode | FlatMapNode | BranchNode | MergeNode | PeekNode | KeyByNode
   | RepartitionSinkNode | RepartitionSourceNode
   | AggregateNode | DistinctNode | StreamTableJoinNode | StreamGlobalJoinNode | ProcessNode
   | SinkNode

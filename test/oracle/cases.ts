@@ -269,6 +269,43 @@ export const CASES: readonly OracleCase[] = [
     table a - @6
     table a - @7
     table b q @1`),
+  one('a filtered table: a row that stops matching is deleted, one that never matched is passed over', 'tableFilter', 'K2 K1 T4', `
+    table a a1 @10
+    table b b1 @11
+    table a a2 @12
+    table a ax @13
+    table a b2 @14
+    table a a3 @15
+    table a - @16
+    table a - @17
+    table z a1 @18
+    table b a4 @19
+    table - a5 @20
+    table b b5 @21
+    table b b6 @22`, { headers: false }),
+  one('a filtered aggregate: a state that stops matching is deleted', 'countFilter', 'K2 T4', `
+    in a x @1
+    in a x @2
+    in a x @3
+    in a x @4
+    in a x @5
+    in b x @6
+    in b - @7
+    in b x @8`, { headers: false }),
+  one('a join sees of a filtered table the rows that match', 'filteredJoin', 'K2 J4 T4 M5', `
+    table a a @1
+    in a one @2 h=1
+    table a b @3
+    in a two @4
+    table a a @5
+    in a three @6`),
+  one('a left join has no row where the filter takes it out', 'filteredLeftJoin', 'K2 J4 J3 T4 M5', `
+    in a zero @0
+    table a a @1
+    in a one @2
+    table a b @3
+    in a two @4 h=1
+    in - three @6`),
   one('stream–table join: the stream triggers, the row is the one at that moment', 'join', 'J4 T4 M5 K1', `
     in a before @10
     table a r1 @20
@@ -381,6 +418,8 @@ const RANDOM_TOPOLOGIES: Readonly<Record<string, { readonly topics: readonly str
   tableChanges: { topics: ['table'], values: ['a', 'b', '-'] },
   join: { topics: ['in', 'table'], values: ['a', 'b', '-'] },
   leftJoin: { topics: ['in', 'table'], values: ['a', 'b', '-'] },
+  filteredJoin: { topics: ['in', 'table'], values: ['a', 'b', '-'] },
+  filteredLeftJoin: { topics: ['in', 'table'], values: ['a', 'b', '-'] },
   joinAggregate: { topics: ['in', 'in2'], values: ['a', 'b', '-'] },
   globalJoin: { topics: ['in', 'table'], values: ['a:1', 'b:2', 'c', '-'], nullKeys: false },
   globalLeftJoin: { topics: ['in', 'table'], values: ['a:1', 'b:2', 'c', '-'], nullKeys: false },

@@ -3,7 +3,7 @@
  *
  * Compiled with the tree: a `@ts-expect-error` over a line that compiles all the same breaks the build.
  */
-import { app, bool, bytes, f64, int32, int64, json, optional, record, sessionWindowed, text, timeWindowed, topic, type Infer, type StandardSchema, type Stream, type Topic, type Window } from 'millrace'
+import { app, bool, bytes, f64, int32, int64, json, optional, record, sessionWindowed, text, timeWindowed, topic, type Infer, type StandardSchema, type Stream, type Table, type Topic, type Window } from 'millrace'
 
 const Order = record({ id: text, customer: text, total: f64, paid: bool, at: int64, note: optional(text) })
 type Order = Infer<typeof Order>
@@ -47,7 +47,7 @@ export const positive = app('positive')
     const closed = read(orders).window({ session: '30 minutes', emit: 'final' }).aggregate('closed', { zero: () => ({ n: 0 }), add: state => ({ n: state.n + 1 }), merge: (left, right) => ({ n: left.n + right.n }) })
     same<Same<typeof closed, Stream<string, { n: number }, Window>>>(true)
   })
-  .task('narrowing', ({ read }) => {
+  .task('narrowing', ({ read, table }) => {
     const isBig = (order: Order): order is Order & { readonly note: string } => order.note !== undefined
     const noted = read(orders).filter(isBig).map(order => order.note.length)
     same<Same<typeof noted, Stream<string, number>>>(true)
@@ -60,6 +60,11 @@ export const positive = app('positive')
     same<Same<Parameters<typeof states.map>[0] extends (value: infer V, context: infer C) => unknown ? [V, C extends { readonly key: infer K } ? K : never] : never, [number, string]>>(true)
     const kept = read(orders).aggregate('seen', { zero: () => new Set<string>(), add: (seen, order) => new Set([...seen, order.id]), state: setOfText })
     kept.map(seen => seen.size)
+    const noted2 = table(orders).filter(isBig)
+    same<Same<typeof noted2, Table<string, Order & { readonly note: string }>>>(true)
+    noted2.changes().map(order => order?.note.length)
+    read(bills).join(noted2.filter((order, { key }) => order.total > 1 && key.length > 1), (bill, order) => ({ id: bill.id, note: order.note }))
+    same<Same<ReturnType<ReturnType<typeof states.asTable>['filter']>, Table<string, number>>>(true)
     read(orders).join(read(orders).keyBy(order => order.customer).count('per-customer'), (order, count) => ({ id: order.id, count }))
   })
 
@@ -98,6 +103,17 @@ export const negative = app('negative').task('wrong', ({ read, table, globalTabl
   stream.keyBy(order => order.at, { key: int64 }).write(orders)
   // @ts-expect-error wrong key: the function gives a number
   stream.write(orders, { key: order => order.total })
+
+  // @ts-expect-error wrong row of a filtered table: no such field
+  table(customers).filter(customer => customer.note !== '')
+  // @ts-expect-error a deleted row has no fields
+  table(customers).filter(customer => customer.level > 1).changes().map(customer => customer.name)
+  // @ts-expect-error a row has no time or offset: it is looked up at any time
+  table(customers).filter((_customer, { time }) => time > 1)
+  // @ts-expect-error a filter's test must not return a promise
+  table(customers).filter(async customer => customer.level > 1)
+  // @ts-expect-error wrong join side: a filtered table has its table's keys
+  stream.join(table(numbered).filter(() => true), order => order)
 
   // @ts-expect-error wrong join side: the table's keys are numbers, the stream's are strings
   stream.join(table(numbered), order => order)

@@ -8,6 +8,7 @@
 import type { AggregateNode } from '../../topology/node.ts'
 import type { KeyedStore } from '../state/keyed-store.ts'
 import { Operator, type OperatorCounters, type Origin } from './operator.ts'
+import type { StoredTable } from './table-rows.ts'
 import { UserContext } from './user-context.ts'
 
 export class AggregateOperator extends Operator {
@@ -15,16 +16,18 @@ export class AggregateOperator extends Operator {
   readonly #zero: AggregateNode['zero']
   readonly #add: AggregateNode['add']
   readonly #store: KeyedStore
+  readonly #rows: StoredTable['rows']
   readonly #next: Operator
   readonly #counters: OperatorCounters
   readonly #context = new UserContext()
 
-  constructor(node: AggregateNode, store: KeyedStore, next: Operator, counters: OperatorCounters) {
+  constructor(node: AggregateNode, { store, rows }: StoredTable, next: Operator, counters: OperatorCounters) {
     super()
     this.#name = node.name
     this.#zero = node.zero
     this.#add = node.add
     this.#store = store
+    this.#rows = rows
     this.#next = next
     this.#counters = counters
   }
@@ -36,6 +39,7 @@ export class AggregateOperator extends Operator {
     const add = this.#add
     const entry = this.#store.entry(key)
     const before = entry.value
+    this.#rows.previous = before
     const stateTime = before === undefined ? time : Math.max(time, entry.time)
     const state = add(before === undefined ? zero() : before, value, this.#context.set(key, time, origin))
     this.#store.set(entry, state, stateTime)

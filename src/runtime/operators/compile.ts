@@ -3,7 +3,7 @@
  */
 import { assert, unreachable } from '../../base/assert.ts'
 import type { Serde } from '../../serde/serde.ts'
-import type { AggregateNode, Node, NodeId, OutputShape, ProcessNode, SinkNode } from '../../topology/node.ts'
+import type { AggregateNode, Node, NodeId, OutputShape, ProcessNode, SinkNode, TableFilterNode } from '../../topology/node.ts'
 import type { GlobalTableNode } from '../../topology/node.ts'
 import type { StorePlan, SubTopology } from '../../topology/plan.ts'
 import { KeyedStore } from '../state/keyed-store.ts'
@@ -26,9 +26,11 @@ import { Run, RunTime } from './run.ts'
 import { SessionAggregateOperator } from './session-aggregate.ts'
 import { SinkOperator } from './sink.ts'
 import { SourceOperator } from './source.ts'
-import { StreamGlobalJoinOperator } from './stream-global-join.ts'
 import { StreamTableJoinOperator } from './stream-table-join.ts'
 import { TableOperator } from './table.ts'
+import { TableFilterOperator } from './table-filter.ts'
+import { FilteredRows, StoredRows } from './table-rows.ts'
+import type { StoredTable, TableRows } from './table-rows.ts'
 import { WindowAggregateOperator } from './window-aggregate.ts'
 
 /** Lateness to be expected within an input, taken off its highest time in the watermark. Nothing declares another value yet. */
@@ -53,6 +55,8 @@ class Compiler {
   /** What takes a node's inputs; for a head: what takes its records. */
   readonly #made = new Map<NodeId, Operator>()
   readonly #sources = new Map<NodeId, Operator>()
+  /** By store. */
+  readonly #storedRows = new Map<string, StoredRows>()
   #recordDone: (watermarkMayMove: boolean) => void = () => undefined
 
   constructor(sub: SubTopology, context: ShardContext, globalTables: readonly GlobalTableNode[]) {
@@ -85,7 +89,7 @@ class Compiler {
     const { counters, output } = this.#context
     switch (node.kind) {
       case 'source': case 'repartitionSource': return this.#head(node.id, next)
-      case 'table': return this.#head(node.id, new TableOperator(node.store, this.#keyed(node.store), next, counters))
+      case 'table': return this.#head(node.id, new TableOperator(node.store, this.#storedTable(node), next, counters))
       case 'map': return new MapOperator(node.map, next)
       case 'filter': return new FilterOperator(node.test, next)
       case 'flatMap': return new FlatMapOperator(node.map, next)
@@ -95,8 +99,9 @@ class Compiler {
       case 'branch': return new BranchOperator(node.arms.map(arm => ({ test: arm.test, next: this.#next(node, arm.name) })), this.#next(node, 'otherwise'))
       case 'aggregate': return this.#aggregate(node, next)
       case 'distinct': return new DistinctOperator(node, this.#windows(node.store, node.by === undefined ? undefined : keyAndBy(node.output.key, node.bySerde)), next, counters)
-      case 'streamTableJoin': return new StreamTableJoinOperator(node, this.#keyed(this.#tableStore(node.table)), next, counters)
-      case 'streamGlobalJoin': return new StreamGlobalJoinOperator(node, this.#context.globalTable(this.#globalTable(node.table).store), next, counters)
+      case 'streamTableJoin': return new StreamTableJoinOperator({ node, table: this.#rows(node.table), next, counters })
+      case 'streamGlobalJoin': return new StreamTableJoinOperator({ node, table: this.#context.globalTable(this.#globalTable(node.table).store), next, counters })
+      case 'tableFilter': return new TableFilterOperator(this.#filteredRows(node), next)
       case 'process': return this.#process(node, next)
       case 'repartitionSink': return new SinkOperator({
         name: node.name, topic: node.topic, key: node.key, value: node.value, keyOf: undefined, nullValues: true, output,
@@ -117,7 +122,7 @@ class Compiler {
 
   #aggregate(node: AggregateNode, next: Operator): Operator {
     const { counters } = this.#context
-    if (node.window === undefined) return new AggregateOperator(node, this.#keyed(node.store), next, counters)
+    if (node.window === undefined) return new AggregateOperator(node, this.#storedTable(node), next, counters)
     if (node.window.kind === 'time') return new WindowAggregateOperator(node, this.#windows(node.store), next, this.#time, counters)
     const plan = this.#plan(node.store)
     return new SessionAggregateOperator(node, WindowStore.of(this.#context.state, plan.name, plan.key, sessionRows(plan.value)), next, this.#time, counters)
@@ -155,10 +160,25 @@ class Compiler {
     return input.output
   }
 
-  #tableStore(id: NodeId): string {
+  /** Rows of the keyed table that a node is. */
+  #rows(id: NodeId): TableRows {
     const node = this.#nodes.get(id)
+    if (node?.kind === 'tableFilter') return this.#filteredRows(node)
     assert(node?.kind === 'table' || node?.kind === 'aggregate', `node ${id} is no table of ${this.#sub.id}`)
-    return node.store
+    return this.#storedTable(node).rows
+  }
+
+  #filteredRows(node: TableFilterNode): FilteredRows {
+    const [input] = node.inputs
+    assert(input !== undefined, `table filter ${node.name} has no input`)
+    return new FilteredRows(this.#rows(input.node), node.test)
+  }
+
+  #storedTable({ store: name }: { readonly store: string }): StoredTable {
+    const store = this.#keyed(name)
+    let rows = this.#storedRows.get(name)
+    if (rows === undefined) this.#storedRows.set(name, rows = new StoredRows(store))
+    return { store, rows }
   }
 
   #globalTable(id: NodeId): GlobalTableNode {

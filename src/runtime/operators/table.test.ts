@@ -8,12 +8,13 @@ import { KeyedStore } from '../state/keyed-store.ts'
 import { MemoryStores } from '../state/memory-store.ts'
 import { ShardState } from '../state/shard-state.ts'
 import { TableOperator } from './table.ts'
+import { StoredRows } from './table-rows.ts'
 
 test('a table keeps the last value in the order of the log, null deletes, a null key is counted and dropped (K1)', async () => {
   const state = new ShardState(await new MemoryStores().open('s'), { clock: realClock, stores: ['t'] })
   const store = KeyedStore.of(state, 't', text, int64)
   const end = new Collector()
-  const table = new TableOperator('t', store, end, end)
+  const table = new TableOperator('t', { store, rows: new StoredRows(store) }, end, end)
   table.process('a', 1, 10, originAt(1))
   table.process('a', 2, 5, originAt(2))
   table.process(undefined, 3, 11, originAt(3))

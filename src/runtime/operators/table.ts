@@ -4,24 +4,29 @@
  */
 import type { KeyedStore } from '../state/keyed-store.ts'
 import { Operator, type OperatorCounters, type Origin } from './operator.ts'
+import type { StoredTable } from './table-rows.ts'
 
 export class TableOperator extends Operator {
   readonly #name: string
   readonly #store: KeyedStore
+  readonly #rows: StoredTable['rows']
   readonly #next: Operator
   readonly #counters: OperatorCounters
 
-  constructor(name: string, store: KeyedStore, next: Operator, counters: OperatorCounters) {
+  constructor(name: string, { store, rows }: StoredTable, next: Operator, counters: OperatorCounters) {
     super()
     this.#name = name
     this.#store = store
+    this.#rows = rows
     this.#next = next
     this.#counters = counters
   }
 
   process(key: unknown, value: unknown, time: number, origin: Origin): void {
     if (key === undefined) return this.#counters.dropped(this.#name, 'nullKey')
-    this.#store.set(this.#store.entry(key), value, time)
+    const entry = this.#store.entry(key)
+    this.#rows.previous = entry.value
+    this.#store.set(entry, value, time)
     this.#next.process(key, value, time, origin)
   }
 }

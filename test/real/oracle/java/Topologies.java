@@ -65,6 +65,10 @@ final class Topologies {
           .count(Materialized.<String, Long, SessionStore<Bytes, byte[]>>with(Serdes.String(), Serdes.Long()).withRetention(Duration.ofMillis(16)))
           .mapValues(value -> value == null ? null : String.valueOf(value)));
       case "tableChanges" -> builder.<String, String>table("table").toStream().to("out");
+      case "tableFilter" -> changes(builder.<String, String>table("table").filter((key, row) -> row.startsWith("a")).filter((key, row) -> !row.equals("ax") && !key.equals("z")));
+      case "countFilter" -> changes(builder.<String, String>stream("in").groupByKey(Grouped.with(Serdes.String(), Serdes.String())).count().filter((key, count) -> count % 3 == 2).mapValues(String::valueOf));
+      case "filteredJoin" -> builder.<String, String>stream("in").join(builder.<String, String>table("table").filter((key, row) -> !row.equals("b")), (value, row) -> value + "&" + row).to("out");
+      case "filteredLeftJoin" -> builder.<String, String>stream("in").leftJoin(builder.<String, String>table("table").filter((key, row) -> !row.equals("b")), (value, row) -> value + "&" + row).to("out");
       case "join" -> builder.<String, String>stream("in").join(builder.<String, String>table("table"), (value, row) -> value + "&" + row).to("out");
       case "leftJoin" -> builder.<String, String>stream("in").leftJoin(builder.<String, String>table("table"), (value, row) -> value + "&" + row).to("out");
       case "joinAggregate" -> {
@@ -97,6 +101,11 @@ final class Topologies {
         .aggregate(() -> "0", (key, value, state) -> add(state, value), (key, left, right) -> "(" + left + "|" + right + ")",
             Materialized.<String, String, SessionStore<Bytes, byte[]>>with(Serdes.String(), Serdes.String()).withRetention(Duration.ofMillis(15 + moreRetentionMs)));
     shown(isFinal ? table.suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded())) : table);
+  }
+
+  /** Behind a step that asks for old values, as ours are always known (K2): grouped by the same key, each group is the row itself. */
+  private static void changes(KTable<String, String> table) {
+    table.groupBy(KeyValue::pair, Grouped.with(Serdes.String(), Serdes.String())).reduce((state, added) -> added, (state, removed) -> null).toStream().to("out");
   }
 
   private static void shown(KTable<Windowed<String>, String> table) {

@@ -91,7 +91,7 @@ export class TopicFollower {
   }
 
   /** Reads all of `topic` from its start, and what comes. `onRecord` gets `undefined` for a null value. */
-  async follow<K, V>(topic: Topic<K, V>, onRecord: (key: K, value: V | undefined, at: Coordinates) => void): Promise<void> {
+  async follow<K, V>(topic: Pick<Topic<K, V>, 'name' | 'key' | 'value'>, onRecord: (key: K, value: V | undefined, at: Coordinates) => void): Promise<void> {
     this.#topics.set(topic.name, {
       take: (buffer, { record }, at) => {
         if (record.keyStart < 0) return

@@ -14,7 +14,7 @@ import { Admin, Cluster, realEnv } from 'millrace/client'
 import { readStream, type EventStream, type Format, type StreamEvent } from './data/stream.ts'
 import { KafkaReplay } from './evaluate/kafka-replay.ts'
 import { markAfter, pace, SLICE_MS } from './evaluate/pacing.ts'
-import { MODELS, scoreFrozen, scorePrequential, type Qualities } from './evaluate/scoring.ts'
+import { scoreFrozen, scorePrequential, type Qualities } from './evaluate/scoring.ts'
 import { ensureTopics } from './links.ts'
 import { replayAppUrl, replayOptions } from './replay-app.ts'
 import { PUBLISH_MS } from './tasks/context.ts'
@@ -211,8 +211,7 @@ function tableOf(report: ReplayReport): string {
     const qualities = report[part]
     if (qualities === null) continue
     lines.push('', `${part.padEnd(18)} HR@20   MRR@20  novel HR@20   (n = ${qualities.cooc.n})`)
-    for (const model of MODELS) {
-      const { hr20, mrr20, novelHr20 } = qualities[model]
+    for (const [model, { hr20, mrr20, novelHr20 }] of Object.entries(qualities)) {
       lines.push(`  ${model.padEnd(16)} ${hr20.toFixed(4)}  ${mrr20.toFixed(4)}  ${novelHr20.toFixed(4)}`)
     }
   }

@@ -11,6 +11,7 @@
  */
 import { app, bool, deadLetter, int64, json, list, optional, record, text, type App } from 'millrace'
 import { BASKET_CAPACITY, SHOP_CAPACITY } from './model/cooc.ts'
+import { neighborList } from './model/neighbor-list.ts'
 import type { Session } from './model/session.ts'
 import { cooc } from './tasks/cooc.ts'
 import { hot, mergeHot, type HotReport } from './tasks/hot.ts'
@@ -33,7 +34,6 @@ export interface RecommenderOptions extends TopicsOptions {
 }
 
 // States that change with every record are declared: their serdes are generated, and faster than JSON's.
-const ListState = record({ epoch: int64, mass: int64, items: list(text), weights: list(int64), isDirty: bool })
 const HeatState = record({ epoch: int64, sum: int64, category: text, totalEpoch: int64, added: int64, isDirty: bool })
 const TopState = record({ top: list(record({ item: text, epoch: int64, sum: int64 })), totalEpoch: int64, total: int64, isDirty: bool })
 const ShownState = record({ lists: list(record({ session: int64, position: int64, items: list(text) })) })
@@ -52,7 +52,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
       out.flatMap(({ mass }) => mass === undefined ? [] : [mass], { as: Mass }).write(topics.mass, { key: mass => mass.item })
     }, { onError: deadLetter(`${options.prefix}shop.events.dead`) })
     .task('cooc', ({ read }) => {
-      read(topics.pairs).process('lists', { state: ListState, emits: Neighbors, ...lists }).write(topics.neighbors)
+      read(topics.pairs).process('lists', { state: neighborList, emits: Neighbors, ...lists }).write(topics.neighbors)
     })
     .task('hot', ({ read }) => {
       read(topics.mass).process('heat', { state: HeatState, emits: json<HotReport>(), ...hot(options) })

@@ -52,8 +52,15 @@ class GlobalTable implements ReadableTable {
   }
 }
 
+/** The bytes of a key as a latin1 string. Text that is all ASCII is that already, which saves a look-up its two copies. */
 function keyOf(serde: Serde<unknown>, key: unknown): string {
+  if (typeof key === 'string' && serde.kind === 'text' && isAscii(key)) return key
   return serde.serialize(key).toString('latin1')
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false
+  return true
 }
 
 export interface GlobalTablesOptions {

@@ -7,14 +7,15 @@
  *     shard of `recommend` says, through `recs`, that its tables do.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { int64, list, record, text } from 'millrace'
 import { partitionOf, type Cluster } from 'millrace/client'
 import type { StreamEvent } from '../data/stream.ts'
 import { TopicFollower, TopicWriter } from '../links.ts'
 import { Latencies } from '../shop/latency.ts'
 import { isMark, markKey } from '../tasks/context.ts'
 import type { Click, RecommenderTopics } from '../topics.ts'
+import { Lists } from './lists.ts'
 import type { Replayed } from './pacing.ts'
-import { listOf, type List } from './scoring.ts'
 import { shopEventOf } from './shop-event.ts'
 
 export interface KafkaReplayOptions {
@@ -30,12 +31,13 @@ export interface KafkaReplayOptions {
   readonly onAnswered: (count: number) => void
 }
 
+/** What a replay reads of a list: half of its time would go into the rest. */
+const ScoredRecs = record({ item: text, position: int64, items: list(record({ item: text })) })
 const SENT_AT_ONCE = 2000
 const PROBE_PAUSE_MS = 3
 
 export class KafkaReplay implements Replayed {
-  /** Lists by visitor, in order. */
-  readonly recs = new Map<string, List[]>()
+  readonly recs = new Lists()
   /** From sending an event to having its list, of events sent alone; milliseconds. */
   readonly latencies = new Latencies(100_000)
   readonly #options: KafkaReplayOptions
@@ -68,14 +70,12 @@ export class KafkaReplay implements Replayed {
 
   async #follow(): Promise<void> {
     const { recs, neighbors, hotTop } = this.#options.topics
-    await this.#follower.follow(recs, (visitor, value) => {
+    await this.#follower.follow({ name: recs.name, key: recs.key, value: ScoredRecs }, (visitor, value) => {
       if (value === undefined) return
       if (isMark(visitor)) this.#probed.set(visitor, Math.max(value.position, this.#probed.get(visitor) ?? 0))
       if (isMark(visitor)) this.#probes -= 1
       else {
-        const lists = this.recs.get(visitor)
-        if (lists === undefined) this.recs.set(visitor, [listOf(value)])
-        else lists.push(listOf(value))
+        this.recs.add(visitor, value)
         this.#answered += 1
       }
       this.#change?.()

@@ -3,14 +3,13 @@ import type { App } from 'millrace'
 import type { StreamEvent } from '../data/stream.ts'
 import { markKey } from '../tasks/context.ts'
 import type { RecommenderTopics, Recs } from '../topics.ts'
+import { Lists } from './lists.ts'
 import { LocalRun, type LocalRecord } from './local-run.ts'
 import type { Replayed } from './pacing.ts'
-import { listOf, type List } from './scoring.ts'
 import { shopEventOf } from './shop-event.ts'
 
 export class LocalReplay implements Replayed {
-  /** Lists by visitor, in order. */
-  readonly recs = new Map<string, List[]>()
+  readonly recs = new Lists()
   readonly #run: LocalRun
   readonly #topics: RecommenderTopics
 
@@ -19,14 +18,8 @@ export class LocalReplay implements Replayed {
     this.#run = new LocalRun(recommender.app, (topic, record) => {
       options.onRecord?.(topic, record)
       // `recs` holds values of its own serde, written by the task that the compiler checked.
-      if (topic === this.#topics.recs.name) this.#keep(record.key, record.value as Recs)
+      if (topic === this.#topics.recs.name) this.recs.add(record.key, record.value as Recs)
     }, options)
-  }
-
-  #keep(visitor: string, recs: Recs): void {
-    const lists = this.recs.get(visitor)
-    if (lists === undefined) this.recs.set(visitor, [listOf(recs)])
-    else lists.push(listOf(recs))
   }
 
   answer(events: readonly StreamEvent[], options: { readonly frozen: boolean }): Promise<void> {

@@ -15,8 +15,8 @@ export class QualityCounter {
   #novelCount = 0
   #novelHits = 0
 
-  /** `isNovel`: the session had not seen the target before. */
-  add(list: readonly string[], target: string, isNovel: boolean): void {
+  /** Items are numbers (item-numbers.ts). `isNovel`: the session had not seen the target before. */
+  add(list: readonly number[], target: number, isNovel: boolean): void {
     const rank = list.indexOf(target)
     const isHit = rank >= 0 && rank < LIST_LENGTH
     this.#count += 1

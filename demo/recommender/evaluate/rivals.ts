@@ -3,64 +3,33 @@
  * task does not have, and they see every click at once.
  *
  * R1. `recommend` is asked before `learn` is told the click that answers it (prequential), or `learn` is not called any more (frozen).
- * R2. The current item is never in an answer (Serenade's rule). Ties are broken by item id.
+ * R2. The current item is never in an answer (Serenade's rule). Ties are broken by item number.
+ * R3. Items are numbers from 0, in the order of their ids (item-numbers.ts): votes are a column, and a tie is a comparison of numbers.
  */
-
-import { compareText } from '../model/cooc.ts'
+import { Votes } from './votes.ts'
 
 export interface Click {
   readonly session: string
-  readonly item: string
+  readonly item: number
   readonly at: number
 }
 
 const POPULARITY_KEPT = 400
 
-export interface SequentialRulesOptions {
-  /** So many of the session's last items are asked. */
-  readonly last: number
-  /** Rules of one item: cut to so many of the heaviest when there are twice as many. */
-  readonly rulesMax: number
-  readonly count: number
-}
-
 export interface Rival {
   /** `items`: the session so far, oldest first, repetitions included; `filtered`: what must not be answered. */
-  recommend(items: readonly string[], query: Click, filtered?: ReadonlySet<string>): string[]
-  learn(click: Click, before: readonly string[]): void
-}
-
-/** Ids that are numbers are compared as numbers: the published figures come from integer ids. */
-export function compareId(a: string, b: string): number {
-  const difference = Number(a) - Number(b)
-  return Number.isNaN(difference) ? compareText(a, b) : difference
-}
-
-/** The heaviest `count` keys. Most keys of a long map are lighter than the lightest kept, so keeping in order costs less than sorting. */
-export function topKeys(scores: ReadonlyMap<string, number>, count: number, without: string | undefined, filtered?: ReadonlySet<string>): string[] {
-  const kept: { key: string; score: number }[] = []
-  for (const [key, score] of scores) {
-    const last = kept.length < count ? undefined : kept.at(-1)
-    if (last !== undefined && (score < last.score || (score === last.score && compareId(key, last.key) > 0))) continue
-    if (key === without || score <= 0 || filtered?.has(key) === true) continue
-    if (last !== undefined) kept.pop()
-    let place = kept.length
-    for (; place > 0; place -= 1) {
-      const above = kept[place - 1]
-      if (above === undefined || above.score > score || (above.score === score && compareId(above.key, key) <= 0)) break
-    }
-    kept.splice(place, 0, { key, score })
-  }
-  return kept.map(entry => entry.key)
+  recommend(items: readonly number[], query: Click, filtered?: ReadonlySet<number>): number[]
+  /** `seen`: `before` as a set, where the caller has it. */
+  learn(click: Click, before: readonly number[], seen?: ReadonlySet<number>): void
 }
 
 /** Counts that halve every `halfLifeMs`. Weights only grow, so the list of the heaviest is kept by moving up what was touched. */
 export class Popularity implements Rival {
   readonly #halfLifeMs: number
   readonly #count: number
-  readonly #weights = new Map<string, number>()
+  readonly #weights = new Map<number, number>()
   /** The heaviest, heaviest first; more than are asked for, since some are filtered. */
-  readonly #top: string[] = []
+  readonly #top: number[] = []
   #landmark: number | undefined
 
   constructor(halfLifeMs: number, count: number) {
@@ -68,9 +37,14 @@ export class Popularity implements Rival {
     this.#count = count
   }
 
-  recommend(items: readonly string[], _query: Click, filtered?: ReadonlySet<string>): string[] {
+  recommend(items: readonly number[], _query: Click, filtered?: ReadonlySet<number>): number[] {
     const current = items.at(-1)
-    return this.#top.filter(item => item !== current && filtered?.has(item) !== true).slice(0, this.#count)
+    const answer: number[] = []
+    for (const item of this.#top) {
+      if (answer.length === this.#count) break
+      if (item !== current && filtered?.has(item) !== true) answer.push(item)
+    }
+    return answer
   }
 
   learn(click: Click): void {
@@ -86,7 +60,7 @@ export class Popularity implements Rival {
     this.#moveUp(click.item, weight)
   }
 
-  #moveUp(item: string, weight: number): void {
+  #moveUp(item: number, weight: number): void {
     const top = this.#top
     let place = top.indexOf(item)
     if (place < 0) {
@@ -97,7 +71,7 @@ export class Popularity implements Rival {
       place = top.length - 1
     }
     for (; place > 0; place -= 1) {
-      const above = top[place - 1] ?? ''
+      const above = top[place - 1] ?? 0
       if ((this.#weights.get(above) ?? 0) >= weight) break
       top[place] = above
     }
@@ -113,9 +87,14 @@ export class RecentlyViewed implements Rival {
     this.#count = count
   }
 
-  recommend(items: readonly string[], _query: Click, filtered?: ReadonlySet<string>): string[] {
+  recommend(items: readonly number[], _query: Click, filtered?: ReadonlySet<number>): number[] {
     const current = items.at(-1)
-    return [...new Set(items.toReversed())].filter(item => item !== current && filtered?.has(item) !== true).slice(0, this.#count)
+    const answer = new Set<number>()
+    for (let place = items.length - 1; place >= 0 && answer.size < this.#count; place -= 1) {
+      const item = items[place] ?? 0
+      if (item !== current && filtered?.has(item) !== true) answer.add(item)
+    }
+    return [...answer]
   }
 
   learn(): void {
@@ -123,38 +102,49 @@ export class RecentlyViewed implements Rival {
   }
 }
 
+export interface SequentialRulesOptions {
+  /** So many of the session's last items are asked. */
+  readonly last: number
+  /** Rules of one item: cut to so many of the heaviest when there are twice as many. */
+  readonly rulesMax: number
+  readonly count: number
+  /** Items of the whole stream. */
+  readonly items: number
+}
+
 /** Sequential rules: what followed an item, nearer steps counting more, asked with the last items of the session. */
 export class SequentialRules implements Rival {
-  readonly #rules = new Map<string, Map<string, number>>()
+  readonly #rules = new Map<number, Map<number, number>>()
   readonly #options: SequentialRulesOptions
+  readonly #votes: Votes
   readonly #stepsMax = 10
 
   constructor(options: SequentialRulesOptions) {
     this.#options = options
+    this.#votes = new Votes(options.items)
   }
 
-  recommend(items: readonly string[], _query: Click, filtered?: ReadonlySet<string>): string[] {
-    const { last, count } = this.#options
-    const current = items.at(-1)
-    if (current === undefined) return []
-    const recent = [...new Set(items.slice(-last))]
-    if (recent.length === 1) return topKeys(this.#rules.get(current) ?? new Map<string, number>(), count, current, filtered)
-    const votes = new Map<string, number>()
-    for (const item of recent) for (const [key, weight] of this.#rules.get(item) ?? []) votes.set(key, (votes.get(key) ?? 0) + weight)
-    return topKeys(votes, count, current, filtered)
+  recommend(items: readonly number[], _query: Click, filtered?: ReadonlySet<number>): number[] {
+    const votes = this.#votes.start()
+    for (const item of new Set(items.slice(-this.#options.last))) {
+      for (const [key, weight] of this.#rules.get(item) ?? []) votes.add(key, weight)
+    }
+    return votes.top(this.#options.count, items.at(-1), filtered)
   }
 
-  learn(click: Click, before: readonly string[]): void {
+  learn(click: Click, before: readonly number[]): void {
     for (let step = 1; step <= Math.min(this.#stepsMax, before.length); step += 1) {
-      const antecedent = before[before.length - step] ?? ''
+      const antecedent = before[before.length - step] ?? 0
       if (antecedent === click.item) continue
-      const rules = this.#rules.get(antecedent) ?? new Map<string, number>()
+      const rules = this.#rules.get(antecedent) ?? new Map<number, number>()
       rules.set(click.item, (rules.get(click.item) ?? 0) + 1 / step)
       this.#rules.set(antecedent, rules.size > 2 * this.#options.rulesMax ? this.#cut(rules) : rules)
     }
   }
 
-  #cut(rules: ReadonlyMap<string, number>): Map<string, number> {
-    return new Map(topKeys(rules, this.#options.rulesMax, undefined).map(key => [key, rules.get(key) ?? 0]))
+  #cut(rules: ReadonlyMap<number, number>): Map<number, number> {
+    const votes = this.#votes.start()
+    for (const [key, weight] of rules) votes.add(key, weight)
+    return new Map(votes.top(this.#options.rulesMax, undefined).map(key => [key, rules.get(key) ?? 0]))
   }
 }

@@ -7,24 +7,18 @@
  */
 import type { EventStream, StreamEvent } from '../data/stream.ts'
 import { SESSION_GAP_MS } from '../model/session.ts'
-import type { Recs } from '../topics.ts'
+import { ItemKnn, ITEMS_MAX } from './item-knn.ts'
+import { ItemNumbers } from './item-numbers.ts'
+import type { List, Lists } from './lists.ts'
 import { LIST_LENGTH, QualityCounter, type Quality } from './metrics.ts'
 import { Popularity, RecentlyViewed, SequentialRules, type Click, type Rival } from './rivals.ts'
 import { Vmis } from './vmis.ts'
 
-export const MODELS = ['cooc', 'vmis', 'sequentialRules', 'recentlyViewed', 'popularity'] as const
+/** Of every report, in the order in which they are shown. */
+const MODELS = ['cooc', 'vmis', 'sequentialRules', 'recentlyViewed', 'popularity'] as const
 export type Model = typeof MODELS[number]
-export type Qualities = Readonly<Record<Model, Quality>>
-
-/** A list of the topology: for which item, and the first 20 of it. */
-export interface List {
-  readonly item: string
-  readonly items: readonly string[]
-}
-
-export function listOf(recs: Recs): List {
-  return { item: recs.item, items: recs.items.slice(0, LIST_LENGTH).map(entry => entry.item) }
-}
+/** `itemKnn`: beside baskets, where the stream has at most `ITEMS_MAX` items. */
+export type Qualities = Readonly<Record<Model, Quality>> & { readonly itemKnn?: Quality }
 
 const HOUR_MS = 3_600_000
 /** What the reference measured beside: for clicks SR of the last item and popularity of hours, for baskets SR of five items and popularity of a week. */
@@ -32,86 +26,117 @@ const CLICK_RIVALS = { halfLifeMs: 6 * HOUR_MS, rules: { last: 1, rulesMax: Numb
 const BASKET_RIVALS = { halfLifeMs: 7 * 24 * HOUR_MS, rules: { last: 5, rulesMax: 200, count: LIST_LENGTH } }
 /** As published for serenade-toy. */
 const VMIS = { m: 500, k: 50, last: 2, count: LIST_LENGTH }
+const ITEM_KNN = { last: 5, shrink: 20, count: LIST_LENGTH }
 
-type Counters = Record<Model, QualityCounter>
-type Rivals = Record<Exclude<Model, 'cooc'>, Rival>
+type RivalName = Exclude<keyof Qualities, 'cooc'>
 
-export function newRivals(isBasket: boolean): Rivals & { readonly vmis: Vmis } {
-  const { halfLifeMs, rules } = isBasket ? BASKET_RIVALS : CLICK_RIVALS
-  return {
-    vmis: new Vmis(VMIS),
-    sequentialRules: new SequentialRules(rules),
-    recentlyViewed: new RecentlyViewed(LIST_LENGTH),
-    popularity: new Popularity(halfLifeMs, LIST_LENGTH),
+class Rivals {
+  readonly vmis: Vmis
+  readonly named: ReadonlyMap<RivalName, Rival>
+
+  constructor({ isBasket, items }: { readonly isBasket: boolean; readonly items: number }) {
+    const { halfLifeMs, rules } = isBasket ? BASKET_RIVALS : CLICK_RIVALS
+    this.vmis = new Vmis({ ...VMIS, items })
+    const named: [RivalName, Rival][] = [
+      ['vmis', this.vmis],
+      ['sequentialRules', new SequentialRules({ ...rules, items })],
+      ['recentlyViewed', new RecentlyViewed(LIST_LENGTH)],
+      ['popularity', new Popularity(halfLifeMs, LIST_LENGTH)],
+    ]
+    if (isBasket && items <= ITEMS_MAX) named.push(['itemKnn', new ItemKnn({ ...ITEM_KNN, items })])
+    this.named = new Map(named)
+  }
+
+  learn({ click, before, seen }: Stand): void {
+    for (const rival of this.named.values()) rival.learn(click, before, seen)
   }
 }
 
-/** Test, then learn, over the whole stream. `lists` are the topology's, by visitor. */
-export function scorePrequential(stream: EventStream, lists: ReadonlyMap<string, readonly List[]>): { wholeStream: Qualities; lastDay: Qualities } {
-  const whole = newCounters()
-  const lastDay = newCounters()
-  const rivals = newRivals(stream.isBasket)
-  const sessions = new Sessions()
+/** Test, then learn, over the whole stream. `lists` are the topology's. */
+export function scorePrequential(stream: EventStream, lists: Lists): { wholeStream: Qualities; lastDay: Qualities } {
+  const scoring = new Scoring(stream, lists)
+  const whole = scoring.counters()
+  const lastDay = scoring.counters()
+  const sessions = new Sessions(scoring.numbers)
   for (const event of stream.events) {
-    const { before, previous, click } = sessions.next(event)
-    if (previous !== undefined) scoreOne({ event, before, click, list: listAt(lists, event.visitor, previous), rivals, isBasket: stream.isBasket }, event.isScored ? [whole, lastDay] : [whole])
-    learnAll(rivals, click, before)
-    sessions.add(event)
+    const stand = sessions.next(event)
+    scoring.score(event, stand, event.isScored ? [whole, lastDay] : [whole])
+    scoring.rivals.learn(stand)
+    sessions.add(event, stand)
   }
-  return { wholeStream: qualitiesOf(whole), lastDay: qualitiesOf(lastDay) }
+  return { wholeStream: whole.qualities(), lastDay: lastDay.qualities() }
 }
 
 /** Rivals learn the training part; the topology's lists were made by a run that did the same. */
-export function scoreFrozen(stream: EventStream, lists: ReadonlyMap<string, readonly List[]>): Qualities {
-  const counters = newCounters()
-  const rivals = newRivals(stream.isBasket)
-  const training = new Sessions()
+export function scoreFrozen(stream: EventStream, lists: Lists): Qualities {
+  const scoring = new Scoring(stream, lists)
+  const counters = scoring.counters()
+  const training = new Sessions(scoring.numbers)
   for (const event of stream.events) {
     if (!event.isTraining) continue
-    const { before, click } = training.next(event)
-    learnAll(rivals, click, before)
-    training.add(event)
+    const stand = training.next(event)
+    scoring.rivals.learn(stand)
+    training.add(event, stand)
   }
-  rivals.vmis.freeze()
-  const sessions = new Sessions()
+  scoring.rivals.vmis.freeze()
+  const sessions = new Sessions(scoring.numbers)
   for (const event of stream.events) {
     if (!event.isScored) continue
-    const { before, previous, click } = sessions.next(event)
-    if (previous !== undefined) scoreOne({ event, before, click, list: listAt(lists, event.visitor, previous), rivals, isBasket: stream.isBasket }, [counters])
-    sessions.add(event)
+    const stand = sessions.next(event)
+    scoring.score(event, stand, [counters])
+    sessions.add(event, stand)
   }
-  return qualitiesOf(counters)
+  return counters.qualities()
 }
 
 interface FollowedSession {
   readonly id: string
   readonly number: number
-  readonly items: string[]
+  readonly items: number[]
+  readonly seen: Set<number>
+  lastItem: string | undefined
   last: number
+}
+
+/** Where a visitor stood before an event. */
+interface Stand {
+  readonly session: FollowedSession
+  /** The session's items so far, and each once. */
+  readonly before: readonly number[]
+  readonly seen: ReadonlySet<number>
+  /** Number and item of the visitor's event before it in the same session. */
+  readonly previous: { readonly number: number; readonly item: string } | undefined
+  readonly click: Click
 }
 
 /** Sessions of a stream, as the evaluator follows them: those that the events name, else of a visitor until there is silence (model/session.ts, S1). */
 class Sessions {
+  readonly #numbers: ItemNumbers
   /** By session, or by visitor where events name none. */
   readonly #sessions = new Map<string, FollowedSession>()
   /** Events of each visitor so far. */
   readonly #counts = new Map<string, number>()
 
-  /** What stood before `event`: the session's items, and the number and item of the visitor's event before it in the same session. */
-  next(event: StreamEvent): { before: readonly string[]; previous: { number: number; item: string } | undefined; click: Click } {
-    const { id, items } = this.#sessionOf(event)
-    const item = items.at(-1)
+  constructor(numbers: ItemNumbers) {
+    this.#numbers = numbers
+  }
+
+  next(event: StreamEvent): Stand {
+    const session = this.#sessionOf(event)
     const count = this.#counts.get(event.visitor) ?? 0
     return {
-      before: items,
-      previous: item === undefined ? undefined : { number: count - 1, item },
-      click: { session: id, item: event.item, at: event.at },
+      session,
+      before: session.items,
+      seen: session.seen,
+      previous: session.lastItem === undefined ? undefined : { number: count - 1, item: session.lastItem },
+      click: { session: session.id, item: this.#numbers.of(event.item), at: event.at },
     }
   }
 
-  add(event: StreamEvent): void {
-    const session = this.#sessionOf(event)
-    session.items.push(event.item)
+  add(event: StreamEvent, { session, click }: Stand): void {
+    session.items.push(click.item)
+    session.seen.add(click.item)
+    session.lastItem = event.item
     session.last = Math.max(session.last, event.at)
     this.#counts.set(event.visitor, (this.#counts.get(event.visitor) ?? 0) + 1)
   }
@@ -121,50 +146,66 @@ class Sessions {
     const known = this.#sessions.get(key)
     if (known !== undefined && (event.session !== '' || event.at - known.last <= SESSION_GAP_MS)) return known
     const number = (known?.number ?? 0) + 1
-    const session = { id: event.session === '' ? `${key}/${number}` : key, number, items: [], last: event.at }
+    const session: FollowedSession = { id: event.session === '' ? `${key}/${number}` : key, number, items: [], seen: new Set(), lastItem: undefined, last: event.at }
     this.#sessions.set(key, session)
     return session
   }
 }
 
-function listAt(lists: ReadonlyMap<string, readonly List[]>, visitor: string, previous: { readonly number: number; readonly item: string }): readonly string[] {
-  const list = lists.get(visitor)?.[previous.number]
-  if (list === undefined || list.item !== previous.item) {
-    throw new Error(`recs: visitor ${visitor} has ${list === undefined ? 'no list' : `a list for item ${list.item}`} where the one for item ${previous.item} (its event ${previous.number + 1}) should be`)
-  }
-  return list.items
-}
-
-interface Case {
-  readonly event: StreamEvent
-  readonly before: readonly string[]
-  readonly click: Click
-  readonly list: readonly string[]
+class Scoring {
+  readonly numbers: ItemNumbers
   readonly rivals: Rivals
-  readonly isBasket: boolean
-}
+  readonly #isBasket: boolean
+  readonly #lists: Lists
 
-function scoreOne({ event, before, click, list, rivals, isBasket }: Case, counters: readonly Counters[]): void {
-  const isNovel = !before.includes(event.item)
-  if (isBasket && !isNovel) return
-  const filtered = isBasket ? new Set(before) : undefined
-  for (const model of MODELS) {
-    const answer = model === 'cooc' ? list.filter(item => filtered?.has(item) !== true) : rivals[model].recommend(before, click, filtered)
-    for (const counter of counters) counter[model].add(answer, event.item, isNovel)
+  constructor(stream: EventStream, lists: Lists) {
+    this.numbers = new ItemNumbers(stream.events.map(event => event.item))
+    this.rivals = new Rivals({ isBasket: stream.isBasket, items: this.numbers.count })
+    this.#isBasket = stream.isBasket
+    this.#lists = lists
+  }
+
+  counters(): Counters {
+    return new Counters(this.rivals.named.keys())
+  }
+
+  score(event: StreamEvent, { previous, before, seen, click }: Stand, counters: readonly Counters[]): void {
+    if (previous === undefined) return
+    const list = this.#listAt(event.visitor, previous)
+    const isNovel = !seen.has(click.item)
+    if (this.#isBasket && !isNovel) return
+    const filtered = this.#isBasket ? seen : undefined
+    const own = list.items.map(item => this.numbers.of(item)).filter(item => filtered?.has(item) !== true)
+    for (const counter of counters) counter.cooc.add(own, click.item, isNovel)
+    for (const [name, rival] of this.rivals.named) {
+      const answer = rival.recommend(before, click, filtered)
+      for (const counter of counters) counter.rivals.get(name)?.add(answer, click.item, isNovel)
+    }
+  }
+
+  /** S3. */
+  #listAt(visitor: string, previous: { readonly number: number; readonly item: string }): List {
+    const list = this.#lists.of(visitor, previous.number)
+    if (list === undefined || list.item !== previous.item) {
+      throw new Error(`recs: visitor ${visitor} has ${list === undefined ? 'no list' : `a list for item ${list.item}`} where the one for item ${previous.item} (its event ${previous.number + 1}) should be`)
+    }
+    return list
   }
 }
 
-function learnAll(rivals: Rivals, click: Click, before: readonly string[]): void {
-  for (const rival of Object.values(rivals)) rival.learn(click, before)
-}
+class Counters {
+  readonly cooc = new QualityCounter()
+  readonly rivals: ReadonlyMap<RivalName, QualityCounter>
 
-function newCounters(): Counters {
-  return { cooc: new QualityCounter(), vmis: new QualityCounter(), sequentialRules: new QualityCounter(), recentlyViewed: new QualityCounter(), popularity: new QualityCounter() }
-}
+  constructor(names: Iterable<RivalName>) {
+    this.rivals = new Map([...names].map(name => [name, new QualityCounter()]))
+  }
 
-function qualitiesOf(counters: Counters): Qualities {
-  return {
-    cooc: counters.cooc.quality(), vmis: counters.vmis.quality(), sequentialRules: counters.sequentialRules.quality(),
-    recentlyViewed: counters.recentlyViewed.quality(), popularity: counters.popularity.quality(),
+  qualities(): Qualities {
+    const of = (name: RivalName): Quality => (this.rivals.get(name) ?? new QualityCounter()).quality()
+    return {
+      cooc: this.cooc.quality(), vmis: of('vmis'), sequentialRules: of('sequentialRules'), recentlyViewed: of('recentlyViewed'), popularity: of('popularity'),
+      ...this.rivals.has('itemKnn') ? { itemKnn: of('itemKnn') } : {},
+    }
   }
 }

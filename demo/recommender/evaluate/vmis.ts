@@ -6,42 +6,57 @@
  *     At most `m` candidates are kept, the most recent; the `k` best by (score, time) vote.
  * V3. A vote for an item is the session's score × (1 − 0.1 × distance of the newest shared item) × ln(N / sessions with the item).
  */
-import { topKeys, type Click, type Rival } from './rivals.ts'
+import type { Click, Rival } from './rivals.ts'
+import { Votes } from './votes.ts'
 
 export interface VmisOptions {
   readonly m: number
   readonly k: number
   readonly last: number
   readonly count: number
+  /** Items of the whole stream. */
+  readonly items: number
 }
 
 interface PastSession {
   readonly id: string
   time: number
-  readonly items: Set<string>
+  /** In order of first touch. */
+  readonly items: number[]
+  readonly distinct: Set<number>
+  /** In the question that `asked` numbers; of no meaning in others. */
+  score: number
+  asked: number
 }
 
 export class Vmis implements Rival {
   readonly #options: VmisOptions
   readonly #sessions = new Map<string, PastSession>()
-  /** Sessions of an item in order of first touch; the newest stand last. */
-  readonly #touched = new Map<string, PastSession[]>()
-  readonly #sessionCount = new Map<string, number>()
+  /** Sessions of an item in order of first touch; the newest stand last. Their number is how many sessions have the item. */
+  readonly #touched = new Map<number, PastSession[]>()
+  readonly #votes: Votes
+  /** ln(N / n) of an item in the question that `#rarityOf` numbers. */
+  readonly #rarity: Float64Array
+  readonly #rarityOf: Uint32Array
+  #questions = 0
 
   constructor(options: VmisOptions) {
     this.#options = options
+    this.#votes = new Votes(options.items)
+    this.#rarity = new Float64Array(options.items)
+    this.#rarityOf = new Uint32Array(options.items)
   }
 
   learn(click: Click): void {
     let session = this.#sessions.get(click.session)
-    if (session === undefined) this.#sessions.set(click.session, session = { id: click.session, time: click.at, items: new Set() })
+    if (session === undefined) this.#sessions.set(click.session, session = { id: click.session, time: click.at, items: [], distinct: new Set(), score: 0, asked: 0 })
     session.time = Math.max(session.time, click.at)
-    if (session.items.has(click.item)) return
-    session.items.add(click.item)
+    if (session.distinct.has(click.item)) return
+    session.distinct.add(click.item)
+    session.items.push(click.item)
     const touched = this.#touched.get(click.item)
     if (touched === undefined) this.#touched.set(click.item, [session])
     else touched.push(session)
-    this.#sessionCount.set(click.item, (this.#sessionCount.get(click.item) ?? 0) + 1)
   }
 
   /** Orders every item's sessions by their last click, as a model built from finished sessions has them. */
@@ -49,28 +64,52 @@ export class Vmis implements Rival {
     for (const touched of this.#touched.values()) touched.sort((a, b) => a.time - b.time)
   }
 
-  recommend(items: readonly string[], query: Click, filtered?: ReadonlySet<string>): string[] {
+  recommend(items: readonly number[], query: Click, filtered?: ReadonlySet<number>): number[] {
+    this.#questions += 1
     const recent = items.slice(-this.#options.last).toReversed()
-    const scores = this.#candidates(recent, query.session)
-    const neighbours = [...scores].sort((a, b) => b[1] - a[1] || b[0].time - a[0].time).slice(0, this.#options.k)
-    const votes = new Map<string, number>()
-    for (const [session, score] of neighbours) {
-      const distance = 1 + recent.findIndex(item => session.items.has(item))
-      const weight = score * (1 - 0.1 * distance)
+    const votes = this.#votes.start()
+    for (const session of this.#neighbours(recent, query.session)) {
+      const distance = 1 + recent.findIndex(item => session.distinct.has(item))
+      const weight = session.score * (1 - 0.1 * distance)
       for (const item of session.items) {
-        const rarity = Math.log(this.#sessions.size / (this.#sessionCount.get(item) ?? 1))
-        votes.set(item, (votes.get(item) ?? 0) + weight * rarity)
+        const vote = weight * this.#rarityFor(item)
+        if (vote > 0) votes.add(item, vote)
       }
     }
-    return topKeys(votes, this.#options.count, items.at(-1), filtered)
+    return votes.top(this.#options.count, items.at(-1), filtered)
   }
 
-  #candidates(recent: readonly string[], own: string): Map<PastSession, number> {
+  #rarityFor(item: number): number {
+    if (this.#rarityOf[item] !== this.#questions) {
+      this.#rarityOf[item] = this.#questions
+      this.#rarity[item] = Math.log(this.#sessions.size / (this.#touched.get(item)?.length ?? 1))
+    }
+    return this.#rarity[item] ?? 0
+  }
+
+  /** V2: the `k` best of the candidates, best first. */
+  #neighbours(recent: readonly number[], own: string): PastSession[] {
+    const { k } = this.#options
+    const best: PastSession[] = []
+    for (const session of this.#candidates(recent, own)) {
+      const last = best.length < k ? undefined : best.at(-1)
+      if (last !== undefined && !isNearer(session, last)) continue
+      if (last !== undefined) best.pop()
+      let place = best.length
+      for (; place > 0; place -= 1) {
+        const above = best[place - 1]
+        if (above === undefined || !isNearer(session, above)) break
+      }
+      best.splice(place, 0, session)
+    }
+    return best
+  }
+
+  #candidates(recent: readonly number[], own: string): readonly PastSession[] {
     const { m } = this.#options
-    const scores = new Map<PastSession, number>()
     const distinct = new Set(recent)
     const heap = new OldestFirst()
-    const seen = new Set<string>()
+    const seen = new Set<number>()
     for (const [position, item] of recent.entries()) {
       if (seen.has(item)) continue
       seen.add(item)
@@ -79,27 +118,42 @@ export class Vmis implements Rival {
       for (let index = touched.length - 1; index >= Math.max(0, touched.length - m); index -= 1) {
         const session = touched[index]
         if (session === undefined || session.id === own) continue
-        const score = scores.get(session)
-        if (score !== undefined) scores.set(session, score + gain)
-        else if (scores.size < m) {
-          scores.set(session, gain)
-          heap.push(session)
-        } else {
-          const oldest = heap.oldest()
-          if (oldest === undefined || session.time <= oldest.time) continue
-          scores.delete(oldest)
-          scores.set(session, gain)
+        if (session.asked === this.#questions) {
+          session.score += gain
+          continue
+        }
+        const oldest = heap.size < m ? undefined : heap.oldest()
+        if (oldest !== undefined && session.time <= oldest.time) continue
+        session.asked = this.#questions
+        session.score = gain
+        if (oldest === undefined) heap.push(session)
+        else {
+          oldest.asked = 0
           heap.replaceOldest(session)
         }
       }
     }
-    return scores
+    return heap.sessions
   }
+}
+
+/** No two sessions end at the same time: events are moved apart (data/stream.ts, R1). */
+function isNearer(a: PastSession, b: PastSession): boolean {
+  return a.score > b.score || (a.score === b.score && a.time > b.time)
 }
 
 /** A binary heap of sessions, the oldest on top. */
 class OldestFirst {
   readonly #heap: PastSession[] = []
+
+  get size(): number {
+    return this.#heap.length
+  }
+
+  /** In no order. */
+  get sessions(): readonly PastSession[] {
+    return this.#heap
+  }
 
   oldest(): PastSession | undefined {
     return this.#heap[0]

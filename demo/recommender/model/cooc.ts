@@ -1,13 +1,15 @@
 /**
  * Cooc: item-keyed co-occurrence. Every item has a list of the items seen with it in a session, with decayed weights.
  *
+ * What a task keeps of an item is neighbor-list.ts; here is what is published of it, and how lists become an answer.
+ *
  * C1. An item's state is changed by its own `Pairs` alone, so it shards by item.
  * C2. Sums are whole numbers (decay.ts): the same pairs in another order give the same sums, except for entries that
  *     pruning took away: with a list over 2 × capacity, the lightest are dropped, ties by item id.
  * C3. Scoring reads only lists as they were published, and breaks ties by item id: the same lists give the same answer.
  */
-import { moveEpoch, unitScale } from './decay.ts'
-import type { Pairs } from './session.ts'
+import { unitScale } from './decay.ts'
+import { hashOf, slotsFor } from './text-hash.ts'
 
 export interface ItemList {
   readonly epoch: number
@@ -26,32 +28,8 @@ export interface CoocOptions {
 export const SHOP_CAPACITY = 50
 export const BASKET_CAPACITY = 200
 
-/** An item's list after `pairs`. The old one is left as it was. */
-export function addPairs(list: ItemList | undefined, pairs: Pairs, options: CoocOptions): ItemList {
-  if (list === undefined) return { epoch: pairs.epoch, mass: pairs.mass, items: pairs.items, weights: pairs.weights }
-  const epoch = Math.max(list.epoch, pairs.epoch)
-  // Lists are never written to: where no neighbour is new, the old list and the new one share theirs.
-  let items: readonly string[] = list.items
-  let added: string[] | undefined
-  const weights = epoch === list.epoch ? list.weights.slice() : list.weights.map(weight => moveEpoch(weight, list.epoch, epoch))
-  for (let index = 0; index < pairs.items.length; index += 1) {
-    const item = pairs.items[index] ?? ''
-    const weight = moveEpoch(pairs.weights[index] ?? 0, pairs.epoch, epoch)
-    const place = items.indexOf(item)
-    if (place >= 0) weights[place] = (weights[place] ?? 0) + weight
-    else {
-      items = added ??= list.items.slice()
-      added.push(item)
-      weights.push(weight)
-    }
-  }
-  const mass = moveEpoch(list.mass, list.epoch, epoch) + moveEpoch(pairs.mass, pairs.epoch, epoch)
-  if (items.length > 2 * options.capacity) return { epoch, mass, ...heaviest(items, weights, options.capacity) }
-  return { epoch, mass, items, weights }
-}
-
 /** The `count` heaviest entries, heaviest first; ties by item id. */
-export function heaviest(items: readonly string[], weights: readonly number[], count: number): { items: string[]; weights: number[] } {
+export function heaviest(items: readonly string[], weights: ArrayLike<number>, count: number): { items: string[]; weights: number[] } {
   const order = items.map((_, index) => index).sort((a, b) =>
     (weights[b] ?? 0) - (weights[a] ?? 0) || compareText(items[a] ?? '', items[b] ?? '')).slice(0, count)
   return { items: order.map(index => items[index] ?? ''), weights: order.map(index => weights[index] ?? 0) }
@@ -95,67 +73,109 @@ const RARITY_CANDIDATES_MAX = 100
 
 /** The best `count` items to come after the session, best first (C3). */
 export function scoreSession(input: ScoreInput): Scored[] {
-  const { session, count, suppressed } = input
-  const candidates = new Candidates(input)
-  for (let distance = 0; distance < candidates.lists.length; distance += 1) candidates.addTerms(distance)
-  candidates.keepBest(RARITY_CANDIDATES_MAX, item => item !== session[0])
+  const { session, suppressed } = input
+  const current = session[0]
+  candidates.start(input)
+  for (let distance = 0; distance < Math.min(QUERY_ITEMS_MAX, session.length); distance += 1) candidates.addTerms(distance)
+  candidates.keepBest(RARITY_CANDIDATES_MAX, item => item !== current)
   candidates.weighRarity()
   if (input.revisit > 0) candidates.addRevisits()
-  candidates.keepBest(count, item => suppressed?.has(item) !== true)
-  return candidates.ranked()
+  candidates.keepBest(input.count, item => suppressed?.has(item) !== true)
+  const scored = candidates.ranked()
+  candidates.end()
+  return scored
 }
 
 /** Where nothing is known of a candidate's list. */
 const NONE = 255
+const ROWS_FIRST = 512
 
-/** The candidates of one scoring, column by column: objects for each would cost more than all the sums. */
+/** Hashes of the items of a published list: made once, used by every session that asks for it. */
+const hashes = new WeakMap<ItemList, Uint32Array>()
+
+function hashesOf(list: ItemList): Uint32Array {
+  let found = hashes.get(list)
+  if (found === undefined) hashes.set(list, found = Uint32Array.from(list.items, hashOf))
+  return found
+}
+
+const NO_INPUT: ScoreInput = { session: [], now: 0, list: () => undefined, total: 0, count: 0, revisit: 0 }
+
+/**
+ * The candidates of one scoring, column by column, found by a hash table of row numbers: objects for each, or a Map, would cost more than all the sums.
+ * Scoring is synchronous, so one set of columns serves all of a thread's; it grows to the largest.
+ */
 class Candidates {
-  readonly #input: ScoreInput
-  /** Lists of the newest items of the session, by distance from its end. */
-  readonly lists: readonly (ItemList | undefined)[]
-  readonly #rows = new Map<string, number>()
-  readonly #items: string[] = []
-  readonly #scores: Float64Array
+  #input = NO_INPUT
+  #items: string[] = []
+  #scores = new Float64Array(ROWS_FIRST)
   /** The distance of the item that speaks most for the candidate, its term, and its support. */
-  readonly #because: Uint8Array
-  readonly #terms: Float64Array
-  readonly #supports: Float64Array
+  #because = new Uint8Array(ROWS_FIRST)
+  #terms = new Float64Array(ROWS_FIRST)
+  #supports = new Float64Array(ROWS_FIRST)
   /** Rows that are still in the running; the first `#keptCount` entries count. */
-  readonly #kept: Int32Array
+  #kept = new Int32Array(ROWS_FIRST)
   #keptCount = 0
+  /** Row + 1 by hash, linear probing; 0 is free. `#lastSlot` + 1 of them are in use. */
+  #slots = new Int32Array(slotsFor(ROWS_FIRST))
+  #lastSlot = 0
+  /** Lists of the newest items of the session, by distance from its end. */
+  #lists: (ItemList | undefined)[] = []
   /** What a weight is divided by to have units at `now`, of the epoch asked for last (decay.ts, `unitsAt`). */
   #scaleEpoch = -1
   #scale = 1
 
-  constructor(input: ScoreInput) {
+  start(input: ScoreInput): void {
     this.#input = input
-    this.lists = input.session.slice(0, QUERY_ITEMS_MAX).map(item => input.list(item))
-    const rowsMax = this.lists.reduce((sum, list) => sum + (list?.items.length ?? 0), 0) + input.session.length
-    const columns = new Float64Array(3 * rowsMax)
-    this.#scores = columns.subarray(0, rowsMax)
-    this.#terms = columns.subarray(rowsMax, 2 * rowsMax)
-    this.#supports = columns.subarray(2 * rowsMax)
-    this.#because = new Uint8Array(rowsMax)
-    this.#kept = new Int32Array(rowsMax)
+    this.#items.length = 0
+    this.#keptCount = 0
+    this.#scaleEpoch = -1
+    this.#lists.length = 0
+    let rowsMax = input.session.length
+    for (let distance = 0; distance < Math.min(QUERY_ITEMS_MAX, input.session.length); distance += 1) {
+      const list = input.list(input.session[distance] ?? '')
+      this.#lists.push(list)
+      rowsMax += list?.items.length ?? 0
+    }
+    if (rowsMax > this.#scores.length) this.#grow(2 ** (32 - Math.clz32(rowsMax)))
+    this.#lastSlot = slotsFor(rowsMax) - 1
+    this.#slots.fill(0, 0, this.#lastSlot + 1)
+  }
+
+  /** Lets go of what the scoring was given. */
+  end(): void {
+    this.#input = NO_INPUT
+    this.#items.length = 0
+    this.#lists.length = 0
+  }
+
+  #grow(rows: number): void {
+    this.#scores = new Float64Array(rows)
+    this.#because = new Uint8Array(rows)
+    this.#terms = new Float64Array(rows)
+    this.#supports = new Float64Array(rows)
+    this.#kept = new Int32Array(rows)
+    this.#slots = new Int32Array(slotsFor(rows))
   }
 
   addTerms(distance: number): void {
-    const list = this.lists[distance]
+    const list = this.#lists[distance]
     if (list === undefined) return
-    const mass = list.mass / this.#scaleOf(list.epoch)
+    const scale = this.#scaleOf(list.epoch)
+    const mass = list.mass / scale
     if (mass <= 0) return
     const perUnit = QUERY_DECAY ** distance / mass ** MASS_POWER
-    const unit = 1 / this.#scaleOf(list.epoch)
-    // The items of one list are distinct: those of the first are all new.
-    const isFirst = this.#items.length === 0
+    const unit = 1 / scale
     const { items, weights } = list
+    const hashed = hashesOf(list)
     const scores = this.#scores
     for (let index = 0; index < items.length; index += 1) {
       const item = items[index] ?? ''
       const units = (weights[index] ?? 0) * unit
       const term = perUnit * units
-      const row = isFirst ? undefined : this.#rows.get(item)
-      if (row === undefined) this.#add(item, distance, term, units)
+      const slot = this.#slotOf(item, hashed[index] ?? 0)
+      const row = (this.#slots[slot] ?? 0) - 1
+      if (row < 0) this.#add(slot, item, distance, term, units)
       else {
         scores[row] = (scores[row] ?? 0) + term
         if (term > (this.#terms[row] ?? 0)) this.#explain(row, distance, term, units)
@@ -163,10 +183,22 @@ class Candidates {
     }
   }
 
-  #add(item: string, distance: number, term: number, units: number): void {
+  /** The slot of an item's row, or the free one where it would be. */
+  #slotOf(item: string, hash: number): number {
+    const slots = this.#slots
+    const last = this.#lastSlot
+    let slot = hash & last
+    for (;;) {
+      const row = (slots[slot] ?? 0) - 1
+      if (row < 0 || this.#items[row] === item) return slot
+      slot = slot + 1 & last
+    }
+  }
+
+  #add(slot: number, item: string, distance: number, term: number, units: number): void {
     const row = this.#items.length
     this.#items.push(item)
-    this.#rows.set(item, row)
+    this.#slots[slot] = row + 1
     this.#scores[row] = term
     this.#explain(row, distance, term, units)
     this.#kept[this.#keptCount] = row
@@ -197,9 +229,10 @@ class Candidates {
     for (let distance = 1; distance < session.length; distance += 1) {
       const item = session[distance] ?? ''
       const bonus = revisit * REVISIT_DECAY ** distance * top
-      const row = this.#rows.get(item)
-      if (row !== undefined && kept.includes(row)) this.#scores[row] = (this.#scores[row] ?? 0) + bonus
-      else this.#add(item, NONE, bonus, 0)
+      const slot = this.#slotOf(item, hashOf(item))
+      const row = (this.#slots[slot] ?? 0) - 1
+      if (row >= 0 && kept.includes(row)) this.#scores[row] = (this.#scores[row] ?? 0) + bonus
+      else this.#add(slot, item, NONE, bonus, 0)
     }
   }
 
@@ -268,3 +301,5 @@ class Candidates {
     return this.#scale
   }
 }
+
+const candidates = new Candidates()

@@ -11,6 +11,7 @@ import { replayOptions } from '../../../demo/recommender/replay-app.ts'
 import { PUBLISH_MS } from '../../../demo/recommender/tasks/context.ts'
 import { recommender } from '../../../demo/recommender/topology.ts'
 import { evaluateIntent } from '../../../demo/recommender/evaluate/intent-replay.ts'
+import { ItemNumbers } from '../../../demo/recommender/evaluate/item-numbers.ts'
 import { LocalReplay } from '../../../demo/recommender/evaluate/local-replay.ts'
 import { LIST_LENGTH, QualityCounter } from '../../../demo/recommender/evaluate/metrics.ts'
 import { markAfter, pace, SLICE_MS } from '../../../demo/recommender/evaluate/pacing.ts'
@@ -36,18 +37,20 @@ function readToy(): Promise<EventStream> {
 
 test('serenade-toy, VMIS-kNN as published and as measured', withToy, async () => {
   const stream = await readToy()
+  const numbers = new ItemNumbers(stream.events.map(event => event.item))
   const ports = [{ m: 500, k: 50, last: 2, hr: 0.6402, mrr: 0.326 }, { m: 500, k: 100, last: 4, hr: 0.6606, mrr: 0.3384 }]
   for (const { m, k, last, hr, mrr } of ports) {
-    const vmis = new Vmis({ m, k, last, count: LIST_LENGTH })
-    for (const event of stream.events) if (event.isTraining) vmis.learn({ session: event.session, item: event.item, at: event.at })
+    const vmis = new Vmis({ m, k, last, count: LIST_LENGTH, items: numbers.count })
+    for (const event of stream.events) if (event.isTraining) vmis.learn({ session: event.session, item: numbers.of(event.item), at: event.at })
     vmis.freeze()
     const counter = new QualityCounter()
-    const sessions = new Map<string, string[]>()
+    const sessions = new Map<string, number[]>()
     for (const event of stream.events) {
       if (!event.isScored) continue
       const before = sessions.get(event.session) ?? []
-      if (before.length > 0) counter.add(vmis.recommend(before, { session: event.session, item: '', at: event.at }), event.item, !before.includes(event.item))
-      sessions.set(event.session, [...before, event.item])
+      const item = numbers.of(event.item)
+      if (before.length > 0) counter.add(vmis.recommend(before, { session: event.session, item: -1, at: event.at }), item, !before.includes(item))
+      sessions.set(event.session, [...before, item])
     }
     const quality = counter.quality()
     assert.equal(quality.n, 931)

@@ -69,10 +69,13 @@ test('the rules of an item are cut to the heaviest when there are twice as many'
 test('item-kNN: bought together, for how often each is bought, an item once a basket', () => {
   // X and Y were in a basket with A twice each; X is bought twice as often, so Y says more.
   const baskets = [[A, X, Y], [A, X, A, Y], [X, B], [X, B]]
-  const knn = learned(new ItemKnn({ last: 5, shrink: 0, count: 20, items: ITEMS }), baskets)
+  const knn = learned(new ItemKnn({ last: 5, near: 8, shrink: 0, count: 20, items: ITEMS }), baskets)
   assert.deepEqual(ask(knn, [A]), [Y, X])
   assert.deepEqual(ask(knn, [A], new Set([Y])), [X])
   assert.deepEqual(ask(knn, [Z]), [])
   // 2 / √(2 · 2) for Y; for X 2 / √(2 · 4) of A, and as much of B.
   assert.deepEqual(ask(knn, [A, B]), [X, Y])
+  // Only neighbours in the basket count where it is told so.
+  const near = learned(new ItemKnn({ last: 5, near: 1, shrink: 0, count: 20, items: ITEMS }), [[A, X, Y]])
+  assert.deepEqual([ask(near, [A]), ask(near, [X]), ask(near, [Y])], [[X], [A, Y], [X]])
 })

@@ -26,7 +26,7 @@ const CLICK_RIVALS = { halfLifeMs: 6 * HOUR_MS, rules: { last: 1, rulesMax: Numb
 const BASKET_RIVALS = { halfLifeMs: 7 * 24 * HOUR_MS, rules: { last: 5, rulesMax: 200, count: LIST_LENGTH } }
 /** As published for serenade-toy. */
 const VMIS = { m: 500, k: 50, last: 2, count: LIST_LENGTH }
-const ITEM_KNN = { last: 5, shrink: 20, count: LIST_LENGTH }
+const ITEM_KNN = { last: 5, near: 8, shrink: 20, count: LIST_LENGTH }
 
 type RivalName = Exclude<keyof Qualities, 'cooc'>
 

@@ -35,16 +35,11 @@ export class Vmis implements Rival {
   /** Sessions of an item in order of first touch; the newest stand last. Their number is how many sessions have the item. */
   readonly #touched = new Map<number, PastSession[]>()
   readonly #votes: Votes
-  /** ln(N / n) of an item in the question that `#rarityOf` numbers. */
-  readonly #rarity: Float64Array
-  readonly #rarityOf: Uint32Array
   #questions = 0
 
   constructor(options: VmisOptions) {
     this.#options = options
     this.#votes = new Votes(options.items)
-    this.#rarity = new Float64Array(options.items)
-    this.#rarityOf = new Uint32Array(options.items)
   }
 
   learn(click: Click): void {
@@ -71,20 +66,11 @@ export class Vmis implements Rival {
     for (const session of this.#neighbours(recent, query.session)) {
       const distance = 1 + recent.findIndex(item => session.distinct.has(item))
       const weight = session.score * (1 - 0.1 * distance)
-      for (const item of session.items) {
-        const vote = weight * this.#rarityFor(item)
-        if (vote > 0) votes.add(item, vote)
-      }
+      for (const item of session.items) votes.add(item, weight)
     }
+    // Once an item, not once a vote: a basket's neighbours have hundreds of items each.
+    votes.weigh(item => Math.log(this.#sessions.size / (this.#touched.get(item)?.length ?? 1)))
     return votes.top(this.#options.count, items.at(-1), filtered)
-  }
-
-  #rarityFor(item: number): number {
-    if (this.#rarityOf[item] !== this.#questions) {
-      this.#rarityOf[item] = this.#questions
-      this.#rarity[item] = Math.log(this.#sessions.size / (this.#touched.get(item)?.length ?? 1))
-    }
-    return this.#rarity[item] ?? 0
   }
 
   /** V2: the `k` best of the candidates, best first. */

@@ -21,6 +21,11 @@ export class Votes {
     this.#sums[item] = sum + weight
   }
 
+  /** Multiplies each sum. */
+  weigh(factorOf: (item: number) => number): void {
+    for (const item of this.#touched) this.#sums[item] = (this.#sums[item] ?? 0) * factorOf(item)
+  }
+
   /** The heaviest `count`, ties by number. Most are lighter than the lightest kept, so keeping in order costs less than sorting. */
   top(count: number, without: number | undefined, filtered?: ReadonlySet<number>): number[] {
     const sums = this.#sums

@@ -1,6 +1,6 @@
 /** The rows of a page, from a visitor's list and from what is hot: one function, for the first paint and for every push. */
 import { CATEGORIES, ITEMS, itemOf } from './catalogue.ts'
-import type { KnownList } from './feed.ts'
+import type { KnownList } from './known-lists.ts'
 import type { Card, Row } from './messages.ts'
 import { fill, STRINGS, type Language } from './strings.ts'
 

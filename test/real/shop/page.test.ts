@@ -143,6 +143,38 @@ test('any instance serves any visitor, and a page that comes back gets the curre
   assert.notDeepEqual(here, [])
 })
 
+test('a list that comes after a newer one changes nothing: the page drops it', { timeout: 120_000 }, async () => {
+  const page = await chromium.open('about:blank')
+  // The page's own socket, with everything that came over it.
+  await page.send('Page.addScriptToEvaluateOnNewDocument', { source: `
+    window.came = []
+    window.WebSocket = class extends WebSocket {
+      constructor(...address) {
+        super(...address)
+        window.pushing = this
+        this.addEventListener('message', ({ data }) => window.came.push(data))
+      }
+    }` })
+  await page.navigate(shop.url)
+  await page.waitFor(live)
+  const visitor = await visitorOf(page)
+  const newestSeen = "document.querySelector('[data-row=\"recent\"] [data-item]')?.dataset.item"
+  await sendWithKcat(visitor, 'rug-2')
+  await page.waitFor(`${newestSeen} === 'rug-2'`)
+  await sendWithKcat(visitor, 'lamp-3')
+  await page.waitFor(`${newestSeen} === 'lamp-3'`)
+  const shown = await page.evaluate<string>('document.body.dataset.shown')
+  const again = await page.evaluate<number>(`(() => {
+    const older = window.came.filter(data => JSON.parse(data).kind === 'rows' && JSON.parse(data).version < ${Number(shown)})
+    for (const data of older) window.pushing.onmessage({ data })
+    return older.length
+  })()`)
+  assert.ok(again > 0, 'lists older than the one shown had come')
+  assert.equal(await page.evaluate<string>('document.body.dataset.shown'), shown)
+  assert.equal(await page.evaluate<string>(newestSeen), 'lamp-3')
+  page.close()
+})
+
 test('a page finds its server again when that was restarted, with the current list', { timeout: 120_000 }, async () => {
   const [port = 0] = await freePorts(1)
   const options = { env: realEnv, bootstrap: bootstrapOf(broker), port }

@@ -18,6 +18,7 @@ import { realEnv } from '../src/env/real/env.ts'
 import { POSITION_KEY } from '../src/runtime/state/layout.ts'
 import { crc32c } from '../src/wire/crc32c.ts'
 import { walkBatches } from '../src/wire/record-batch.ts'
+import { freePorts } from './support/kafka.ts'
 import { startMillrace, millrace } from './support/millrace.ts'
 import { ROOT } from './support/need.ts'
 import type { Ran, Started } from './support/processes.ts'
@@ -239,10 +240,20 @@ test('a task that the app does not have: exit code 2, and those it has', async (
   assert.match(stderr, /App 'errors' has no task 'chekc'\. It has: check\./)
 })
 
-test('a program of a foreign task that is not installed: exit code 2, and its name', async () => {
-  const { exitCode, stderr } = await ended('foreign')
-  assert.equal(exitCode, 2, stderr)
-  assert.match(stderr, /elsewhere ended at its start: .*ENOENT.* Is 'no-such-program-here' installed, and on PATH\?/)
+test('a program of a foreign task that is not installed: it is named, and the rest of the graph runs on', async t => {
+  const [port] = await freePorts(1)
+  const app = startMillrace(args(['--status-port', String(port)]), { env: { ERRORS_APP: 'foreign' } })
+  t.after(() => app.kill('SIGKILL'))
+  await app.waitFor(/Status/, MS_MAX)
+  assert.match(app.stderr(), /elsewhere did not start: elsewhere ended at its start: .*ENOENT.* Is 'no-such-program-here' installed, and on PATH\?/)
+  await write('errors.orders', [GOOD])
+  assert.deepEqual((await read('errors.checked', 1)).map(row => row.value), [GOOD])
+  // The status server's own format.
+  const status = await (await fetch(`http://127.0.0.1:${port}/api/status`)).json() as { status: { tasks: { task: string; state: string; lastError: string | null }[] } }
+  const elsewhere = status.status.tasks.find(task => task.task === 'elsewhere')
+  assert.equal(elsewhere?.state, 'failed')
+  assert.match(elsewhere.lastError ?? '', /no-such-program-here/)
+  assert.equal((await app.kill('SIGTERM')).exitCode, 0)
 })
 
 test('two processes may share a state directory: each takes a slot', async () => {

@@ -14,12 +14,11 @@ import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
 import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
-import { StatusCollector } from '../http/status.ts'
-import { processEnvironment } from '../engines/process.ts'
+import { type AppStatus, StatusCollector } from '../http/status.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
-import type { ForeignTaskPlan } from '../topology/plan.ts'
 import { environmentOf, type Footprint, USUAL } from './footprint.ts'
+import { Jobs } from './jobs.ts'
 import { nextFreePort } from './ports.ts'
 import { type ChildSpec, Supervisor } from './supervisor.ts'
 
@@ -78,6 +77,7 @@ export class Host {
   #cluster: Cluster | undefined
   #collector: StatusCollector | undefined
   #server: StatusServer | undefined
+  #jobs: Jobs | undefined
 
   constructor(options: HostOptions) {
     this.#options = options
@@ -118,7 +118,11 @@ export class Host {
     await this.#collector.start()
     // Whichever process comes first makes the topics, the other finds them.
     await this.#startAll(this.#taskSpecs(), said)
-    for (const task of build(options.app).tasks) if (task.kind === 'foreign' && this.#wanted(task.name)) await this.#startAll(this.#foreignSpecs(task), said)
+    this.#jobs = new Jobs({
+      plan: build(options.app), wanted: task => this.#wanted(task), cluster: this.#cluster, bootstrap: this.#bootstrap,
+      directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, logger: options.logger, note: text => this.#note(text),
+    })
+    await this.#jobs.start()
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)
     await this.#startAll(options.children?.(this.#bootstrap) ?? [], said)
     const port = await nextFreePort(realEnv.network, HOST, options.statusPort)
@@ -132,7 +136,7 @@ export class Host {
   live(): Live {
     if (this.#collector === undefined) throw new Error('the host has not been started')
     return {
-      status: this.#collector.status(), processes: this.#supervisor.list(), ledger: this.#ledger,
+      status: withJobs(this.#collector.status(), this.#jobs), processes: this.#supervisor.list(), ledger: this.#ledger,
       guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links,
     }
   }
@@ -140,6 +144,7 @@ export class Host {
   /** Names of processes that had to be killed because they did not end in time. */
   async stop(): Promise<string[]> {
     await this.#server?.close()
+    await this.#jobs?.stop()
     await this.#collector?.close()
     await this.#cluster?.close()
     return this.#supervisor.stop()
@@ -180,14 +185,6 @@ export class Host {
     return tasks.length === 0 || tasks.includes(task)
   }
 
-  #foreignSpecs(task: ForeignTaskPlan): ChildSpec[] {
-    const { command, args, directory, instances } = task.on
-    return Array.from({ length: instances }, (_, instance): ChildSpec => ({
-      name: instances === 1 ? task.name : `${task.name}-${instance + 1}`, kind: 'process', ipc: false, command, args, cwd: directory,
-      env: processEnvironment(this.#options.app.name, task, this.#bootstrap, instance),
-    }))
-  }
-
   async #startLedger(spec: LedgerSpec): Promise<void> {
     mkdirSync(this.#options.dataDirectory, { recursive: true })
     const file = join(this.#options.dataDirectory, 'ledger.json')
@@ -210,5 +207,21 @@ export class Host {
     this.#events.push({ at: Date.now(), text })
     if (this.#events.length > EVENTS_MAX) this.#events.shift()
     this.#options.logger.info(text)
+  }
+}
+
+/** What the engines say of their jobs stands in the tasks' rows, where the processes of ours say it of the other tasks. */
+function withJobs(status: AppStatus, jobs: Jobs | undefined): AppStatus {
+  const known = jobs?.status()
+  return {
+    ...status,
+    tasks: status.tasks.map(task => {
+      const job = known?.get(task.task)
+      if (job === undefined) return task
+      return {
+        ...task, job, state: job.state, inPerSecond: job.inPerSecond ?? task.inPerSecond, outPerSecond: job.outPerSecond ?? task.outPerSecond,
+        lagRecords: task.lagRecords ?? job.lagRecords, lastError: task.lastError ?? job.lastError,
+      }
+    }),
   }
 }

@@ -12,6 +12,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { ERROR_CODES, type ErrorCode, MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
+import type { Readiness } from '../engines/engine.ts'
 
 // The table's own keys.
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[]
@@ -20,11 +21,12 @@ const BACKOFF_MS_MAX = 5000
 const STEADY_MS = 10_000
 const QUICK_ENDS_MAX = 5
 const STOP_MS_MAX = 25_000
-const STOP_ORDER: readonly (readonly ChildSpec['kind'][])[] = [['ledger', 'process'], ['tasks'], ['broker']]
+const PROBE_MS = 250
+const STOP_ORDER: readonly (readonly ChildSpec['kind'][])[] = [['ledger', 'process', 'engine'], ['tasks'], ['broker']]
 
 export interface ChildSpec {
   readonly name: string
-  readonly kind: 'broker' | 'tasks' | 'process' | 'ledger'
+  readonly kind: 'broker' | 'tasks' | 'process' | 'engine' | 'ledger'
   /** `node` for a script of ours (with IPC), else any program. */
   readonly command: string
   readonly args: readonly string[]
@@ -32,8 +34,12 @@ export interface ChildSpec {
   readonly cwd?: string | undefined
   /** Waits for `{ ready: … }` over IPC before it counts as running. */
   readonly ipc: boolean
+  /** Without IPC: when it counts as running; as soon as it was started, without it. */
+  readonly ready?: { readonly when: Readiness; readonly msMax: number } | undefined
   /** Each line of its stdout; lines of stderr go to the log. */
   readonly onLine?: ((line: string) => void) | undefined
+  /** Takes the lines of stderr instead of the log: of programs that say more than a person wants to read. */
+  readonly onErrorLine?: ((line: string) => void) | undefined
   /** What it says over IPC besides `ready`. */
   readonly onMessage?: ((message: object) => void) | undefined
 }
@@ -82,6 +88,12 @@ export class Supervisor {
     const child = new Child(spec, this.#logger.child({ process: spec.name }), text => this.#onEvent(text), this.#times)
     this.#children.set(spec.name, child)
     return child.start()
+  }
+
+  /** Stops it and forgets it. */
+  async release(name: string): Promise<void> {
+    await this.#children.get(name)?.stop()
+    this.#children.delete(name)
   }
 
   /** Starts it again with other arguments; the name stays. */
@@ -201,14 +213,52 @@ class Child {
       if ('ready' in message) becomeReady(message.ready)
       else spec.onMessage?.(message)
     })
-    if (!spec.ipc) child.once('spawn', () => becomeReady(undefined))
-    splitLines(child.stdout, line => spec.onLine?.(line))
+    const heard = this.#watchReadiness(child, () => becomeReady(undefined))
+    splitLines(child.stdout, line => {
+      heard(line)
+      spec.onLine?.(line)
+    })
     splitLines(child.stderr, line => {
       this.#errors = [...this.#errors.slice(-19), line]
-      this.#logger.info(line)
+      heard(line)
+      if (spec.onErrorLine === undefined) this.#logger.info(line)
+      else spec.onErrorLine(line)
     })
     child.once('error', error => this.#ended(child, `could not be started: ${error.message}`, started, isReady ? undefined : failed))
     child.once('close', (code, signal) => this.#ended(child, signal ?? `exit code ${code}`, started, isReady ? undefined : failed))
+  }
+
+  /** Of a child without IPC: calls `ready` when it is; what it returns is to be told every line. */
+  #watchReadiness(child: ChildProcess, ready: () => void): (line: string) => void {
+    if (this.#spec.ipc) return () => {}
+    const { when, msMax } = this.#spec.ready ?? { when: { kind: 'started' }, msMax: Infinity }
+    if (when.kind === 'started') {
+      child.once('spawn', ready)
+      return () => {}
+    }
+    const late = setTimeout(() => {
+      this.#errors = [...this.#errors, `✖ TIMEOUT  it was not ready within ${msMax / 1000} s, and is ended`]
+      child.kill('SIGKILL')
+    }, msMax)
+    let over = false
+    const end = (): void => {
+      over = true
+      clearTimeout(late)
+    }
+    child.once('close', end)
+    const isReady = (): void => {
+      if (over) return
+      end()
+      ready()
+    }
+    if (when.kind === 'line') return line => { if (when.pattern.test(line)) isReady() }
+    const probe = async (): Promise<void> => {
+      if (over) return
+      if (await when.check().catch(() => false)) return isReady()
+      setTimeout(() => { void probe() }, PROBE_MS)
+    }
+    void probe()
+    return () => {}
   }
 
   #ended(child: ChildProcess, how: string, startedMs: number, failed: ((reason: string) => void) | undefined): void {

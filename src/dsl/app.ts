@@ -8,7 +8,8 @@ import { MillraceError } from '../base/errors.ts'
 import type { PickedSerde, RecordSerde } from '../serde/record.ts'
 import type { Serde } from '../serde/serde.ts'
 import { checkName, checkTopicName, topologyError } from '../topology/names.ts'
-import type { AppDescription, ErrorPolicy, ForeignSpec, Guarantee, NodeId, SourceNode, TaskDescription, TimeExtractor, TopicSpec } from '../topology/node.ts'
+import type { ForeignSpec, Link } from '../topology/foreign.ts'
+import type { AppDescription, ErrorPolicy, Guarantee, NodeId, SourceNode, TaskDescription, TimeExtractor, TopicSpec } from '../topology/node.ts'
 import { TaskGraph } from './graph.ts'
 import { callerSite } from './site.ts'
 import { GlobalTable, Stream, Table } from './stream.ts'
@@ -26,8 +27,11 @@ export interface TaskOptions {
   readonly onError?: 'fail' | 'skip' | ErrorPolicy | undefined
 }
 
-/** A task that another engine runs. */
-export interface ForeignOptions {
+/**
+ * A task that another engine runs. `on` says how it is started, and how such a job usually meets Kafka; every field of that `Link` can be
+ * said otherwise here: its group, its guarantee, what becomes of duplicates, its partitioner …
+ */
+export interface ForeignOptions extends Partial<Link> {
   readonly on: ForeignSpec
   readonly reads?: readonly TopicSpec[] | undefined
   readonly writes?: readonly TopicSpec[] | undefined
@@ -69,7 +73,10 @@ export class App implements AppDescription {
     const site = callerSite()
     checkName('task', name, site)
     if (this.tasks.some(task => task.name === name)) throw topologyError(`app '${this.name}' has two tasks named '${name}'`, site)
-    if (typeof what !== 'function') return this.#with({ kind: 'foreign', name, on: what.on, reads: what.reads ?? [], writes: what.writes ?? [], site })
+    if (typeof what !== 'function') {
+      const { on, reads = [], writes = [], ...link } = what
+      return this.#with({ kind: 'foreign', name, on, link, reads, writes, site })
+    }
     const graph = new TaskGraph(name)
     what(toolsOf(graph))
     return this.#with({ kind: 'native', name, nodes: graph.close(), guarantee: options.guarantee, onError: errorPolicy(options.onError), site })

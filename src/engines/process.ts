@@ -12,8 +12,8 @@
  * F1. Declared variables cannot take the place of these.
  */
 import { MillraceError } from '../base/errors.ts'
-import type { ProcessSpec } from '../topology/node.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
+import type { ExternalSpec, Link, ProcessSpec } from '../topology/foreign.ts'
 
 export interface ProcessOptions {
   /** Program to start, found by `PATH`. */
@@ -27,23 +27,38 @@ export interface ProcessOptions {
   readonly instances?: number | undefined
 }
 
+/** What a careful client does that commits its offsets after its results, with Java's partitioner: at least once. */
+const USUAL: Link = {
+  guarantee: 'atLeastOnce', duplicates: undefined, isolation: 'read_committed', commitsOffsets: true, group: undefined,
+  transactionalIdPrefix: undefined, transactionTimeoutMs: undefined, partitioner: 'murmur2', timestamps: 'written', keepsHeaders: false,
+}
+
 /**
  * For `{ on }` of a task: a process of its own. Describes; starts nothing.
  *
  * @example
- *   .task('score', { on: process({ command: 'python3', args: ['score.py'] }), reads: [clicks], writes: [scores] })
+ *   .task('score', { on: process({ command: 'python3', args: ['score.py'] }), reads: [clicks], writes: [scores], duplicates: { removedBy: 'once' } })
  */
 export function process(options: ProcessOptions): ProcessSpec {
   const { command, instances = 1 } = options
   if (command.trim() === '') throw new MillraceError('TOPOLOGY_INVALID', 'process({ command }): the command is empty')
   if (!Number.isInteger(instances) || instances < 1) throw new MillraceError('TOPOLOGY_INVALID', `process({ instances }): a whole number of at least 1, not ${instances}`)
-  return { engine: 'process', command, args: options.args ?? [], env: options.env ?? {}, directory: options.directory, instances }
+  return { engine: 'process', link: USUAL, command, args: options.args ?? [], env: options.env ?? {}, directory: options.directory, instances }
+}
+
+/**
+ * For `{ on }` of a task that somebody else runs: drawn, planned and watched by its consumer group, never started or stopped.
+ *
+ * @example
+ *   .task('billing', { on: external(), reads: [orders], writes: [invoices], group: 'billing-prod', guarantee: 'exactlyOnce' })
+ */
+export function external(): ExternalSpec {
+  return { engine: 'external', link: USUAL }
 }
 
 /** The variables that instance number `instance` of `task` gets, on top of the supervisor's own. */
 export function processEnvironment(app: string, task: ForeignTaskPlan, bootstrap: string, instance: number): Readonly<Record<string, string>> {
   return {
-    ...task.on.env,
     MILLRACE_APP: app,
     MILLRACE_TASK: task.name,
     MILLRACE_INSTANCE: String(instance),

@@ -1,2 +1,2 @@
 /** `millrace/engines`: tasks that other engines run. */
-export { process, type ProcessOptions } from '../engines/process.ts'
+export { external, process, type ProcessOptions } from '../engines/process.ts'

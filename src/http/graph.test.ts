@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { json } from '../serde/json.ts'
 import { build } from '../topology/build.ts'
 import { type AppGraph, describe } from '../topology/describe.ts'
+import { process } from '../engines/process.ts'
 import type { ForeignTask, TopicSpec } from '../topology/node.ts'
 import { graphOf } from './graph.ts'
 
@@ -15,7 +16,7 @@ function topic(name: string): TopicSpec {
 }
 const task = (name: string, reads: string[], writes: string[]): ForeignTask => ({
   kind: 'foreign', name, reads: reads.map(topic), writes: writes.map(topic), site: undefined,
-  on: { engine: 'process', command: 'x', args: [], env: {}, directory: undefined, instances: 1 },
+  on: process({ command: 'x' }), link: {},
 })
 const app = (...tasks: ForeignTask[]): AppGraph => describe(build({ name: 'a', tasks, guarantee: 'exactlyOnce' }))
 

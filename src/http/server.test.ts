@@ -9,7 +9,7 @@ const graph: Graph = { nodes: [{ id: 'task:copy', kind: 'task', name: 'copy', co
 const live: Live = {
   status: {
     at: 1, app: 'shop', guarantee: 'exactlyOnce', lag: [], processes: [],
-    tasks: [{ task: 'copy', state: 'running', processes: 1, shards: 2, inPerSecond: 10, outPerSecond: 9, in: 100, out: 90, lagRecords: 3, lagSeconds: null, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, restore: null, restored: null, lastError: null }],
+    tasks: [{ task: 'copy', state: 'running', processes: 1, shards: 2, inPerSecond: 10, outPerSecond: 9, in: 100, out: 90, lagRecords: 3, lagSeconds: null, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, restore: null, restored: null, lastError: null, job: null }],
   },
   processes: [{ name: '<img src=x>', kind: 'tasks', state: 'running', pid: 1, restarts: 0, kills: 0, gapMs: null }],
   ledger: { balanced: true, balances: [{ name: 'b"1', in: 7, counted: 7, pending: 0, lost: 0, doubled: 0, foreign: 0, outOfOrder: 0, examples: [] }] },

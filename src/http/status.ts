@@ -14,6 +14,7 @@ import { messageOf } from '../base/errors.ts'
 import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
 import { build } from '../topology/build.ts'
 import { describe } from '../topology/describe.ts'
+import type { JobState, JobStatus } from '../engines/engine.ts'
 import type { AppDescription } from '../topology/node.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { collectLag, type PartitionLag } from './lag.ts'
@@ -23,7 +24,7 @@ const LAG_INTERVAL_MS = 1000
 
 export interface TaskStatus {
   readonly task: string
-  readonly state: TaskState | 'absent'
+  readonly state: TaskState | JobState | 'absent'
   readonly processes: number
   readonly shards: number
   readonly inPerSecond: number
@@ -40,6 +41,8 @@ export interface TaskStatus {
   readonly restore: { readonly done: number, readonly total: number } | null
   readonly restored: { readonly records: number, readonly ms: number } | null
   readonly lastError: string | null
+  /** Of a task on another engine that was started here. */
+  readonly job: JobStatus | null
 }
 
 export interface AppStatus {
@@ -157,6 +160,7 @@ function taskStatus(name: string, live: readonly Seen[], lag: readonly Partition
     restore: restoring.length === 0 ? null : { done: restoring.reduce((total, part) => total + (part.current.restore?.done ?? 0), 0), total: restoring.reduce((total, part) => total + (part.current.restore?.total ?? 0), 0) },
     restored: parts.map(part => part.current.restored).filter(each => each !== null).at(-1) ?? null,
     lastError: parts.map(part => part.current.lastError).find(each => each !== null) ?? null,
+    job: null,
   }
 }
 

@@ -206,7 +206,7 @@ test('a process of its own gets the graph through its environment', () => {
   const task = build(whole).tasks[1]
   assert.ok(task?.kind === 'foreign')
   assert.deepEqual(processEnvironment('shop', task, 'localhost:9092', 0), {
-    MODE: 'fast', MILLRACE_APP: 'shop', MILLRACE_TASK: 'score', MILLRACE_INSTANCE: '0', MILLRACE_BOOTSTRAP: 'localhost:9092',
+    MILLRACE_APP: 'shop', MILLRACE_TASK: 'score', MILLRACE_INSTANCE: '0', MILLRACE_BOOTSTRAP: 'localhost:9092',
     MILLRACE_GROUP: 'shop.score', MILLRACE_READS: 'totals', MILLRACE_WRITES: 'returns',
   })
   assert.throws(() => processTask({ command: ' ' }), /the command is empty/)

@@ -7,6 +7,7 @@
  */
 import { unreachable } from '../base/assert.ts'
 import { checkName, checkTopicName, topologyError } from './names.ts'
+import type { Link } from './foreign.ts'
 import type { AppDescription, ForeignTask, GlobalTableNode, NativeTask, Node, NodeId, TopicSpec } from './node.ts'
 import type { ChildEdge, CopartitionGroup, ForeignTaskPlan, HeadNode, NativeTaskPlan, Plan, StorePlan, SubTopology } from './plan.ts'
 import { insertRepartitions } from './repartition.ts'
@@ -45,7 +46,10 @@ function topicsOf(task: NativeTask | ForeignTask): TopicSpec[] {
 }
 
 function foreignPlan(app: AppDescription, task: ForeignTask): ForeignTaskPlan {
-  return { kind: 'foreign', name: task.name, group: `${app.name}.${task.name}`, on: task.on, reads: unique(task.reads), writes: unique(task.writes) }
+  const name = `${app.name}.${task.name}`
+  const declared = { ...task.on.link, ...task.link }
+  const link: Link = { ...declared, transactionalIdPrefix: declared.transactionalIdPrefix ?? (declared.transactionTimeoutMs === undefined ? undefined : name) }
+  return { kind: 'foreign', name: task.name, group: link.group ?? name, on: task.on, link, reads: unique(task.reads), writes: unique(task.writes) }
 }
 
 function buildTask(app: AppDescription, task: NativeTask): NativeTaskPlan {

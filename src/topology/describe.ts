@@ -111,7 +111,7 @@ function nativeTask(task: NativeTaskPlan): GraphTask {
 }
 
 function foreignTask(task: ForeignTaskPlan): GraphTask {
-  return { name: task.name, engine: task.on.engine, group: task.group, guarantee: undefined, onError: undefined, subTopologies: [], stores: [] }
+  return { name: task.name, engine: task.on.engine, group: task.group, guarantee: task.link.guarantee, onError: undefined, subTopologies: [], stores: [] }
 }
 
 function subTopologyGraph(sub: SubTopology): GraphSubTopology {

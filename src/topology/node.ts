@@ -13,6 +13,7 @@
  */
 import type { Serde } from '../serde/serde.ts'
 import type { Window } from '../serde/windowed.ts'
+import type { ForeignSpec, Link } from './foreign.ts'
 
 // ---------------------------------------------------------------- topics
 
@@ -352,26 +353,13 @@ export interface NativeTask {
   readonly site: SourceSite | undefined
 }
 
-/** How a task of another engine is started; one member per engine. */
-export type ForeignSpec = ProcessSpec
-
-/** Another operating-system process, in any language, with a consumer group of its own. */
-export interface ProcessSpec {
-  readonly engine: 'process'
-  readonly command: string
-  readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-  /** Working directory; `undefined`: that of the supervisor. */
-  readonly directory: string | undefined
-  /** Instances to keep running. */
-  readonly instances: number
-}
-
 /** A task that another engine runs; Millrace draws, starts and watches it. */
 export interface ForeignTask {
   readonly kind: 'foreign'
   readonly name: string
   readonly on: ForeignSpec
+  /** What this task's job does otherwise than its engine's usual one. */
+  readonly link: Partial<Link>
   readonly reads: readonly TopicSpec[]
   readonly writes: readonly TopicSpec[]
   readonly site: SourceSite | undefined

@@ -7,7 +7,8 @@
  * G3. All partitions of a source topic are read by exactly one sub-topology of a task: its consumer group has one offset for each.
  */
 import type { Serde } from '../serde/serde.ts'
-import type { ErrorPolicy, ForeignSpec, GlobalTableNode, Guarantee, Node, NodeId, RepartitionSourceNode, SourceNode, TableNode, TopicSpec } from './node.ts'
+import type { ForeignSpec, Link } from './foreign.ts'
+import type { ErrorPolicy, GlobalTableNode, Guarantee, Node, NodeId, RepartitionSourceNode, SourceNode, TableNode, TopicSpec } from './node.ts'
 
 export interface Plan {
   readonly app: string
@@ -37,8 +38,11 @@ export interface NativeTaskPlan {
 export interface ForeignTaskPlan {
   readonly kind: 'foreign'
   readonly name: string
+  /** Consumer group; `<app>.<task>` unless the task names another. Also of a job that commits no offsets: its name for Kafka. */
   readonly group: string
   readonly on: ForeignSpec
+  /** The engine's usual one, with what the task says otherwise. */
+  readonly link: Link
   readonly reads: readonly TopicSpec[]
   readonly writes: readonly TopicSpec[]
 }

@@ -29,7 +29,9 @@ const APPS: Readonly<Record<string, () => App>> = {
   badTime: () => app('errors').task('check', ({ read }) => read(topic('errors.orders', { key: text, value: Order, time: order => order.total / 2 })).write(checked)),
   mismatch: () => app('errors').task('join', ({ read, table }) => read(orders).join(table(customers), (order, name) => `${name} ${order.id}`).write(joined)),
   counting: () => app('errors').task('count', ({ read }) => read(orders).keyBy(order => order.id).count('per-id').map(String).write(joined)),
-  foreign: () => app('errors').task('elsewhere', { on: foreign({ command: 'no-such-program-here' }), reads: [orders], writes: [checked] }),
+  foreign: () => app('errors')
+    .task('check', ({ read }) => read(orders).write(checked))
+    .task('elsewhere', { on: foreign({ command: 'no-such-program-here' }), reads: [checked], writes: [joined] }),
 }
 
 const make = APPS[process.env['ERRORS_APP'] ?? '']

@@ -1,0 +1,82 @@
+/**
+ * What an engine is to Millrace: something that turns a foreign task into a job that can be started, watched and stopped.
+ *
+ * Owns the interface between the supervisor (which keeps processes running and puts a kill button on each) and the engines (which know what a
+ * job of theirs needs). An engine never spawns: it asks `JobContext.supervise`.
+ *
+ * J1. `start` resolves once the job runs: reads and writes. It rejects with what is wrong, where, and what to do next; `retriable` says whether
+ *     trying again can help. A job that does not start takes nothing down with it.
+ * J2. A process that dies is started again by the supervisor; what its engine must do then (submit the job anew, from its last checkpoint) is
+ *     the engine's, and happens without anybody asking.
+ * J3. `stop` is clean: everything read so far is written and committed, and where the engine has savepoints, one is kept in `directory`, from which
+ *     the next `start` goes on.
+ * J4. `status` costs nothing: it says what was last heard, and a number that is not known is `null`.
+ */
+import type { Logger } from '../base/logger.ts'
+import type { ForeignTaskPlan } from '../topology/plan.ts'
+
+export type JobState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopped' | 'external'
+
+export interface JobStatus {
+  readonly state: JobState
+  /** Of the job, as its engine counts; restarts of processes are the supervisor's to count. */
+  readonly restarts: number | null
+  readonly inPerSecond: number | null
+  readonly outPerSecond: number | null
+  /** Of engines that commit no offsets to Kafka; `null` where the consumer group tells. */
+  readonly lagRecords: number | null
+  /** The last checkpoint or batch that ended; `failed` counts the ones that did not. */
+  readonly checkpoint: { readonly at: number; readonly ms: number; readonly bytes: number | null; readonly failed: number } | null
+  /** Share of its time that the slowest operator waits for the ones behind it, 0 to 1. */
+  readonly backPressure: number | null
+  readonly lastError: string | null
+  /** The engine's own page. */
+  readonly url: string | null
+}
+
+export const UNKNOWN_STATUS: JobStatus = {
+  state: 'starting', restarts: null, inPerSecond: null, outPerSecond: null, lagRecords: null, checkpoint: null, backPressure: null, lastError: null, url: null,
+}
+
+/** When a supervised process counts as running. */
+export type Readiness =
+  | { readonly kind: 'started' }
+  /** It says so in a line of its standard output or error. */
+  | { readonly kind: 'line'; readonly pattern: RegExp }
+  /** Asked every 250 ms. */
+  | { readonly kind: 'probe'; readonly check: () => Promise<boolean> }
+
+export interface EngineProcess {
+  /** Of the box on the page; unique in the app: begins with the task's name or the engine's. */
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string | undefined
+  readonly ready: Readiness
+  readonly readyMsMax: number
+  /** Lines of its standard output and error, for engines that tell their progress so. */
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+export interface JobContext {
+  readonly app: string
+  readonly bootstrap: string
+  /** The job's own, made when first used: logs, checkpoints, positions. It outlives the process. */
+  readonly directory: string
+  readonly logger: Logger
+  /** Starts a process and keeps it running. Resolves when it is ready; rejects when it ends, or is not ready, before `readyMsMax`. */
+  readonly supervise: (process: EngineProcess) => Promise<void>
+  /** SIGTERM, and SIGKILL where that does not help; the supervisor forgets it. */
+  readonly release: (name: string) => Promise<void>
+  /** A port of the loopback interface that nobody listens on. */
+  readonly freePort: () => Promise<number>
+}
+
+export interface Job {
+  start(): Promise<void>
+  stop(): Promise<void>
+  status(): JobStatus
+}
+
+export type JobOf<Spec> = (task: ForeignTaskPlan & { readonly on: Spec }, context: JobContext) => Job

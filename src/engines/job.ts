@@ -1,0 +1,19 @@
+/** The one place that knows every engine: a foreign task's job, by what it runs on. */
+import { unreachable } from '../base/assert.ts'
+import type { ForeignSpec } from '../topology/foreign.ts'
+import type { ForeignTaskPlan } from '../topology/plan.ts'
+import { type Job, type JobContext, type JobOf, UNKNOWN_STATUS } from './engine.ts'
+import { processJob } from './process-job.ts'
+
+export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
+  const { on } = task
+  switch (on.engine) {
+    case 'process': return make(processJob, task, on, context)
+    case 'external': return { start: () => Promise.resolve(), stop: () => Promise.resolve(), status: () => ({ ...UNKNOWN_STATUS, state: 'external' }) }
+    default: return unreachable(on)
+  }
+}
+
+function make<Spec extends ForeignSpec>(job: JobOf<Spec>, task: ForeignTaskPlan, on: Spec, context: JobContext): Job {
+  return job({ ...task, on }, context)
+}

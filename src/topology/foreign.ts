@@ -1,0 +1,62 @@
+/**
+ * A task that another engine runs, as data: how it is started, and how it meets Kafka.
+ *
+ * X1. `Link` is a contract, not a setting: what the job does of itself (its engine's way, or what its author says). `millrace plan` holds neighbours
+ *     against each other by it; nothing here makes a job do it.
+ * X2. Each engine's function in `millrace/engines` gives the whole link of that engine's usual job; a task's options replace single fields.
+ * X3. A spec is plain data: paths are as the user wrote them, relative to the working directory of whoever starts the app.
+ */
+/** What becomes of the duplicates that a writer without exactly-once makes when it is killed. */
+export type Duplicates =
+  /** A task of the same app takes them out again: `distinct`, or an idempotent write. */
+  | { readonly removedBy: string }
+  /** Readers do not mind: the last value of a key counts, or a count may be too high. */
+  | 'tolerated'
+
+/** Which partition a key goes to. `murmur2` is Java's and Millrace's; librdkafka's default is CRC-32; `other`: neither. */
+export type Partitioner = 'murmur2' | 'crc32' | 'other'
+
+export interface Link {
+  /** Delivery to the topics it writes, over kills of its own processes. */
+  readonly guarantee: 'exactlyOnce' | 'atLeastOnce'
+  /** `undefined` with exactly-once: there are none. Else nobody has said. */
+  readonly duplicates: Duplicates | undefined
+  readonly isolation: 'read_committed' | 'read_uncommitted'
+  /** False: the engine keeps its positions to itself (Spark), so lag is told by its own progress. */
+  readonly commitsOffsets: boolean
+  /** Consumer group; `undefined`: `<app>.<task>`. */
+  readonly group: string | undefined
+  /** Only of exactly-once through Kafka's transactions; `undefined`: `<app>.<task>`. */
+  readonly transactionalIdPrefix: string | undefined
+  /** Longest time between two of its commits that the broker must bear; `undefined` without transactions. */
+  readonly transactionTimeoutMs: number | undefined
+  readonly partitioner: Partitioner
+  /** Of the records it writes: the event's, or the time of writing. */
+  readonly timestamps: 'event' | 'written'
+  /** Whether a record's headers come out again, so that it can be followed by them. */
+  readonly keepsHeaders: boolean
+}
+
+/** How a task of another engine is started; one member per engine. */
+export type ForeignSpec = ProcessSpec | ExternalSpec
+
+interface Spec {
+  readonly link: Link
+}
+
+/** Another operating-system process, in any language. */
+export interface ProcessSpec extends Spec {
+  readonly engine: 'process'
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Working directory; `undefined`: that of the supervisor. */
+  readonly directory: string | undefined
+  /** Instances to keep running. */
+  readonly instances: number
+}
+
+/** Somebody else runs it: it is drawn and watched, never started. */
+export interface ExternalSpec extends Spec {
+  readonly engine: 'external'
+}

@@ -84,7 +84,7 @@ export class TopicFollower {
   constructor(cluster: Cluster, options: { readonly onError: (error: Error) => void }) {
     this.#cluster = cluster
     this.#fetcher = new Fetcher(cluster, {
-      isolation: 'read_committed', reset: 'earliest', waitMsMax: 500,
+      isolation: 'read_committed', reset: 'earliest',
       onData: () => this.#schedule(),
       onError: (_topic, _partition, error) => options.onError(error),
     })

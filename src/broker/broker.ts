@@ -167,7 +167,7 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   })
   const groups: GroupCoordinator = new GroupCoordinator({
     clock: env.clock, logger,
-    log: { append: (records, owner) => appendRecords(groupsLog(topics), records, env.clock.now(), owner) },
+    log: { append: (records, owner) => appendRecords(groupsLog(topics), records, env.clock.now(), { owner }) },
     initialRebalanceDelayMs: options.groupInitialRebalanceDelayMs, sessionTimeoutMinMs: options.groupMinSessionTimeoutMs,
     newId: () => newUuid(count => env.random.bytes(count)),
   })

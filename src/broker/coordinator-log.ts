@@ -23,13 +23,20 @@ export interface Appended {
   readonly durable: Promise<void>
 }
 
-/** Appends `records` as one batch, now; of `owner`'s transaction where one is given. Throws the log's Kafka errors. */
-export function appendRecords(log: PartitionLog, records: readonly CoordinatorRecord[], nowMs: number, owner?: { readonly producerId: number; readonly producerEpoch: number } | undefined): Appended {
+export interface AppendRecordsOptions {
+  /** Whose transaction they belong to. */
+  readonly owner?: { readonly producerId: number; readonly producerEpoch: number } | undefined
+  /** Nobody waits until they are durable. */
+  readonly lazy?: boolean | undefined
+}
+
+/** Appends `records` as one batch, now. Throws the log's Kafka errors. */
+export function appendRecords(log: PartitionLog, records: readonly CoordinatorRecord[], nowMs: number, { owner, lazy }: AppendRecordsOptions = {}): Appended {
   const bytesExpected = records.reduce((sum, { key, value }) => sum + RECORD_OVERHEAD_BYTES_MAX + key.length + (value?.length ?? 0), BATCH_HEADER_BYTES)
   const builder = new BatchBuilder({ bytesMax: BATCH_BYTES_MAX, bytesExpected })
   for (const { key, value } of records) builder.append(nowMs, key, value)
   const batch = builder.build(owner === undefined ? {} : { producerId: owner.producerId, producerEpoch: owner.producerEpoch, baseSequence: -1, transactional: true })
-  const { baseOffset, lastOffset } = log.append(batch, { origin: 'coordinator' })
+  const { baseOffset, lastOffset } = log.append(batch, { origin: 'coordinator', lazy })
   return { baseOffset, durable: log.flushed(lastOffset + 1) }
 }
 

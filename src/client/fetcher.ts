@@ -7,8 +7,9 @@
  * F3. After `seek`, `unassign` or `assign` nothing that was fetched before is handed out any more.
  * F4. Every batch handed out has had its CRC checked. A corrupt one stops that partition with `BATCH_CORRUPT`.
  * F5. `poll` is synchronous and makes no promise; `onData` is called when it may have something again.
- * F6. A broker has at most `LANES` requests in flight, each on a connection of its own, with disjoint partitions: what
- *     becomes fetchable while a long poll waits for other partitions need not wait for it.
+ * F6. A broker has at most `LANES` requests in flight, each on a connection of its own, with disjoint partitions. What becomes
+ *     fetchable while all of them are long polls at the end of their partitions does not wait for them: their connections are
+ *     cut, and one request for all takes their place. A request waits only where the end of each of its partitions is known.
  * F7. Where the leader epoch has risen since the last fetch, OffsetForLeaderEpoch first shows that the position still
  *     exists (KIP-320). If it was truncated away that is handled like an offset out of range.
  */
@@ -36,7 +37,7 @@ export interface FetcherOptions {
   readonly bytesPerPartitionMax?: number | undefined
   /** The broker answers when it has this much, or after `waitMsMax`. Default 1. */
   readonly bytesMin?: number | undefined
-  /** Default 500. */
+  /** How long a request waits for data; it is answered as soon as there is some. Default 5,000. */
   readonly waitMsMax?: number | undefined
   /** What to do where the wanted offset is out of range or was truncated away. Default `error`: the partition stops and `onError` is called. */
   readonly reset?: 'earliest' | 'latest' | 'error' | undefined
@@ -62,7 +63,20 @@ type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
 /** A partition as it was when asked for; stale when its version has risen since. */
 interface Asked { readonly at: PartitionFetch, readonly version: number }
 
+/** A request in flight. */
+interface Flight {
+  readonly node: number
+  readonly lane: string
+  readonly asked: readonly Asked[]
+  /** Nothing but data that is yet to come, or `waitMsMax`, makes the broker answer. */
+  readonly waits: boolean
+  /** Cuts its connection; from when the request is on it. */
+  cut: (() => void) | undefined
+  wasCut: boolean
+}
+
 const LANES = 2
+const WAIT_MS_MAX = 5_000
 const NAMES_VERSION_MAX = 12
 const OFFSET_OUT_OF_RANGE = errorCode('OFFSET_OUT_OF_RANGE')
 const UNKNOWN_SERVER_ERROR = errorCode('UNKNOWN_SERVER_ERROR')
@@ -79,8 +93,9 @@ export class Fetcher {
   readonly #partitionBytesMax: number
   readonly #lanes: readonly string[]
   readonly #topics = new Map<string, Map<number, PartitionFetch>>()
-  /** Requests in flight, `node/lane`. */
-  readonly #lanesBusy = new Set<string>()
+  readonly #flights = new Set<Flight>()
+  /** Something fetchable found no lane. */
+  #isCrowded = false
   /** Partitions with queued data, in turn. */
   #ready: PartitionFetch[] = []
   #bytesHeld = 0
@@ -236,6 +251,7 @@ export class Fetcher {
 
   #run(): void {
     const now = this.#clock.monotonic()
+    this.#isCrowded = false
     const fetchable = new Map<number, PartitionFetch[]>()
     const lookups = new Map<number, PartitionFetch[]>()
     let wakeAt = Infinity
@@ -269,34 +285,56 @@ export class Fetcher {
   }
 
   #launchFetch(node: number, group: PartitionFetch[], nodesLeft: number): void {
-    const lane = this.#lanes.find(each => !this.#lanesBusy.has(`${node}/${each}`))
+    const flights = [...this.#flights].filter(flight => flight.node === node)
+    const lane = this.#lanes.find(each => !flights.some(flight => flight.lane === each))
     const bytesLeft = this.#bytesMax - this.#bytesHeld - this.#bytesAsked
-    if (lane === undefined || bytesLeft <= 0) return
+    if (bytesLeft <= 0) return
+    if (lane === undefined) return this.#cutWaiting(flights)
     group.sort((a, b) => a.servedAt - b.servedAt)
     const bytesMax = Math.min(Math.ceil(bytesLeft / nodesLeft), group.length * this.#partitionBytesMax)
     const asked = group.map(at => ({ at, version: at.version }))
+    const flight: Flight = { node, lane, asked, waits: (this.#options.bytesMin ?? 1) > 1 || group.every(at => this.#isAtEnd(at)), cut: undefined, wasCut: false }
     for (const { at } of asked) at.busy = true
-    this.#lanesBusy.add(`${node}/${lane}`)
+    this.#flights.add(flight)
     this.#bytesAsked += bytesMax
-    this.#fetch(node, lane, asked, bytesMax)
-      .catch((error: unknown) => this.#failed(asked, error))
+    this.#fetch(flight, bytesMax)
+      .catch((error: unknown) => { if (!flight.wasCut) this.#failed(asked, error) })
       .finally(() => {
-        this.#lanesBusy.delete(`${node}/${lane}`)
+        this.#flights.delete(flight)
         this.#bytesAsked -= bytesMax
         for (const { at, version } of asked) if (at.version === version) at.busy = false
         this.#wake()
       })
   }
 
-  async #fetch(node: number, lane: string, asked: readonly Asked[], bytesMax: number): Promise<void> {
-    const broker = await this.#cluster.connection(node, lane)
+  /** All lanes are taken. Those that only wait make room, together: one request for all of it leaves the other lane free (F6). */
+  #cutWaiting(flights: readonly Flight[]): void {
+    this.#isCrowded = true
+    for (const flight of flights) {
+      if (flight.cut === undefined || (!flight.waits && flight.asked.some(({ at, version }) => at.version === version))) continue
+      flight.wasCut = true
+      flight.cut()
+    }
+  }
+
+  #isAtEnd(at: PartitionFetch): boolean {
+    const end = this.#isolation === 1 ? at.lastStableOffset : at.highWatermark
+    return end >= 0 && at.offset >= end
+  }
+
+  async #fetch(flight: Flight, bytesMax: number): Promise<void> {
+    const { asked } = flight
+    const broker = await this.#cluster.connection(flight.node, flight.lane)
+    flight.cut = () => broker.connection.close('a long poll made room')
+    if (this.#isCrowded) this.#wake()
     const ids = new Map<string, string>()
     for (const { at } of asked) ids.set(at.topic, this.#cluster.topicId(at.topic) ?? ZERO_UUID)
     const versionMax = [...ids.values()].includes(ZERO_UUID) ? NAMES_VERSION_MAX : Infinity
     const topics = groupByTopic(asked.map(({ at }) => ({ topic: at.topic, at })), ({ at }) => ({
       partition: at.partition, currentLeaderEpoch: at.leaderEpoch, fetchOffset: at.offset, partitionMaxBytes: this.#partitionBytesMax,
     })).map(({ topic, items }) => ({ topic, topicId: ids.get(topic) ?? ZERO_UUID, partitions: items }))
-    const waitMs = this.#options.waitMsMax ?? 500
+    const isEndKnown = asked.every(({ at }) => at.highWatermark >= 0)
+    const waitMs = isEndKnown ? this.#options.waitMsMax ?? WAIT_MS_MAX : 0
     const body: RequestInput<typeof fetch> = { maxWaitMs: waitMs, minBytes: this.#options.bytesMin ?? 1, maxBytes: bytesMax, isolationLevel: this.#isolation, topics }
     const answer = await broker.request(fetch, body, { versionMax, timeoutMs: waitMs + this.#cluster.requestTimeoutMs })
     if (answer.errorCode !== 0) throw kafkaError(answer.errorCode, `Fetch at ${broker.connection.address}`)

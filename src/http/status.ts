@@ -76,7 +76,7 @@ export class StatusCollector {
     this.#app = app
     this.#logger = logger
     this.graph = graphOf(describe(build(app)))
-    this.#fetcher = new Fetcher(cluster, { isolation: 'read_uncommitted', waitMsMax: 500, reset: 'latest', onData: () => this.#take(), onError: (topic, _, error) => logger.warn('metrics cannot be read', { topic, error: error.message }) })
+    this.#fetcher = new Fetcher(cluster, { isolation: 'read_uncommitted', reset: 'latest', onData: () => this.#take(), onError: (topic, _, error) => logger.warn('metrics cannot be read', { topic, error: error.message }) })
   }
 
   /** Resolves once it is reading; the metrics topic is made if it does not exist. */

@@ -18,6 +18,8 @@ import { join, readWhole, unlinkIfExists } from './files.ts'
 const FILE = 'commit-marks'
 const HALF_BYTES = 32
 const SLOT_BYTES = 64
+/** Slots with no more than this between them are written together. */
+const GAP_BYTES_MAX = 4096
 
 interface Slot {
   readonly index: number
@@ -33,11 +35,14 @@ export class CommitMarks {
   readonly #slots = new Map<string, Slot>()
   #pending = new Map<Slot, number>()
   #slotNext: number
+  /** What the file holds. */
+  #image: Buffer
 
-  private constructor(file: DiskFile, slots: Iterable<Slot>, slotNext: number) {
+  private constructor(file: DiskFile, slots: Iterable<Slot>, image: Buffer) {
     this.#file = file
-    this.#slotNext = slotNext
-    for (const slot of slots) this.#slots.set(keyOf(slot.topicId, slot.partition), slot)
+    this.#slotNext = image.length / SLOT_BYTES
+    this.#image = image
+    for (const slot of slots) this.#slots.set(keyOf(slot.topicId.toString('base64url'), slot.partition), slot)
   }
 
   /** Opens or makes the file; `undefined`, and the file gone, where the durability is not `sync` (M3). */
@@ -57,22 +62,21 @@ export class CommitMarks {
       const best = first === undefined || (second !== undefined && second.offset > first.offset) ? second : first
       if (best !== undefined) slots.push(best)
     }
-    return new CommitMarks(disk.open(path, 'create'), slots, bytes.length / SLOT_BYTES)
+    return new CommitMarks(disk.open(path, 'create'), slots, bytes)
   }
 
   /** The partition's mark; `undefined` where none is known. */
   get(topicId: string, partition: number): number | undefined {
-    const slot = this.#slots.get(keyOf(Buffer.from(topicId, 'base64url'), partition))
+    const slot = this.#slots.get(keyOf(topicId, partition))
     return slot === undefined || slot.offset < 0 ? undefined : slot.offset
   }
 
   /** Notes that everything below `offset` is durable; written with the next round. */
   note(topicId: string, partition: number, offset: number): void {
-    const id = Buffer.from(topicId, 'base64url')
-    const key = keyOf(id, partition)
+    const key = keyOf(topicId, partition)
     let slot = this.#slots.get(key)
     if (slot === undefined) {
-      slot = { index: this.#slotNext, topicId: id, partition, offset: -1, half: 1 }
+      slot = { index: this.#slotNext, topicId: Buffer.from(topicId, 'base64url'), partition, offset: -1, half: 1 }
       this.#slotNext += 1
       this.#slots.set(key, slot)
     }
@@ -81,29 +85,48 @@ export class CommitMarks {
 
   /** Takes a mark back, durable or not: the partition's log was cut below it by hand, or is gone. */
   forget(topicId: string, partition: number): void {
-    const key = keyOf(Buffer.from(topicId, 'base64url'), partition)
+    const key = keyOf(topicId, partition)
     const slot = this.#slots.get(key)
     if (slot === undefined) return
     this.#slots.delete(key)
     this.#pending.delete(slot)
-    this.#file.write(Buffer.alloc(SLOT_BYTES), slot.index * SLOT_BYTES)
+    const at = slot.index * SLOT_BYTES
+    this.#image = grown(this.#image, at + SLOT_BYTES).fill(0, at, at + SLOT_BYTES)
+    this.#file.write(Buffer.alloc(SLOT_BYTES), at)
   }
 
   /** Writes what is noted; the file to sync, `undefined` where nothing was. */
   write(): DiskFile | undefined {
     if (this.#pending.size === 0) return undefined
-    for (const [slot, offset] of this.#pending) {
-      slot.offset = offset
-      slot.half = slot.half === 0 ? 1 : 0
-      const bytes = Buffer.alloc(HALF_BYTES)
-      slot.topicId.copy(bytes, 0)
-      bytes.writeInt32BE(slot.partition, 16)
-      bytes.writeBigInt64BE(BigInt(offset), 20)
-      bytes.writeUInt32BE(crc32c(bytes, 0, 28), 28)
-      this.#file.write(bytes, slot.index * SLOT_BYTES + slot.half * HALF_BYTES)
+    const slots = [...this.#pending.keys()].sort((a, b) => a.index - b.index)
+    this.#image = grown(this.#image, this.#slotNext * SLOT_BYTES)
+    let start = -1
+    let end = -1
+    for (const slot of slots) {
+      const at = this.#encode(slot, this.#pending.get(slot) ?? slot.offset)
+      if (start >= 0 && at > end + GAP_BYTES_MAX) {
+        this.#file.write(this.#image.subarray(start, end), start)
+        start = -1
+      }
+      if (start < 0) start = at
+      end = at + HALF_BYTES
     }
+    // What lies between is written as it is: a tear leaves it as it was.
+    this.#file.write(this.#image.subarray(start, end), start)
     this.#pending = new Map()
     return this.#file
+  }
+
+  /** Puts the mark into the half that is not the newest; returns where. */
+  #encode(slot: Slot, offset: number): number {
+    slot.offset = offset
+    slot.half = slot.half === 0 ? 1 : 0
+    const at = slot.index * SLOT_BYTES + slot.half * HALF_BYTES
+    slot.topicId.copy(this.#image, at)
+    this.#image.writeInt32BE(slot.partition, at + 16)
+    this.#image.writeBigInt64BE(BigInt(offset), at + 20)
+    this.#image.writeUInt32BE(crc32c(this.#image, at, at + 28), at + 28)
+    return at
   }
 
   close(): void {
@@ -117,6 +140,14 @@ function decodeHalf(bytes: Buffer, index: number, half: 0 | 1): Slot | undefined
   return { index, topicId: Buffer.from(bytes.subarray(0, 16)), partition: bytes.readInt32BE(16), offset: Number(bytes.readBigInt64BE(20)), half }
 }
 
-function keyOf(topicId: Buffer, partition: number): string {
-  return `${topicId.toString('base64url')}/${partition}`
+/** Topic ids come in the one form that `uuidFromBytes` writes. */
+function keyOf(topicId: string, partition: number): string {
+  return `${topicId}/${partition}`
+}
+
+function grown(bytes: Buffer, length: number): Buffer {
+  if (bytes.length >= length) return bytes
+  const larger = Buffer.alloc(Math.max(length, 2 * bytes.length))
+  bytes.copy(larger)
+  return larger
 }

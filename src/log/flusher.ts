@@ -10,6 +10,7 @@
  *     may be marked clean although they never reached the disk, so trying again would acknowledge lost data.
  * G3. Under `sync` a round begins by itself, one turn after the first dirty byte (so that a turn's appends share it);
  *     under `interval` by time or bytes; under `os` only when asked (`flushNow`: roll, checkpoint, close).
+ * G4. Under `sync`, what nobody waits for (`lazy`) starts no round: it joins the next one, and has one of its own after `LAZY_MS`.
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
 import type { Clock, Disk, DiskFile, Timer } from '../env/env.ts'
@@ -42,6 +43,9 @@ export interface FlusherOptions {
   readonly onRound?: (() => void) | undefined
 }
 
+/** How long a lazy append may stay without a round. */
+const LAZY_MS = 50
+
 export class Flusher {
   readonly durability: Durability
   /** Rounds completed, for metrics and tests. */
@@ -51,6 +55,8 @@ export class Flusher {
   readonly #targets = new Set<FlushTarget>()
   #dirty = new Set<FlushTarget>()
   #dirtyBytes = 0
+  /** Something that is dirty is waited for. */
+  #urgent = false
   #round: Promise<void> | undefined
   #scheduled = false
   #timer: Timer | undefined
@@ -74,18 +80,18 @@ export class Flusher {
     this.#dirty.delete(target)
   }
 
-  /** `target` has written `bytes`; begins a round when the policy says so. */
-  markDirty(target: FlushTarget, bytes: number): void {
+  /** `target` has written `bytes`; begins a round when the policy says so (`lazy`: G4). */
+  markDirty(target: FlushTarget, bytes: number, options: { readonly lazy?: boolean | undefined } = {}): void {
     this.#dirty.add(target)
     this.#dirtyBytes += bytes
     const { durability } = this
-    if (durability.kind === 'sync') this.#schedule()
-    else if (durability.kind === 'interval') {
+    if (durability.kind === 'sync') {
+      if (options.lazy === true) return this.#scheduleWithin(LAZY_MS)
+      this.#urgent = true
+      this.#schedule()
+    } else if (durability.kind === 'interval') {
       if (this.#dirtyBytes >= durability.bytes) this.#schedule()
-      else this.#timer ??= this.#options.clock.setTimer(() => {
-        this.#timer = undefined
-        this.#schedule()
-      }, durability.ms)
+      else this.#scheduleWithin(durability.ms)
     }
   }
 
@@ -114,6 +120,14 @@ export class Flusher {
     return error
   }
 
+  #scheduleWithin(delayMs: number): void {
+    this.#timer ??= this.#options.clock.setTimer(() => {
+      this.#timer = undefined
+      this.#urgent = true
+      this.#schedule()
+    }, delayMs)
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#round !== undefined || this.#failure !== undefined) return
     this.#scheduled = true
@@ -129,7 +143,9 @@ export class Flusher {
       const callbacks = this.#afterRound
       this.#afterRound = []
       for (const callback of callbacks) callback()
-      if (this.#dirty.size > 0 && this.durability.kind === 'sync') this.#schedule()
+      if (this.#dirty.size === 0 || this.durability.kind !== 'sync') return
+      if (this.#urgent) this.#schedule()
+      else this.#scheduleWithin(LAZY_MS)
     })
     this.#round = round
     return round
@@ -138,6 +154,7 @@ export class Flusher {
   async #run(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
+    this.#urgent = false
     const targets = this.#dirty
     this.#dirty = new Set()
     this.#dirtyBytes = 0

@@ -147,7 +147,7 @@ export class PartitionLog implements FlushTarget {
     this.#logEndOffset = offset
     this.#tail.add({ baseOffset, nextOffset: offset, bytes: batches })
     this.#dirty.add(active)
-    context.flusher.markDirty(this, batches.length)
+    context.flusher.markDirty(this, batches.length, options)
     if (context.flusher.durability.kind !== 'sync') this.#advance()
     return { baseOffset, lastOffset: offset - 1, appendTimeMs: config.timestampType === 'LogAppendTime' ? nowMs : -1, duplicate: false }
   }

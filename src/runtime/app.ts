@@ -50,7 +50,7 @@ export interface RunOptions {
   /** At the latest this long after a record was processed it is committed. Default 100 ms. */
   readonly commitInterval?: Duration | undefined
   readonly commitIntervalMs?: number | undefined
-  /** A task whose input is drained commits this long after its first uncommitted record. Default 5. */
+  /** A task whose input is drained commits at once, but no sooner than this after the begin of the commit before. Default 5. */
   readonly drainedCommitMs?: number | undefined
   /** Overrides what the app and its tasks say. */
   readonly guarantee?: Guarantee | undefined

@@ -12,7 +12,7 @@ import type { StoreProvider } from './state/store.ts'
 export interface TaskSettings {
   readonly guarantee: Guarantee
   readonly commitIntervalMs: number
-  /** A task whose input is drained commits this long after its first uncommitted record. */
+  /** A task whose input is drained commits at once, but no sooner than this after the begin of the commit before. */
   readonly drainedCommitMs: number
   /** An input at its end for this long no longer holds up the watermark (M3). */
   readonly idleAfterMs: number

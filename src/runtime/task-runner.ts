@@ -61,6 +61,7 @@ export class TaskRunner implements SourceHooks {
   #committing = false
   /** When the first thing happened that is not in a commit yet. */
   #dirtySince: number | undefined
+  #commitStartedAt = -Infinity
   #commitNumber = 0
   readonly #commitPrefix: string
 
@@ -270,9 +271,9 @@ export class TaskRunner implements SourceHooks {
   #commitIfDue(busy: boolean): number {
     if (this.#committing || this.#dirtySince === undefined) return Infinity
     const { settings, env } = this.context
-    const age = env.clock.monotonic() - this.#dirtySince
-    const after = busy || this.#seats.next() !== undefined ? settings.commitIntervalMs : settings.drainedCommitMs
-    if (age < after && this.#seats.dirtyBytes <= settings.dirtyBytesMax && !this.#out.full) return after - age
+    const drained = !busy && this.#seats.next() === undefined
+    const dueInMs = (drained ? this.#commitStartedAt + settings.drainedCommitMs : this.#dirtySince + settings.commitIntervalMs) - env.clock.monotonic()
+    if (dueInMs > 0 && this.#seats.dirtyBytes <= settings.dirtyBytesMax && !this.#out.full) return dueInMs
     this.#committing = true
     void this.#exclusive(async () => {
       if (this.#phase.kind === 'running' && this.#seats.dirty) await this.#commitNow()
@@ -285,6 +286,7 @@ export class TaskRunner implements SourceHooks {
 
   async #commitNow(): Promise<void> {
     const startedAt = this.context.env.clock.monotonic()
+    this.#commitStartedAt = startedAt
     const commitId = `${this.#commitPrefix}.${++this.#commitNumber}`
     let frozen: FrozenShard[]
     try {

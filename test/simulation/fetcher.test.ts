@@ -156,6 +156,67 @@ test('a partition that becomes fetchable during a long poll of another need not 
   await fetcher.close()
 }))
 
+/** Every connection that the fetcher may have is taken by a long poll: of `idle-1`, and of `idle-2`. */
+async function twoLongPolls(stage: Stage): Promise<Fetcher> {
+  await new Admin(stage.cluster).createTopics(['idle-1', 'idle-2'].map(name => ({ name, partitions: 1 })))
+  const fetcher = stage.fetcher({ waitMsMax: 30_000 })
+  for (const name of ['idle-1', 'idle-2']) {
+    fetcher.assign(name, 0, 0)
+    await stage.sleep(20)
+  }
+  return fetcher
+}
+
+test('a partition that becomes fetchable while every connection waits for others is fetched at once', () => onStage(async stage => {
+  const fetcher = await twoLongPolls(stage)
+  for (const from of [90, 95]) {
+    const before = stage.sim.time.elapsedMs
+    fetcher.assign('t', 0, from)
+    assert.equal((await read(stage, fetcher, 100 - from)).length, 100 - from)
+    assert.ok(stage.sim.time.elapsedMs - before <= 30, `${stage.sim.time.elapsedMs - before} ms`)
+    // And it is waited for like the others.
+    await stage.sleep(20)
+  }
+  await fetcher.close()
+}))
+
+test('what is waited for is heard of at once, also after connections were cut to make room', () => onStage(async stage => {
+  const fetcher = await twoLongPolls(stage)
+  fetcher.assign('t', 0, 100)
+  await stage.sleep(20)
+  const producer = new Producer(stage.cluster)
+  await producer.init()
+  for (const topic of ['idle-1', 't', 'idle-2']) {
+    producer.send(topic, 0, 0, null, Buffer.from('7'))
+    await producer.flush()
+    const before = stage.sim.time.elapsedMs
+    assert.deepEqual(await read(stage, fetcher, 1), [7])
+    assert.ok(stage.sim.time.elapsedMs - before <= 20, `${topic}: ${stage.sim.time.elapsedMs - before} ms`)
+  }
+  await producer.close()
+  await fetcher.close()
+}))
+
+test('a fetch that began before a seek holds up nothing', () => onStage(async stage => {
+  const fetcher = await twoLongPolls(stage)
+  for (const name of ['idle-1', 'idle-2']) fetcher.seek(name, 0, 0)
+  await stage.sleep(20)
+  for (const name of ['idle-1', 'idle-2']) fetcher.unassign(name, 0)
+  const before = stage.sim.time.elapsedMs
+  fetcher.assign('t', 0, 99)
+  assert.deepEqual(await read(stage, fetcher, 1), [99])
+  assert.ok(stage.sim.time.elapsedMs - before <= 20)
+  await fetcher.close()
+}))
+
+test('the end of a partition is known without waiting for data', () => onStage(async stage => {
+  const fetcher = stage.fetcher({ waitMsMax: 30_000 })
+  fetcher.assign('t', 0, 'latest')
+  await stage.sleep(20)
+  assert.equal(fetcher.progress('t', 0)?.lastStableOffset, 100)
+  await fetcher.close()
+}))
+
 test('after a seek nothing that was fetched before is handed out', () => onStage(async stage => {
   const fetcher = stage.fetcher()
   fetcher.assign('t', 0, 0)

@@ -13,8 +13,9 @@ import { produce } from '../../wire/apis/00-produce.ts'
 import { codecLoading, CODECS } from '../../wire/compression.ts'
 import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
-import { BatchView, codecsPending } from '../../wire/record-batch.ts'
+import { BATCH_HEADER_BYTES, BatchView, codecsPending } from '../../wire/record-batch.ts'
 import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
+import type { TopicPartition } from '../groups/offsets.ts'
 import { handler } from '../handler.ts'
 import type { Call, Core } from '../handler.ts'
 import type { Topic } from '../topics.ts'
@@ -26,6 +27,8 @@ type PartitionResponse = ProduceResponse['responses'][number]['partitionResponse
 interface Pending {
   readonly durable: Promise<void>[]
   readonly lost: Map<PartitionResponse, PartitionResponse>
+  /** By producer id and epoch: what came of adding the request's partitions to its transaction. */
+  readonly joined: Map<string, KafkaErrorName>
 }
 
 const ZSTD_SINCE_VERSION = 7
@@ -57,9 +60,10 @@ async function answer(core: Core, request: ProduceRequest, call: Call): Promise<
   const durable: Promise<void>[] = []
   /** Answers whose flush did not come about, and what is said instead. */
   const lost = new Map<PartitionResponse, PartitionResponse>()
+  const pending: Pending = { durable, lost, joined: new Map() }
   const responses = request.topicData.map(({ name, topicId, partitionData }) => {
     const topic = call.version >= 13 ? core.topics.byId(topicId) : core.topics.get(name)
-    return { name, topicId, partitionResponses: partitionData.map(({ index, records }) => partitionAnswer(core, request, call, topic, index, records, { durable, lost })) }
+    return { name, topicId, partitionResponses: partitionData.map(({ index, records }) => partitionAnswer(core, request, call, topic, index, records, pending)) }
   })
   if (request.acks === 0) {
     const failed = responses.flatMap(topic => topic.partitionResponses).find(partition => partition.errorCode !== 0)
@@ -86,7 +90,7 @@ function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic:
     if (view.codec === CODECS.zstd && call.version < ZSTD_SINCE_VERSION) return refuse('UNSUPPORTED_COMPRESSION_TYPE')
     if (view.isControl) return refuse('INVALID_RECORD', 'clients do not write control batches')
     if (view.isTransactional) {
-      const error = transactionError(core, request, call, topic, index, view, pending.durable)
+      const error = transactionError(core, request, call, view, pending)
       if (error !== 'NONE') return refuse(error)
     }
     return append(core, call, topic, index, log, records, pending)
@@ -108,16 +112,36 @@ function append(core: Core, call: Call, topic: Topic, index: number, log: Partit
   return response
 }
 
-/** Transactions v2: the partition joins the transaction with its first batch. v1 said so before, and the log has it verified. */
-function transactionError(core: Core, request: ProduceRequest, call: Call, topic: Topic, partition: number, view: BatchView, durable: Promise<void>[]): KafkaErrorName {
+/** Transactions v2: partitions join the transaction with their first batch. v1 said so before, and the log has it verified. */
+function transactionError(core: Core, request: ProduceRequest, call: Call, view: BatchView, pending: Pending): KafkaErrorName {
   if (request.transactionalId === null || request.transactionalId === '') return 'INVALID_TXN_STATE'
   if (call.version < IMPLICIT_ADD_SINCE_VERSION) return 'NONE'
+  const { producerId, producerEpoch } = view
+  const owner = `${producerId}/${producerEpoch}`
+  const known = pending.joined.get(owner)
+  if (known !== undefined) return known
+  // All at once: the transaction's state is written once for the request, not once for each partition.
   const added = core.transactions.coordinator.addPartitions({
-    transactionalId: request.transactionalId, producerId: view.producerId, producerEpoch: view.producerEpoch, version: 2, partitions: [{ topic: topic.name, partition }],
+    transactionalId: request.transactionalId, producerId, producerEpoch, version: 2, partitions: partitionsOf(core, request, call, view),
   })
-  if (added.error !== 'NONE') return produceError(added.error, call.version)
-  durable.push(added.durable)
-  return 'NONE'
+  if (added.error === 'NONE') pending.durable.push(added.durable)
+  const error = added.error === 'NONE' ? 'NONE' : produceError(added.error, call.version)
+  pending.joined.set(owner, error)
+  return error
+}
+
+/** The partitions that this request writes to in the transaction of `first`'s producer. */
+function partitionsOf(core: Core, request: ProduceRequest, call: Call, first: BatchView): TopicPartition[] {
+  return request.topicData.flatMap(({ name, topicId, partitionData }) => {
+    const topic = call.version >= 13 ? core.topics.byId(topicId) : core.topics.get(name)
+    if (topic === undefined || topic.isInternal) return []
+    return partitionData.flatMap(({ index, records }) => {
+      if (topic.partitions[index] === undefined || records === null || records.length < BATCH_HEADER_BYTES) return []
+      const view = new BatchView(records)
+      const isOfTransaction = view.isTransactional && !view.isControl && view.producerId === first.producerId && view.producerEpoch === first.producerEpoch
+      return isOfTransaction ? [{ topic: topic.name, partition: index }] : []
+    })
+  })
 }
 
 /** The coordinator's errors in the words a producer understands from Produce. */

@@ -38,8 +38,8 @@ export interface TransactionHost {
   readonly clock: Clock
   readonly logger: Logger
   newProducerId(): Promise<number>
-  /** Appends the state now; the promise resolves when it is durable. */
-  store(transaction: Transaction): Promise<void>
+  /** Appends the state now; the promise resolves when it is durable, which `lazy` is in no hurry for. */
+  store(transaction: Transaction, options?: { readonly lazy: boolean }): Promise<void>
   /** Appends a tombstone. */
   forget(transactionalId: string): Promise<void>
   /** Appends the marker to each partition that still exists; the promise resolves when all are durable. */
@@ -310,7 +310,7 @@ export class TransactionCoordinator {
       transaction.updatedAtMs = this.#host.clock.now()
       if (transaction.nextProducerId !== NO_PRODUCER_ID) this.#rotate(transaction, transaction.nextProducerId)
       // Not waited for: if it is lost, prepare* is found again and the same markers are written again.
-      this.#host.store(transaction).catch(() => { /* T5: the broker is stopping. */ })
+      this.#host.store(transaction, { lazy: true }).catch(() => { /* T5: the broker is stopping. */ })
     }
     const completion = finish().catch(error => {
       if (!this.#closed) this.#host.logger.error('the end of a transaction could not be written', { transactionalId: transaction.transactionalId, error: messageOf(error) })

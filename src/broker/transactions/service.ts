@@ -40,7 +40,7 @@ export class TransactionService {
     this.coordinator = new TransactionCoordinator({
       clock: options.clock, logger: options.logger,
       newProducerId: () => options.producerIds.next(),
-      store: transaction => this.#append(transaction.transactionalId, transaction),
+      store: (transaction, options) => this.#append(transaction.transactionalId, transaction, options),
       forget: transactionalId => this.#append(transactionalId, undefined),
       writeMarkers: write => this.writeMarkers(write),
     })
@@ -144,9 +144,9 @@ export class TransactionService {
     await Promise.all(durable)
   }
 
-  #append(transactionalId: string, transaction: Transaction | undefined): Promise<void> {
+  #append(transactionalId: string, transaction: Transaction | undefined, options: { readonly lazy?: boolean } = {}): Promise<void> {
     const record = { key: transactionKey(transactionalId), value: transaction === undefined ? null : transactionValue(transaction) }
-    return appendRecords(this.#stateLog(), [record], this.#options.clock.now()).durable
+    return appendRecords(this.#stateLog(), [record], this.#options.clock.now(), options).durable
   }
 
   #stateLog(): PartitionLog {

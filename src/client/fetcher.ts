@@ -17,7 +17,7 @@ import { MillraceError, messageOf } from '../base/errors.ts'
 import type { Clock } from '../env/env.ts'
 import { fetch } from '../wire/apis/01-fetch.ts'
 import { errorCode, isRetriable, kafkaError } from '../wire/error-codes.ts'
-import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView, codecsPending } from '../wire/record-batch.ts'
+import { codecsPending } from '../wire/record-batch.ts'
 import type { RequestInput, ResponseOf } from '../wire/schema.ts'
 import { ZERO_UUID } from '../wire/uuid.ts'
 import { backoffMs } from './backoff.ts'
@@ -28,6 +28,7 @@ import { PartitionFetch } from './partition-fetch.ts'
 import type { QueuedPart, StartOffset } from './partition-fetch.ts'
 import { groupByTopic } from './topic-groups.ts'
 import { WakeTimer } from './wake-timer.ts'
+import { checksumProblem, wholeBatches } from './whole-batches.ts'
 
 export interface FetcherOptions {
   readonly isolation: 'read_committed' | 'read_uncommitted'
@@ -470,31 +471,6 @@ export class Fetcher {
       } else at.state = 'fetching'
     }
   }
-}
-
-/** The whole batches at the front of `records`; a cut one at the end is left out. Throws `BATCH_CORRUPT` where there is none. */
-function wholeBatches(records: Buffer, offset: number): { end: number, offsetNext: number, leaderEpoch: number } {
-  let end = 0
-  let offsetNext = offset
-  let leaderEpoch = -1
-  while (records.length - end >= BATCH_HEADER_BYTES && records.readInt32BE(end + 8) + BATCH_OVERHEAD_BYTES <= records.length - end) {
-    const view = new BatchView(records, end)
-    offsetNext = Math.max(offsetNext, view.lastOffset + 1)
-    leaderEpoch = view.leaderEpoch
-    end = view.end
-  }
-  if (end === 0) throw new MillraceError('BATCH_CORRUPT', `${records.length} bytes were fetched at offset ${offset}, and no whole batch is among them`, { detail: { offset } })
-  return { end, offsetNext, leaderEpoch }
-}
-
-function checksumProblem(batches: Buffer): string | undefined {
-  for (let position = 0; position < batches.length;) {
-    const view = new BatchView(batches, position)
-    if (view.magic !== 2) return `the batch of offset ${view.baseOffset} has format ${view.magic}; only 2 is known here`
-    if (!view.verifyCrc()) return `the batch of offset ${view.baseOffset} does not match its checksum`
-    position = view.end
-  }
-  return undefined
 }
 
 function byFirstOffset(a: AbortedTransaction, b: AbortedTransaction): number {

@@ -30,7 +30,8 @@ export async function startEmbedded(env: Env, app: AppDescription, options: Embe
     return {
       name: running.name,
       bootstrap: running.bootstrap,
-      failed: running.failed,
+      // A broker whose disk failed has stopped: the app on it has failed with it.
+      failed: Promise.race([running.failed, broker.failed]),
       status: () => running.status(),
       async close() {
         await running.close()

@@ -1,8 +1,11 @@
 /** The command line against a real embedded broker, each command a process as a user runs it. */
 import { strict as assert } from 'node:assert'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { checkVerifiers } from './support/ledger-cases.ts'
-import { millrace, startTestBroker, type TestBroker } from './support/millrace.ts'
+import { millrace, startMillrace, startTestBroker, type TestBroker } from './support/millrace.ts'
 import type { Ran } from './support/processes.ts'
 
 let broker: TestBroker
@@ -48,12 +51,74 @@ test('a group is reset only when asked twice, and its lag is told in records and
   const lag = await document(['lag', 'readers'])
   assert.ok(typeof lag === 'object' && lag !== null && 'records' in lag && 'seconds' in lag && typeof lag.seconds === 'number')
   assert.equal(lag.records, 1)
-  assert.ok(lag.seconds > 0 && lag.seconds < 60, `${lag.seconds} s`)
+  assert.ok(lag.seconds > 0, `${lag.seconds} s`)
   assert.match((await cli(['group', 'describe', 'readers'])).stdout, /clicks\s+0\s+3\s+4\s+1/)
   assert.match((await cli(['group', 'ls'])).stdout, /readers/)
   const unknown = await cli(['group', 'describe', 'nobody'])
   assert.equal(unknown.exitCode, 2)
   assert.match(unknown.stderr, /Group 'nobody' does not exist/)
+  const unknownLag = await cli(['lag', 'nobody'])
+  assert.deepEqual([unknownLag.exitCode, unknownLag.stdout], [2, ''])
+  assert.match(unknownLag.stderr, /Group 'nobody' does not exist/)
+})
+
+test('what a broker refuses because of the arguments is a wrong use: exit code 2, with its reason', async () => {
+  await cli(['topic', 'new', 'narrow'])
+  const refused: readonly (readonly [readonly string[], RegExp])[] = [
+    [['topic', 'new', 'narrow'], /USAGE .*TOPIC_ALREADY_EXISTS/],
+    [['topic', 'new', 'bad name'], /USAGE .*'bad name' contains .*INVALID_TOPIC_EXCEPTION/],
+    [['topic', 'new', 'x', '-c', 'no.such=1'], /USAGE .*Unknown topic config name: no\.such/],
+    [['topic', 'new', 'x', '-r', '3'], /USAGE .*INVALID_REPLICATION_FACTOR/],
+    [['topic', 'new', 'x', '-p', '0'], /--partitions takes a whole number from 1 on, not '0'/],
+    [['topic', 'new', 'x', '-p', '-1'], /--partitions takes a whole number from 1 on, not '-1'/],
+    [['topic', 'tail', 'narrow', '-p', '9'], /'narrow' has 1 partition, number 0, and no 9/],
+    [['topic', 'tail', 'narrow', '-n', '0'], /--count takes a whole number from 1 on/],
+    [['topic', 'produce', 'narrow', '-v', 'x', '-p', '9'], /'narrow' has 1 partition, number 0, and no 9/],
+    [['topic', 'produce', 'narrow', '-v', 'x', '-p', '0.5'], /--partition takes a whole number/],
+  ]
+  for (const [args, pattern] of refused) {
+    const ran = await cli(args)
+    assert.deepEqual([ran.exitCode, ran.stdout], [2, ''], `${args.join(' ')}\n${ran.stderr}`)
+    assert.match(ran.stderr, pattern)
+    assert.doesNotMatch(ran.stderr, /^ +at /m, 'no stack for a wrong argument')
+  }
+  assert.deepEqual(await document(['topic', 'ls']), { topics: [{ topic: 'clicks', partitions: 1, offsets: 4 }, { topic: 'narrow', partitions: 1, offsets: 0 }] })
+})
+
+test('ports and directories that cannot be: exit code 2, and what is wrong with them', async () => {
+  const file = `${broker.directory}-file`
+  writeFileSync(file, '')
+  try {
+    const cannot: readonly (readonly [readonly string[], RegExp])[] = [
+      [['--port', '70000', '--data', file], /--port takes a whole number from 0 to 65535, not '70000'/],
+      [['--port', '1.5', '--data', file], /--port takes a whole number from 0 to 65535, not '1\.5'/],
+      [['--port', '0', '--data', file], /CONFIG_INVALID {2}\S+-file cannot be used to keep data: a file stands in its place/],
+      [['--port', '0', '--data', `${file}/below`], /CONFIG_INVALID {2}\S+-file\/below cannot be used to keep data/],
+      [['--port', '0', '--data', '/proc/millrace'], /CONFIG_INVALID {2}\/proc\/millrace cannot be used to keep data/],
+    ]
+    for (const [args, pattern] of process.platform === 'linux' ? cannot : cannot.slice(0, -1)) {
+      const ran = await millrace(['broker', 'start', ...args])
+      assert.equal(ran.exitCode, 2, `${args.join(' ')}\n${ran.stderr}`)
+      assert.match(ran.stderr, pattern)
+    }
+  } finally {
+    rmSync(file)
+  }
+})
+
+test('events that are not there or not whole: exit code 2, and the path', async () => {
+  const broken = `${broker.directory}-events.jsonl.gz`
+  writeFileSync(broken, 'this is no gzip')
+  try {
+    const none = await millrace(['demo', 'recommender', '--events', `${broken}-none`, '--format', 'jsonl'])
+    assert.equal(none.exitCode, 2, none.stderr)
+    assert.match(none.stderr, /USAGE {2}\S+-none: no such file or folder/)
+    const ran = await millrace(['demo', 'recommender', '--events', broken, '--format', 'jsonl'])
+    assert.equal(ran.exitCode, 2, ran.stderr)
+    assert.match(ran.stderr, /USAGE {2}\S+ cannot be read after line 0: .*Is it whole, and gzip\?/)
+  } finally {
+    rmSync(broken)
+  }
 })
 
 test('what is wrong is said with its exit code: usage 2, no broker 3, port taken 2, data held 5', async () => {
@@ -72,6 +137,59 @@ test('what is wrong is said with its exit code: usage 2, no broker 3, port taken
   const open = await millrace(['broker', 'start', '--host', '0.0.0.0', '--data', `${broker.directory}-other`])
   assert.equal(open.exitCode, 2)
   assert.match(open.stderr, /is not loopback/)
+})
+
+test('Ctrl-C ends a command that waits: for stdin (what was read is written), for records, for a broker that does not answer', async () => {
+  await cli(['topic', 'new', 'typed'])
+  const typing = startMillrace(['topic', 'produce', 'typed', '--bootstrap', broker.bootstrap])
+  typing.child.stdin?.write('one\ntwo\n')
+  // The lines arrive before the signal: they are read and acknowledged.
+  while (!(await cli(['topic', 'tail', 'typed', '-o', 'earliest', '-e', '-f', '%v\n'])).stdout.includes('two')) { /* not yet */ }
+  assert.equal((await typing.kill('SIGINT')).exitCode, 0)
+  assert.match(typing.stderr(), /2 records written to typed/)
+
+  const reading = startMillrace(['topic', 'tail', 'typed', '-o', 'earliest', '--bootstrap', broker.bootstrap])
+  await reading.waitFor(/two/)
+  assert.equal((await reading.kill('SIGINT')).exitCode, 0)
+
+  const connections = new Set<Socket>()
+  const silent = createServer(socket => connections.add(socket.on('error', () => {}))).listen(0, '127.0.0.1')
+  await new Promise(resolve => silent.once('listening', resolve))
+  const address = silent.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const waiting = startMillrace(['topic', 'ls', '--bootstrap', `127.0.0.1:${address.port}`])
+  while (connections.size === 0) await new Promise(resolve => setTimeout(resolve, 20))
+  const interrupted = await waiting.kill('SIGINT')
+  silent.close()
+  for (const connection of connections) connection.destroy()
+  assert.deepEqual([interrupted.exitCode, interrupted.signal], [130, null], 'by the interruption, not by the time-out')
+})
+
+test('a batch that the disk has spoiled: who reads it is told where, a start is refused (5), and goes on without it where that is accepted', async () => {
+  const spoiled = await startTestBroker({ args: ['--cache', '0'] })
+  const on = (bootstrap: string, args: readonly string[]): Promise<Ran> => millrace([...args, '--bootstrap', bootstrap])
+  await on(spoiled.bootstrap, ['topic', 'new', 'rotten'])
+  for (const value of ['first', 'second', 'third']) await on(spoiled.bootstrap, ['topic', 'produce', 'rotten', '-v', value])
+  const segment = join(spoiled.directory, 'rotten-0', '00000000000000000000.log')
+  const bytes = readFileSync(segment)
+  bytes[bytes.indexOf('second')] = 0x53
+  writeFileSync(segment, bytes)
+  const read = await on(spoiled.bootstrap, ['topic', 'tail', 'rotten', '-o', 'earliest', '-e', '-f', '%v\n'])
+  assert.equal(read.exitCode, 5, read.stderr)
+  assert.match(read.stderr, /✖ BATCH_CORRUPT {2}rotten-0: .*checksum/)
+  await spoiled.process.kill('SIGKILL')
+
+  const refused = await millrace(['broker', 'start', '--port', '0', '--data', spoiled.directory])
+  assert.equal(refused.exitCode, 5, refused.stderr)
+  assert.match(refused.stderr, /✖ LOG_CORRUPT {2}.*rotten-0.*--accept-data-loss/s)
+  assert.deepEqual(readFileSync(segment), bytes, 'a refusal changes nothing')
+
+  const accepted = await startTestBroker({ directory: spoiled.directory, args: ['--accept-data-loss'] })
+  assert.equal((await on(accepted.bootstrap, ['topic', 'tail', 'rotten', '-o', 'earliest', '-e', '-f', '%v\n'])).stdout, 'first\n')
+  assert.equal((await on(accepted.bootstrap, ['topic', 'produce', 'rotten', '-v', 'fourth'])).exitCode, 0)
+  assert.equal(await accepted.stop(), 0)
+  assert.ok(readdirSync(join(spoiled.directory, 'rotten-0')).some(name => name.includes('.corrupt')), 'what was cut is kept aside')
+  spoiled.remove()
 })
 
 test('every command explains itself', async () => {

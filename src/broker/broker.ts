@@ -90,7 +90,7 @@ export class Broker {
     })
     try {
       let port = resolved.port
-      const core = await openCore(env, logger, resolved, logs, () => port)
+      const core = await openCore(env, logger, resolved, logs, () => port, options.onOpening)
       const dispatch = new Dispatch(core, options.control)
       const listeners = new Listeners({ env, logger, clients: core.clients, onFrame: (frame, connection) => dispatch.onFrame(frame, connection) })
       port = await listeners.listen(resolved.host, resolved.port)
@@ -153,7 +153,7 @@ export class Broker {
   }
 }
 
-async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs: LogManager, port: () => number): Promise<Core> {
+async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs: LogManager, port: () => number, onOpening: BrokerOptions['onOpening']): Promise<Core> {
   const { directory } = options
   const waiters = new Waiters(env.clock)
   const topics: Topics = new Topics({
@@ -173,7 +173,7 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   })
   const producerIds = new ProducerIds(new StateFile(env, { directory, kind: 'producer-ids', version: 1 }))
   const transactions = new TransactionService({ clock: env.clock, logger, topics, offsets: groups.offsets, producerIds })
-  await topics.load()
+  await topics.load(onOpening)
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()

@@ -26,6 +26,8 @@ export interface BrokerOptions {
   /** Memory for the newest batches of all partitions, so that readers at the tail ask no disk. Default 64 MiB. */
   readonly tailBytesMax?: number | undefined
   readonly control?: Control | undefined
+  /** Told while the logs are opened (and recovered after an unclean stop): how many of how many. */
+  readonly onOpening?: ((opened: number, partitions: number) => void) | undefined
 }
 
 export interface ResolvedOptions {

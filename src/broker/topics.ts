@@ -74,11 +74,15 @@ export class Topics {
   }
 
   /** Opens (and recovers) every log of the catalogue, and makes the internal topics where they are missing. */
-  async load(): Promise<void> {
+  async load(onOpening: (opened: number, partitions: number) => void = () => {}): Promise<void> {
     const stored = this.#file.read()
     const catalogue = stored === undefined ? this.#adopted() : parseCatalogue(stored)
     if (stored !== undefined) await this.#removeOrphans(catalogue)
+    const total = catalogue.reduce((sum, topic) => sum + topic.partitions, 0)
+    let opened = 0
     for (const { name, topicId, createdAtMs, partitions, configs } of catalogue) {
+      onOpening(opened, total)
+      opened += partitions
       this.#publish(await this.#open(name, topicId, createdAtMs, partitions, new Map(Object.entries(configs)), []))
     }
     if (stored === undefined && catalogue.length > 0) await this.#write(this.all())

@@ -3,6 +3,8 @@ import { MillraceError } from '../base/errors.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
+import { counted } from './render.ts'
+import { usage } from './command.ts'
 import type { Call } from './command.ts'
 
 export const BOOTSTRAP_DEFAULT = 'localhost:9092'
@@ -11,8 +13,22 @@ export function bootstrapOf(call: Call): string {
   return call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'] ?? BOOTSTRAP_DEFAULT
 }
 
-/** Runs `work` with a connected cluster and closes it, whatever happens. */
-export async function withCluster<T>(call: Call, work: (cluster: Cluster, admin: Admin) => Promise<T>): Promise<T> {
+/** A command ends by itself on Ctrl-C where it can; one that waits for a broker is not waited for. */
+const INTERRUPTED_MS = 1000
+const INTERRUPTED_EXIT_CODE = 130
+
+/** Runs `work` with a connected cluster and closes it, whatever happens; gives the exit code. */
+export async function withCluster(call: Call, work: (cluster: Cluster, admin: Admin) => Promise<number>): Promise<number> {
+  return Promise.race([connected(call, work), interrupted(call.signal)])
+}
+
+function interrupted(signal: AbortSignal): Promise<number> {
+  return new Promise(resolve => {
+    signal.addEventListener('abort', () => setTimeout(() => resolve(INTERRUPTED_EXIT_CODE), INTERRUPTED_MS))
+  })
+}
+
+async function connected(call: Call, work: (cluster: Cluster, admin: Admin) => Promise<number>): Promise<number> {
   const bootstrap = bootstrapOf(call)
   if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(bootstrap) && !bootstrap.includes('[')) {
     throw new MillraceError('USAGE', `--bootstrap takes HOST:PORT[,HOST:PORT…], not '${bootstrap}'.`)
@@ -20,9 +36,27 @@ export async function withCluster<T>(call: Call, work: (cluster: Cluster, admin:
   const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-cli', connectTimeoutMs: 5000 })
   try {
     return await work(cluster, new Admin(cluster))
+  } catch (error) {
+    throw asUsage(error)
   } finally {
     await cluster.close()
   }
+}
+
+/** What a broker refuses because of what was asked, not because of its own state: exit code 2, as for any wrong argument. */
+const ASKED_WRONGLY: ReadonlySet<unknown> = new Set([
+  'TOPIC_ALREADY_EXISTS', 'INVALID_TOPIC_EXCEPTION', 'INVALID_PARTITIONS', 'INVALID_REPLICATION_FACTOR', 'INVALID_CONFIG', 'INVALID_REQUEST', 'POLICY_VIOLATION',
+])
+
+function asUsage(error: unknown): unknown {
+  if (!(error instanceof MillraceError) || !ASKED_WRONGLY.has(error.detail['kafkaError'])) return error
+  return new MillraceError('USAGE', `The broker refused: ${error.message}.`, { detail: error.detail, cause: error })
+}
+
+/** `partition` itself, where it is one of the topic's; `undefined` for all. */
+export function onePartition(topic: string, partitions: readonly number[], partition: number | undefined): number | undefined {
+  if (partition === undefined || partitions.includes(partition)) return partition
+  throw usage(`Topic '${topic}' has ${counted(partitions.length, 'partition')}, ${partitions.length === 1 ? 'number 0' : `0 to ${partitions.length - 1}`}, and no ${partition}.`)
 }
 
 /** The topic's partition numbers; an unknown topic is named together with what to do. */

@@ -10,7 +10,11 @@ import { MillraceError } from '../base/errors.ts'
 import type { Output } from './render.ts'
 
 export interface OptionSpec {
+  /** A `number` is whole, and at least `min`. */
   readonly type: 'string' | 'number' | 'boolean'
+  /** Of a number: 0 where it is left out. */
+  readonly min?: number
+  readonly max?: number
   readonly short?: string
   readonly describe: string
   /** What stands for the value in help: `HOST:PORT`. */
@@ -68,6 +72,8 @@ export const CLUSTER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'a broker to ask first; default $MILLRACE_BOOTSTRAP, else localhost:9092' },
 }
 
+export const PORT_MAX = 65_535
+
 export function defineCommand(command: Command): Command {
   return command
 }
@@ -100,6 +106,7 @@ export function parseCall(command: Command, args: readonly string[], output: Out
   command.positionals.forEach((positional, index) => {
     if (positional.optional !== true && positionals[index] === undefined) throw usage(`${positional.name} is missing: ${positional.describe}. Usage: ${usageLine(command)}`)
   })
+  for (const [name, spec] of Object.entries(specs)) if (spec.type === 'number') asNumber(name, spec, values[name])
   const valueOf = (name: string): unknown => {
     if (specs[name] === undefined) throw new Error(`${command.path.join(' ')} declares no option '${name}'`)
     return values[name] ?? specs[name].default
@@ -116,7 +123,7 @@ export function parseCall(command: Command, args: readonly string[], output: Out
     many: name => positionals.slice(names.indexOf(name)),
     text: name => asText(valueOf(name)),
     texts: name => [valueOf(name) ?? []].flat().map(String),
-    number: name => asNumber(name, valueOf(name)),
+    number: name => asNumber(name, specs[name] ?? {}, valueOf(name)),
     flag: name => valueOf(name) === true,
   }
 }
@@ -125,10 +132,12 @@ function asText(value: unknown): string | undefined {
   return value === undefined ? undefined : String(value)
 }
 
-function asNumber(name: string, value: unknown): number | undefined {
+function asNumber(name: string, spec: Pick<OptionSpec, 'min' | 'max'>, value: unknown): number | undefined {
   if (value === undefined) return undefined
   const number = Number(value)
-  if (value === '' || !Number.isFinite(number)) throw usage(`--${name} takes a number, not '${String(value)}'.`)
+  const { min = 0, max } = spec
+  const isIn = Number.isSafeInteger(number) && number >= min && number <= (max ?? Infinity)
+  if (String(value).trim() === '' || !isIn) throw usage(`--${name} takes a whole number ${max === undefined ? `from ${min} on` : `from ${min} to ${max}`}, not '${String(value)}'.`)
   return number
 }
 

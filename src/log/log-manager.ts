@@ -14,7 +14,8 @@
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
-import type { DiskLock, Env, Timer } from '../env/env.ts'
+import { unusableDirectory } from '../base/unusable-directory.ts'
+import type { Disk, DiskLock, Env, Timer } from '../env/env.ts'
 import { errorCode, kafkaError } from '../wire/error-codes.ts'
 import { CommitMarks } from './commit-marks.ts'
 import { compact } from './compaction.ts'
@@ -105,12 +106,11 @@ export class LogManager {
     })
   }
 
-  /** Takes the directory: DATA_DIR_LOCKED where another process has it, DATA_DIR_VERSION where another version wrote it. */
+  /** Takes the directory: CONFIG_INVALID where it cannot be used, DATA_DIR_LOCKED where another process has it, DATA_DIR_VERSION where another version wrote it. */
   static async open(env: Env, options: LogManagerOptions): Promise<LogManager> {
     const { disk } = env
     const { directory } = options
-    await makeDirectoryDurable(disk, directory)
-    const lock = await disk.lock(directory)
+    const lock = await takeDirectory(disk, directory)
     if (lock === undefined) throw new MillraceError('DATA_DIR_LOCKED', `${directory} is in use by another process. Stop it, or use another directory.`, { detail: { directory } })
     try {
       const identity = await openIdentity(disk, directory, () => ({ clusterId: randomUuid(env), nodeId: options.nodeId ?? 1, directoryId: randomUuid(env) }))
@@ -121,7 +121,7 @@ export class LogManager {
       return new LogManager(env, options, { lock, identity, wasClean, checkpoints: readCheckpoints(disk, directory), marks })
     } catch (error) {
       lock.release()
-      throw error
+      throw diskError(directory, error)
     }
   }
 
@@ -130,13 +130,15 @@ export class LogManager {
   /** Flush rounds completed. */
   get flushRounds(): number { return this.#flusher.rounds }
 
-  /** Opens a partition, making it where it is not there; recovers it first. LOG_CORRUPT where it is damaged. */
+  /** Opens a partition, making it where it is not there; recovers it first. LOG_CORRUPT where it is damaged, DISK_FULL or DISK_FAILED where the disk is. */
   async openPartition(options: PartitionId & { readonly config: LogConfig }): Promise<PartitionLog> {
     const name = partitionDirectoryName(options.topic, options.partition)
     if (this.#partitions.has(name) || this.#opening.has(name)) throw new MillraceError('INTERNAL', `${name} is open already`)
     this.#opening.add(name)
     try {
       return await this.#open(name, options)
+    } catch (error) {
+      throw diskError(this.directory, error)
     } finally {
       this.#opening.delete(name)
     }
@@ -358,5 +360,23 @@ function randomUuid(env: Env): string {
     bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
     const id = bytes.toString('base64url')
     if (!id.startsWith('-')) return id
+  }
+}
+
+/** What the system says of the disk, as an error that says what to do; any other error as it came. */
+function diskError(directory: string, error: unknown): unknown {
+  if (error instanceof MillraceError || !(error instanceof Error) || !('syscall' in error)) return error
+  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
+    return new MillraceError('DISK_FULL', `The disk of ${directory} is full: ${error.message}. Free space there, then start again; nothing is lost.`, { detail: { directory }, cause: error })
+  }
+  return new MillraceError('DISK_FAILED', `The disk of ${directory} failed: ${error.message}. Check the disk, then start again.`, { detail: { directory }, cause: error })
+}
+
+async function takeDirectory(disk: Disk, directory: string): Promise<DiskLock | undefined> {
+  try {
+    await makeDirectoryDurable(disk, directory)
+    return await disk.lock(directory)
+  } catch (error) {
+    throw unusableDirectory(directory, error)
   }
 }

@@ -15,6 +15,7 @@
  */
 import { join } from 'node:path'
 import { MillraceError } from '../base/errors.ts'
+import { unusableDirectory } from '../base/unusable-directory.ts'
 import type { DiskLock, Env } from '../env/env.ts'
 
 export interface Slot {
@@ -27,7 +28,22 @@ export interface Slot {
 
 const SLOTS_MAX = 1_000
 
-export async function takeSlot(env: Env, options: { readonly dataDirectory: string; readonly app: string; readonly task: string }): Promise<Slot> {
+export interface SlotOptions {
+  readonly dataDirectory: string
+  readonly app: string
+  readonly task: string
+}
+
+/** Rejects with `CONFIG_INVALID` where the directory cannot be used, `DATA_DIR_LOCKED` where all its slots are taken. */
+export async function takeSlot(env: Env, options: SlotOptions): Promise<Slot> {
+  try {
+    return await firstFreeSlot(env, options)
+  } catch (error) {
+    throw unusableDirectory(options.dataDirectory, error)
+  }
+}
+
+async function firstFreeSlot(env: Env, options: SlotOptions): Promise<Slot> {
   const directoryId = directoryIdOf(env, options.dataDirectory)
   for (let number = 0; number < SLOTS_MAX; number++) {
     const directory = join(options.dataDirectory, options.app, options.task, `slot-${number}`)

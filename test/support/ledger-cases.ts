@@ -29,7 +29,7 @@ const WORLDS: readonly World[] = [
 
 /** Makes every world on the cluster and has each verifier recount it. */
 export async function checkVerifiers(bootstrap: string, clients: readonly ('node' | 'python')[]): Promise<void> {
-  const kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })
+  const kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING, connectionTimeout: 30_000 })
   const admin = kafka.admin()
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
   await admin.connect()

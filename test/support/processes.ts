@@ -1,5 +1,6 @@
 /**
  * Child processes of tests: started, watched and stopped by process id, their output kept for the failure message.
+ * Time limits only end what hangs: they are far above what anything takes on two busy cores.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 
@@ -17,12 +18,12 @@ export interface RunOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/** Runs a command to its end; does not throw for a bad exit code. After `timeoutMs` (60 s) it is killed. */
+/** Runs a command to its end; does not throw for a bad exit code. After `timeoutMs` (120 s) it is killed. */
 export function runCommand(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const started = startProcess(command, args, options)
   if (options.input !== undefined) started.child.stdin?.end(options.input)
   else started.child.stdin?.end()
-  const timer = setTimeout(() => started.child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
+  const timer = setTimeout(() => started.child.kill('SIGKILL'), options.timeoutMs ?? 120_000)
   return started.exited.finally(() => clearTimeout(timer))
 }
 
@@ -69,7 +70,7 @@ export function startProcess(command: string, args: readonly string[], options: 
     exited,
     stdout: () => stdout,
     stderr: () => stderr,
-    waitFor(pattern, timeoutMs = 30_000) {
+    waitFor(pattern, timeoutMs = 90_000) {
       return new Promise((resolve, reject) => {
         const stop = (): void => { watchers.delete(look); clearTimeout(timer) }
         const fail = (why: string): void => { stop(); reject(new Error(`${command}: ${why} before ${pattern}\n${stdout.slice(-4000)}\n${stderr.slice(-4000)}`)) }

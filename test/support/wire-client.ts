@@ -38,7 +38,7 @@ export class WireClient {
   }
 
   static async connect(env: Env, port: number, clientId = 'wire-client'): Promise<WireClient> {
-    return new WireClient(await env.network.connect({ host: '127.0.0.1', port, timeoutMs: 5000 }), clientId)
+    return new WireClient(await env.network.connect({ host: '127.0.0.1', port, timeoutMs: 30_000 }), clientId)
   }
 
   /** Sends now; resolves with the answer, rejects when the connection closes before it. */

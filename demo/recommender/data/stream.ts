@@ -8,6 +8,7 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { MillraceError } from 'millrace'
 import type { EventType } from '../model/session.ts'
 import { isEventType } from '../model/session.ts'
 import { csvFields } from './csv.ts'
@@ -74,13 +75,13 @@ export async function readStream(options: ReadOptions): Promise<EventStream> {
 
 /** Of a folder, the files that belong to the format: for `serenade` train, valid and test, in this order. */
 function filesOf(path: string, format: Format): string[] {
-  if (!existsSync(path)) throw new Error(`${path}: no such file or folder`)
+  if (!existsSync(path)) throw new MillraceError('USAGE', `${path}: no such file or folder. Give --events a file, a .gz, or a folder of such files.`)
   if (!statSync(path).isDirectory()) return [path]
   const names = readdirSync(path).sort()
   const endings: Record<Format, RegExp> = { serenade: /^(train|valid|test)\.(txt|tsv)(\.gz)?$/, retail: /\.csv(\.gz)?$/, jsonl: /\.(jsonl|ndjson)(\.gz)?$/ }
   const order = ['train', 'valid', 'test']
   const files = names.filter(name => endings[format].test(name))
-  if (files.length === 0) throw new Error(`${path}: no file of format ${format} in this folder (expected ${String(endings[format])})`)
+  if (files.length === 0) throw new MillraceError('USAGE', `${path}: no file of format ${format} in this folder (expected ${String(endings[format])}).`)
   if (format === 'serenade') files.sort((a, b) => order.indexOf(a.replace(/\..*$/, '')) - order.indexOf(b.replace(/\..*$/, '')))
   return files.map(name => join(path, name))
 }

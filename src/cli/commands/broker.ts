@@ -4,16 +4,35 @@ import { Broker } from '../../broker/broker.ts'
 import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
 import { isSupervised, sayReady, untilAsked } from '../child.ts'
-import { defineCommand, usage } from '../command.ts'
+import { type Call, defineCommand, PORT_MAX, usage } from '../command.ts'
+import { counted } from '../render.ts'
 
 const DURABILITIES = ['sync', 'interval', 'os'] as const
+
+export function durabilityOf(call: Call): typeof DURABILITIES[number] {
+  const durability = DURABILITIES.find(each => each === call.text('durability'))
+  if (durability === undefined) throw usage(`--durability takes ${DURABILITIES.join(', ')}, not '${call.text('durability')}'.`)
+  return durability
+}
+
+/** A start that is over at once says nothing; one that recovers large logs says how far it is. */
+function progressOf(call: Call): (opened: number, partitions: number) => void {
+  const started = performance.now()
+  let said = started
+  return (opened, partitions) => {
+    const now = performance.now()
+    if (now - started < 1000 || now - said < 200) return
+    said = now
+    call.output.progress(`  opening and recovering the logs: ${opened} of ${counted(partitions, 'partition')}`)
+  }
+}
 
 export const brokerStart = defineCommand({
   path: ['broker', 'start'],
   summary: 'runs the embedded broker: one durable node that speaks Kafka',
   positionals: [],
   options: {
-    port: { type: 'number', short: 'p', describe: 'port to listen on; 0 takes a free one', default: 9092 },
+    port: { type: 'number', short: 'p', describe: 'port to listen on; 0 takes a free one', default: 9092, max: PORT_MAX },
     host: { type: 'string', value: 'HOST', describe: 'address to listen on; anything but loopback needs authentication, which this version has not', default: '127.0.0.1' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where topics and offsets are kept', default: '.millrace/data/broker' },
     durability: { type: 'string', value: 'sync|interval|os', describe: 'when a write is acknowledged: after fsync, with fsync every so often, or when the system has it', default: 'sync' },
@@ -22,16 +41,14 @@ export const brokerStart = defineCommand({
   },
   examples: ['millrace broker start', 'millrace broker start --port 9095 --data /var/lib/millrace'],
   async run(call) {
-    const durability = DURABILITIES.find(each => each === call.text('durability'))
-    if (durability === undefined) throw usage(`--durability takes ${DURABILITIES.join(', ')}, not '${call.text('durability')}'.`)
+    const durability = durabilityOf(call)
     const host = call.text('host') ?? '127.0.0.1'
     if (!['127.0.0.1', 'localhost', '::1'].includes(host)) throw usage(`--host ${host} is not loopback. Listening to other machines needs authentication, which this version has not: it would let anybody read and write everything.`)
     const cacheMib = call.number('cache') ?? 64
-    if (!(cacheMib >= 0)) throw usage(`--cache takes a number of MiB, not ${cacheMib}.`)
     const started = performance.now()
     const directory = resolve(call.text('data') ?? '')
     const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
-    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, acceptDataLoss: call.flag('accept-data-loss'), tailBytesMax: cacheMib * 1024 * 1024, logger })
+    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, acceptDataLoss: call.flag('accept-data-loss'), tailBytesMax: cacheMib * 1024 * 1024, logger, onOpening: progressOf(call) })
     const address = `localhost:${broker.port}`
     call.output.document({ address, directory, durability, pid: process.pid })
     if (!isSupervised()) {
@@ -43,7 +60,8 @@ export const brokerStart = defineCommand({
       call.output.line()
     }
     sayReady({ port: broker.port })
-    await untilAsked(call.signal)
+    // A broker whose disk failed has stopped by itself: it must not stand there as if it ran.
+    await Promise.race([untilAsked(call.signal), broker.failed.then(error => { throw error })])
     await broker.close()
     return 0
   },

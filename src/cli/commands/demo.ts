@@ -9,11 +9,12 @@ import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
 import { loadEntry } from '../app-entry.ts'
 import { untilAsked } from '../child.ts'
-import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
 import { SMALL } from '../footprint.ts'
 import { Host, nodeChild } from '../host.ts'
 import { nextFreePort } from '../ports.ts'
 import { formatBytes } from '../render.ts'
+import { durabilityOf } from './broker.ts'
 
 const demoFolder = new URL('../../../demo/recommender/', import.meta.url)
 const FORMATS = ['serenade', 'retail', 'jsonl'] as const
@@ -26,17 +27,17 @@ export const demoRecommender = defineCommand({
     ...CLUSTER_OPTIONS,
     bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster; default $MILLRACE_BOOTSTRAP, else a broker is started here' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where data and state are kept', default: '.millrace' },
-    port: { type: 'number', short: 'p', describe: "the broker's port; the next free one where it is taken", default: 9092 },
-    'shop-port': { type: 'number', describe: 'the storefront', default: 9500 },
-    'status-port': { type: 'number', describe: 'the graph and the ledger', default: 9600 },
-    processes: { type: 'number', describe: 'processes that run the tasks', default: 2 },
+    port: { type: 'number', short: 'p', describe: "the broker's port; the next free one where it is taken", default: 9092, max: PORT_MAX },
+    'shop-port': { type: 'number', describe: 'the storefront', default: 9500, max: PORT_MAX },
+    'status-port': { type: 'number', describe: 'the graph and the ledger', default: 9600, max: PORT_MAX },
+    processes: { type: 'number', describe: 'processes that run the tasks', default: 2, min: 1 },
     threads: { type: 'number', describe: 'worker threads of each; 0 runs the tasks on its main thread', default: 0 },
-    shoppers: { type: 'number', describe: 'simulated shoppers, 0 to 2,000', default: 50 },
+    shoppers: { type: 'number', describe: 'simulated shoppers, 0 to 2,000', default: 50, max: 2000 },
     seed: { type: 'number', describe: 'of the shoppers', default: 1 },
     durability: { type: 'string', value: 'sync|interval|os', describe: "the broker's", default: 'sync' },
     events: { type: 'string', value: 'PATH', describe: 'replay these events instead: a file, a .gz, or a folder' },
     format: { type: 'string', value: FORMATS.join('|'), describe: 'of --events' },
-    partitions: { type: 'number', describe: 'of the topics in a replay', default: 1 },
+    partitions: { type: 'number', describe: 'of the topics in a replay', default: 1, min: 1 },
     report: { type: 'string', value: 'json', describe: 'end a replay with one JSON object on stdout' },
   },
   examples: ['millrace demo recommender', 'millrace demo recommender --events ../shared/data/serenade-toy --format serenade --report json'],
@@ -46,6 +47,7 @@ export const demoRecommender = defineCommand({
 async function runLive(call: Call): Promise<number> {
   const started = performance.now()
   for (const name of ['format', 'report'] as const) if (call.text(name) !== undefined) throw usage(`--${name} goes with --events PATH.`)
+  const durability = durabilityOf(call)
   call.output.line(`  ${call.output.style('bold', 'MILLRACE')}   the recommender is starting …`)
   const entryPath = fileURLToPath(new URL('app.js', demoFolder))
   const entry = await loadEntry(entryPath)
@@ -55,7 +57,7 @@ async function runLive(call: Call): Promise<number> {
   let latency: Latency | undefined
   const host = new Host({
     app: entry.app, entryPath, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], dataDirectory,
-    brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, durability: call.text('durability') ?? 'sync',
+    brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, durability,
     processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 0, footprint: SMALL, logger,
     ledger: { balances: [{ name: 'shop.events → session.clicks', group: `${entry.app.name}.sessionize`, in: { topic: 'shop.events', id: 'coordinates' }, out: { topic: 'session.clicks', id: 'value:origin' } }] },
     children: bootstrap => [{
@@ -81,7 +83,7 @@ async function runLive(call: Call): Promise<number> {
   line('Shop', shopUrl, `${call.number('shoppers')} simulated shoppers, seed ${call.number('seed')}`)
   line('Graph', host.statusUrl, 'kill buttons, the ledger; /metrics for Prometheus')
   line('Kafka', host.bootstrap, 'any client: kcat -b ' + host.bootstrap + ' -L')
-  line('Data', dataDirectory, `kept between runs · durability ${call.text('durability')} · delete the folder to forget`)
+  line('Data', dataDirectory, `kept between runs · durability ${durability} · delete the folder to forget`)
   line('Tasks', String(entry.app.tasks.length), `${entry.app.tasks.map(task => task.name).join(', ')} in ${call.number('processes')} processes · exactly once`)
   call.output.line()
   call.output.line('  Ctrl-C ends it.')

@@ -6,6 +6,7 @@ import { collectLag, type PartitionLag } from '../../http/lag.ts'
 import { CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
 import { partitionsOf, withCluster } from '../cluster.ts'
 import { offsetsAt, parsePlace } from '../positions.ts'
+import { counted } from '../render.ts'
 
 export const groupList = defineCommand({
   path: ['group', 'ls'],
@@ -34,7 +35,7 @@ export const groupDescribe = defineCommand({
     const lag = await collectLag(cluster, admin, [id], { now: Date.now })
     const members = group.members.map(member => ({ memberId: member.memberId, clientId: member.clientId, host: member.host, topics: member.topics, instanceId: member.groupInstanceId }))
     call.output.document({ group: id, state: group.state, protocol: group.protocol, members, partitions: lag })
-    call.output.line(`GROUP ${id}   ${group.state}   ${group.protocol === '' ? 'no protocol' : group.protocol}   ${members.length} members`)
+    call.output.line(`GROUP ${id}   ${group.state}   ${group.protocol === '' ? 'no protocol' : group.protocol}   ${counted(members.length, 'member')}`)
     if (members.length > 0) call.output.table(['MEMBER', 'CLIENT', 'HOST', 'INSTANCE'], members.map(member => [member.memberId, member.clientId, member.host, member.instanceId ?? '-']))
     call.output.table(LAG_HEAD.slice(1), lag.map(row => lagRow(row).slice(1)), { right: [1, 2, 3, 4, 5] })
     return 0
@@ -78,12 +79,12 @@ export const groupReset = defineCommand({
     }
     call.output.document({ group: id, applied: apply, offsets: rows.map(({ topic, partition, from, offset }) => ({ topic, partition, from: from < 0 ? null : from, to: offset })) })
     call.output.table(['TOPIC', 'PARTITION', 'FROM', 'TO'], rows.map(row => [row.topic, row.partition, row.from < 0 ? '-' : row.from, row.offset]), { right: [1, 2, 3] })
-    call.output.line(apply ? `Moved ${rows.length} offsets of ${id}.` : 'Dry run; add --yes to apply (the group must be stopped).')
+    call.output.line(apply ? `Moved ${counted(rows.length, 'offset')} of ${id}.` : 'Dry run; add --yes to apply (the group must be stopped).')
     return 0
   }),
 })
 
-async function existingGroup(admin: Admin, id: string): Promise<Awaited<ReturnType<Admin['describeGroups']>>[number]> {
+export async function existingGroup(admin: Admin, id: string): Promise<Awaited<ReturnType<Admin['describeGroups']>>[number]> {
   const [group] = await admin.describeGroups([id])
   if (group === undefined || (group.state === 'Dead' && group.members.length === 0)) throw new MillraceError('USAGE', `Group '${id}' does not exist. 'millrace group ls' lists the groups.`)
   return group
@@ -92,7 +93,7 @@ async function existingGroup(admin: Admin, id: string): Promise<Awaited<ReturnTy
 async function mustBeStopped(admin: Admin, id: string): Promise<void> {
   const [group] = await admin.describeGroups([id])
   if (group !== undefined && group.members.length > 0) {
-    throw new MillraceError('GROUP_ERROR', `Group '${id}' has ${group.members.length} members (${group.members.map(member => `${member.clientId} on ${member.host}`).join(', ')}). Its offsets can be moved only while it is stopped: stop them, then run this again.`)
+    throw new MillraceError('GROUP_ERROR', `Group '${id}' has ${counted(group.members.length, 'member')} (${group.members.map(member => `${member.clientId} on ${member.host}`).join(', ')}). Its offsets can be moved only while it is stopped: stop them, then run this again.`)
   }
 }
 

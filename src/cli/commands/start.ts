@@ -9,7 +9,7 @@ import { realEnv } from '../../env/real/env.ts'
 import type { Guarantee } from '../../topology/node.ts'
 import { loadEntry } from '../app-entry.ts'
 import { isSupervised, sayReady, untilAsked } from '../child.ts'
-import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
 import { bootstrapOf } from '../cluster.ts'
 import { groupDigits } from '../render.ts'
 
@@ -25,11 +25,11 @@ export const start = defineCommand({
     task: { type: 'string', short: 't', multiple: true, describe: 'only this task; may be given several times' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where state (and the broker\'s data) is kept', default: '.millrace' },
     threads: { type: 'number', describe: 'worker threads; 0 runs the tasks on the main thread', default: 1 },
-    processes: { type: 'number', describe: 'how many processes run the tasks; 2 and more are watched and started again, with a status page (so is an app with tasks of other engines)', default: 1 },
+    processes: { type: 'number', describe: 'how many processes run the tasks; 2 and more are watched and started again, with a status page (so is an app with tasks of other engines)', default: 1, min: 1 },
     guarantee: { type: 'string', value: GUARANTEES.join('|'), describe: "instead of the app's own" },
-    'commit-interval': { type: 'number', value: 'MS', describe: 'commit every so often; without it as soon as the input is drained, at the latest after 100 ms' },
-    port: { type: 'number', short: 'p', describe: "the embedded broker's port, where one is started", default: 9092 },
-    'status-port': { type: 'number', describe: 'the status page, where there is one', default: 9600 },
+    'commit-interval': { type: 'number', value: 'MS', describe: 'commit every so often; without it as soon as the input is drained, at the latest after 100 ms', min: 1 },
+    port: { type: 'number', short: 'p', describe: "the embedded broker's port, where one is started", default: 9092, max: PORT_MAX },
+    'status-port': { type: 'number', describe: 'the status page, where there is one', default: 9600, max: PORT_MAX },
   },
   examples: ['millrace start app.js', 'millrace start app.js --task sessions --bootstrap kafka-1:9092', 'millrace start app.js --processes 2'],
   async run(call) {
@@ -47,7 +47,6 @@ export const start = defineCommand({
 async function runHere(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>, tasks: readonly string[]): Promise<number> {
   const guarantee = guaranteeOf(call)
   const commitEveryMs = call.number('commit-interval')
-  if (commitEveryMs !== undefined && commitEveryMs <= 0) throw usage(`--commit-interval takes milliseconds above 0, not ${commitEveryMs}.`)
   const started = performance.now()
   const directory = resolve(call.text('data') ?? '.millrace')
   const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })

@@ -3,8 +3,10 @@ import { createInterface } from 'node:readline'
 import { Producer } from '../../client/producer.ts'
 import { partitionOf } from '../../wire/partitioner.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
-import { partitionsOf, withCluster } from '../cluster.ts'
-import { groupDigits } from '../render.ts'
+import { onePartition, partitionsOf, withCluster } from '../cluster.ts'
+import { counted, groupDigits } from '../render.ts'
+
+const PROGRESS_LINES = 10_000
 
 export const topicProduce = defineCommand({
   path: ['topic', 'produce'],
@@ -22,9 +24,9 @@ export const topicProduce = defineCommand({
   examples: ["millrace topic produce orders -k u-1 -v '{\"total\":3}'", "cat orders.txt | millrace topic produce orders -K '\\t'"],
   run: call => withCluster(call, async cluster => {
     const topic = call.required('NAME')
-    const count = (await partitionsOf(cluster, topic)).length
-    const chosen = call.number('partition')
-    if (chosen !== undefined && (chosen < 0 || chosen >= count)) throw usage(`Topic '${topic}' has the partitions 0 to ${count - 1}, not ${chosen}.`)
+    const partitions = await partitionsOf(cluster, topic)
+    const count = partitions.length
+    const chosen = onePartition(topic, partitions, call.number('partition'))
     const producer = new Producer(cluster, { lingerMs: 5 })
     await producer.init()
     let sent = 0
@@ -44,7 +46,7 @@ export const topicProduce = defineCommand({
       await producer.close()
     }
     call.output.document({ topic, records: sent })
-    call.output.note(`${groupDigits(sent)} records written to ${topic}, acknowledged by all in-sync replicas.`)
+    call.output.note(`${counted(sent, 'record')} written to ${topic}, acknowledged by all in-sync replicas.`)
     return 0
   }),
 })
@@ -52,9 +54,10 @@ export const topicProduce = defineCommand({
 async function sendLines(call: Call, producer: Producer, send: (key: string | undefined, value: string) => void): Promise<void> {
   const separator = call.text('separator')?.replace(/\\t/g, '\t')
   let number = 0
-  for await (const line of createInterface({ input: process.stdin })) {
+  // Ctrl-C ends the reading; what was read is written and acknowledged.
+  for await (const line of createInterface({ input: process.stdin, signal: call.signal })) {
     number++
-    if (call.signal.aborted) break
+    if (number % PROGRESS_LINES === 0) call.output.progress(`${groupDigits(number)} lines read`)
     const at = separator === undefined ? -1 : line.indexOf(separator)
     if (separator !== undefined && at === -1) throw usage(`Line ${number} of stdin has no separator '${call.text('separator')}'. The ${number - 1} lines before it were written.`)
     if (separator === undefined) send(call.text('key'), line)

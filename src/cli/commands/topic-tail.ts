@@ -1,9 +1,10 @@
 /** `millrace topic tail`: records of a topic, as they come or from a place on, read committed. */
+import { MillraceError } from '../../base/errors.ts'
 import { FetchedCursor } from '../../client/fetched-batches.ts'
 import { Fetcher } from '../../client/fetcher.ts'
 import { nameOf } from '../../client/types.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand } from '../command.ts'
-import { partitionsOf, withCluster } from '../cluster.ts'
+import { onePartition, partitionsOf, withCluster } from '../cluster.ts'
 import { formatRecord, isoTime, recordDocument, type ShownRecord } from '../format.ts'
 import { offsetsAt, parsePlace } from '../positions.ts'
 import { groupDigits } from '../render.ts'
@@ -17,7 +18,7 @@ export const topicTail = defineCommand({
     ...CLUSTER_OPTIONS,
     offset: { type: 'string', short: 'o', value: 'PLACE', describe: 'where to begin: earliest, latest, 4711, -100, -5m, a date', default: 'latest' },
     partition: { type: 'number', short: 'p', describe: 'this partition only' },
-    count: { type: 'number', short: 'n', describe: 'end after so many records' },
+    count: { type: 'number', short: 'n', describe: 'end after so many records', min: 1 },
     exit: { type: 'boolean', short: 'e', describe: 'end at the topic\'s present end' },
     grep: { type: 'string', short: 'g', describe: 'only records whose key or value contains this text' },
     format: { type: 'string', short: 'f', describe: "such as '%T %p@%o %k %v\\n' (%t topic, %h headers, %S bytes)" },
@@ -26,8 +27,9 @@ export const topicTail = defineCommand({
   examples: ['millrace topic tail orders', "millrace topic tail orders -o -5m -g '\"total\":1' -n 10", "millrace topic tail orders -o earliest -e --json | jq .value"],
   run: call => withCluster(call, async (cluster, admin) => {
     const topic = call.required('NAME')
-    const wanted = call.number('partition')
-    const partitions = (await partitionsOf(cluster, topic)).filter(partition => wanted === undefined || partition === wanted).map(partition => ({ topic, partition }))
+    const all = await partitionsOf(cluster, topic)
+    const wanted = onePartition(topic, all, call.number('partition'))
+    const partitions = all.filter(partition => wanted === undefined || partition === wanted).map(partition => ({ topic, partition }))
     const isolation = call.flag('uncommitted') ? 'read_uncommitted' as const : 'read_committed' as const
     const starts = await offsetsAt(admin, partitions, parsePlace(call.text('offset') ?? 'latest', Date.now()))
     const ends = new Map((await admin.listOffsets(partitions, 'latest', { isolation })).map(listing => [listing.partition, listing.offset]))
@@ -65,7 +67,8 @@ class Tail {
   }
 
   fail(topic: string, partition: number, error: Error): void {
-    this.#failure = new Error(`${nameOf({ topic, partition })}: ${error.message}`, { cause: error })
+    const message = `${nameOf({ topic, partition })}: ${error.message}`
+    this.#failure = error instanceof MillraceError ? new MillraceError(error.code, message, { detail: error.detail, cause: error }) : new Error(message, { cause: error })
     this.wake()
   }
 
@@ -85,6 +88,8 @@ class Tail {
       this.#bytes += batches.batches.length
       if (ends !== undefined && this.#cursor.offsetNext >= (ends.get(batches.partition) ?? Infinity)) ends.delete(batches.partition)
       batches.release()
+      // What is shown is its own sign of progress; a search that finds little is not.
+      if (this.#call.text('grep') !== undefined) this.#call.output.progress(`${groupDigits(this.#read)} records searched, ${groupDigits(this.#shown)} matched`)
     }
     const seconds = (Date.now() - this.#started) / 1000
     if (this.#call.text('grep') !== undefined) this.#call.output.note(`${groupDigits(this.#shown)} of ${groupDigits(this.#read)} records matched · ${seconds.toFixed(1)} s · ${(this.#bytes / 1e6).toFixed(1)} MB read`)

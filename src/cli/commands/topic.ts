@@ -1,7 +1,7 @@
 /** `millrace topic ls|new|describe|rm`: topics of any cluster. */
 import { CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
 import { partitionsOf, withCluster } from '../cluster.ts'
-import { groupDigits } from '../render.ts'
+import { counted } from '../render.ts'
 
 export const topicList = defineCommand({
   path: ['topic', 'ls'],
@@ -30,8 +30,8 @@ export const topicNew = defineCommand({
   positionals: [{ name: 'NAME', describe: "the topic's name: letters, digits, '.', '_' and '-', at most 249" }],
   options: {
     ...CLUSTER_OPTIONS,
-    partitions: { type: 'number', short: 'p', describe: "how many; default the broker's" },
-    replicas: { type: 'number', short: 'r', describe: "copies of each partition; default the broker's" },
+    partitions: { type: 'number', short: 'p', describe: "how many; default the broker's", min: 1 },
+    replicas: { type: 'number', short: 'r', describe: "copies of each partition; default the broker's", min: 1 },
     config: { type: 'string', short: 'c', multiple: true, value: 'NAME=VALUE', describe: 'a topic config; may be given several times' },
   },
   examples: ['millrace topic new orders --partitions 8', 'millrace topic new prices -c cleanup.policy=compact'],
@@ -45,7 +45,7 @@ export const topicNew = defineCommand({
     await admin.createTopics([{ name, partitions: call.number('partitions'), replicas: call.number('replicas'), configs }])
     const [made] = await admin.describeTopics([name])
     call.output.document({ topic: name, partitions: made?.partitions.length ?? 0 })
-    call.output.line(`Made ${name} with ${made?.partitions.length ?? '?'} partitions.`)
+    call.output.line(`Made ${name} with ${counted(made?.partitions.length ?? 0, 'partition')}.`)
     return 0
   }),
 })
@@ -71,7 +71,7 @@ export const topicDescribe = defineCommand({
     }))
     const changed = (configs.get(name) ?? []).filter(config => config.explicit).map(config => [config.name, config.value ?? ''] as const)
     call.output.document({ topic: name, topicId: topic?.topicId, partitions: rows, configs: Object.fromEntries(changed) })
-    call.output.line(`${name}  ${rows.length} partitions  ${groupDigits(rows.reduce((sum, row) => sum + row.end - row.start, 0))} offsets  id ${topic?.topicId ?? '-'}`)
+    call.output.line(`${name}  ${counted(rows.length, 'partition')}  ${counted(rows.reduce((sum, row) => sum + row.end - row.start, 0), 'offset')}  id ${topic?.topicId ?? '-'}`)
     call.output.table(['PARTITION', 'LEADER', 'REPLICAS', 'IN SYNC', 'START', 'END', 'STABLE'],
       rows.map(row => [row.partition, row.leader, row.replicas.join(','), row.inSync.join(','), row.start, row.end, row.stable]), { right: [4, 5, 6] })
     if (changed.length > 0) call.output.table(['CONFIG', 'VALUE'], changed)
@@ -92,7 +92,7 @@ export const topicRemove = defineCommand({
     const records = ends.reduce((sum, listing) => sum + listing.offset, 0)
     if (!call.flag('yes')) {
       call.output.document({ topic: name, deleted: false, partitions: partitions.length, offsets: records })
-      call.output.line(`Would delete ${name}: ${partitions.length} partitions, ${groupDigits(records)} offsets. Dry run; add --yes to apply.`)
+      call.output.line(`Would delete ${name}: ${counted(partitions.length, 'partition')}, ${counted(records, 'offset')}. Dry run; add --yes to apply.`)
       return 0
     }
     await admin.deleteTopics([name])

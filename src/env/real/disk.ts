@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { assert } from '../../base/assert.ts'
 import type { Disk, DiskFile, DiskLock, FileMode } from '../env.ts'
 
@@ -22,7 +22,7 @@ export const realDisk: Disk = {
   open: (path, mode) => new RealFile(path, fs.openSync(path, OPEN_FLAGS[mode] | (fs.constants.O_NOFOLLOW ?? 0), 0o600)),
   exists: path => fs.existsSync(path),
   size: path => fs.statSync(path).size,
-  makeDirectory: path => void fs.mkdirSync(path, { recursive: true, mode: 0o700 }),
+  makeDirectory,
   list: path => fs.readdirSync(path).sort(),
   rename: (from, to) => fs.renameSync(from, to),
   unlink: path => fs.unlinkSync(path),
@@ -42,6 +42,19 @@ export const realDisk: Disk = {
     return bavail * bsize
   },
   lock: path => lockByName(path),
+}
+
+/** One level after the other: Node's own `recursive` never returns where the parent is there and yet says ENOENT (/proc). */
+function makeDirectory(path: string): void {
+  if (fs.existsSync(path) && fs.statSync(path).isDirectory()) return
+  const parent = dirname(path)
+  if (parent !== path) makeDirectory(parent)
+  try {
+    fs.mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!(fs.existsSync(path) && fs.statSync(path).isDirectory())) throw error
+  }
 }
 
 class RealFile implements DiskFile {

@@ -38,7 +38,7 @@ test('a file keeps what was written at its position, and a lock excludes a secon
 
 test('bytes travel both ways over a socket, a taken port and a dead address are named', async () => {
   const listener = await realEnv.network.listen({ host: '127.0.0.1', port: 0 }, socket => echo(socket))
-  const socket = await realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 1000 })
+  const socket = await realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 30_000 })
   const answer = await new Promise<string>(resolve => {
     let text = ''
     socket.setHandlers({ data: chunk => { text += chunk.toString(); if (text.length === 6) socket.end() }, drain: () => {}, close: () => resolve(text) })
@@ -47,7 +47,7 @@ test('bytes travel both ways over a socket, a taken port and a dead address are 
   assert.equal(answer, 'abcdef')
   await assert.rejects(realEnv.network.listen({ host: '127.0.0.1', port: listener.port }, () => {}), (error: unknown) => error instanceof MillraceError && error.code === 'PORT_IN_USE')
   await listener.close()
-  await assert.rejects(realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 1000 }), (error: unknown) => error instanceof MillraceError && error.code === 'CONNECTION_FAILED' && error.retriable)
+  await assert.rejects(realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 30_000 }), (error: unknown) => error instanceof MillraceError && error.code === 'CONNECTION_FAILED' && error.retriable)
 })
 
 function echo(socket: Socket): void {

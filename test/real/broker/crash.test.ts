@@ -11,6 +11,9 @@ import { initProducerId } from '../../../src/wire/apis/22-init-producer-id.ts'
 import { produce } from '../../../src/wire/apis/00-produce.ts'
 import { metadata } from '../../../src/wire/apis/03-metadata.ts'
 import { createTopics } from '../../../src/wire/apis/19-create-topics.ts'
+import { Admin } from '../../../src/client/admin.ts'
+import { Cluster } from '../../../src/client/cluster.ts'
+import { eventually } from '../../support/client/brokers.ts'
 import { startBroker } from '../../support/broker.ts'
 import type { BrokerProcess } from '../../support/broker.ts'
 import { kafkaTool, startKafkaTool } from '../../support/kafka.ts'
@@ -27,6 +30,17 @@ async function killLoop(broker: BrokerProcess, rounds: number, everyMs: number):
     await sleep(everyMs)
     await broker.kill()
     await broker.start()
+  }
+}
+
+/** Waits until the group's committed offsets of a topic of four partitions add up to `count`. */
+async function committed(broker: BrokerProcess, group: string, topic: string, count: number): Promise<void> {
+  const cluster = await Cluster.connect(realEnv, { bootstrap: broker.bootstrap, clientId: 'crash-test' })
+  try {
+    const partitions = [0, 1, 2, 3].map(partition => ({ topic, partition }))
+    await eventually(`${count} are committed`, async () => (await new Admin(cluster).groupOffsets(group, partitions)).reduce((sum, { offset }) => sum + Math.max(0, offset), 0) === count)
+  } finally {
+    await cluster.close()
   }
 }
 
@@ -104,7 +118,7 @@ test('an open transaction survives a SIGKILL of the broker, and its owner commit
     await send(after, ['c'], 2)
     const ended = await after.request(endTxn, 5, { transactionalId: 'owner', producerId, producerEpoch, committed: true })
     assert.deepEqual([ended.errorCode, ended.producerEpoch], [0, producerEpoch + 1])
-    const deadline = Date.now() + 5000
+    const deadline = Date.now() + 60_000
     while ((await read(after)).length < 3 && Date.now() < deadline) await sleep(10)
     assert.deepEqual(await read(after), ['a', 'b', 'c'])
     // The retry of an answer that was lost, after one more kill.
@@ -129,7 +143,7 @@ test('a group of two goes on after a SIGKILL of the broker without losing its pl
       '--session-timeout', '10000', '--reset-policy', 'earliest', '--verbose']))
     const values = (): string[] => consumers.flatMap(consumer => [...consumer.stdout().matchAll(/"value":"(\d+)"/g)].map(match => match[1] ?? ''))
     const all = async (count: number): Promise<void> => {
-      const deadline = Date.now() + 40_000
+      const deadline = Date.now() + 90_000
       while (new Set(values()).size < count) {
         assert.ok(Date.now() < deadline, `${new Set(values()).size} of ${count} were read`)
         await sleep(50)
@@ -137,6 +151,8 @@ test('a group of two goes on after a SIGKILL of the broker without losing its pl
     }
     await all(500)
     for (const consumer of consumers) await consumer.waitFor(/partitions_assigned/)
+    // The tool names a record before it commits it.
+    await committed(broker, 'watchers', 'watched', 500)
     const readBefore = values().length
     await broker.kill()
     await broker.start()

@@ -31,7 +31,7 @@ async function withCluster<T>(broker: TestBroker, work: (cluster: Cluster) => Pr
 
 /** Numbered values, as large as random-looking text that does not compress; returns the numbers that were acknowledged. */
 async function produce(broker: TestBroker, topic: string, from: number, count: number): Promise<{ acknowledged: number[]; refused: Error | undefined }> {
-  const kafka = new kafkajs.Kafka({ brokers: [broker.bootstrap], logLevel: kafkajs.logLevel.NOTHING, retry: { retries: 0 } })
+  const kafka = new kafkajs.Kafka({ brokers: [broker.bootstrap], logLevel: kafkajs.logLevel.NOTHING, connectionTimeout: 30_000, retry: { retries: 0 } })
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
   await producer.connect()
   const acknowledged: number[] = []
@@ -73,10 +73,10 @@ test('a disk of 64 MiB is filled by producers: refused with the reason, readable
 
     // Our own producer goes on trying, and says at its deadline what was wrong.
     await withCluster(broker, async cluster => {
-      const producer = new Producer(cluster, { deliveryTimeoutMs: 2_000 })
+      const producer = new Producer(cluster, { deliveryTimeoutMs: 10_000 })
       await producer.init()
       producer.send('numbers', 0, Date.now(), null, Buffer.from(`999999 ${'x'.repeat(VALUE_BYTES)}`))
-      await assert.rejects(producer.flush(), /was not acknowledged within 2000 ms; the last problem was KAFKA_STORAGE_ERROR \(.*bytes are free on the disk of .*Free space, and producers go on by themselves/)
+      await assert.rejects(producer.flush(), /was not acknowledged within 10000 ms; the last problem was KAFKA_STORAGE_ERROR \(.*bytes are free on the disk of .*Free space, and producers go on by themselves/)
       await producer.close()
     })
 

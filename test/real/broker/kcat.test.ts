@@ -67,7 +67,7 @@ test('a group of two shares the partitions, with each assignor, and hands over w
     const [one, two] = [join(), join()]
     const read = (): Set<string> => new Set((one.stdout() + two.stdout()).split('\n').filter(line => line !== ''))
     const until = async (what: string, done: () => boolean): Promise<void> => {
-      const deadline = Date.now() + 25_000
+      const deadline = Date.now() + 90_000
       while (!done()) {
         assert.ok(Date.now() < deadline, `${strategy}: ${what}\n${one.stderr()}\n${two.stderr()}`)
         await new Promise(resolve => setTimeout(resolve, 50))

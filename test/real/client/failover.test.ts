@@ -104,9 +104,9 @@ test('brokers are killed one after the other: nothing is lost, doubled or reorde
     const before = { sent, seen, committed }
     await sleep(6_000)
     await eventually(`producing, reading and transactions go on without broker ${broker.id}: ${JSON.stringify({ before, now: { sent, seen, committed } })}`,
-      () => seen > before.sent + 600 && committed > before.committed + 5, 40_000)
+      () => seen > before.sent + 600 && committed > before.committed + 5)
     await broker.start()
-    await eventually('all replicas are in sync', async () => (await new Admin(cluster).describeTopics([topic, output])).every(each => each.partitions.every(partition => partition.inSync.length === 3)), 60_000)
+    await eventually('all replicas are in sync', async () => (await new Admin(cluster).describeTopics([topic, output])).every(each => each.partitions.every(partition => partition.inSync.length === 3)))
   }
   running = false
   await producing

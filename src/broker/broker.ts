@@ -12,6 +12,7 @@ import { MillraceError } from '../base/errors.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Env } from '../env/env.ts'
+import { diskError } from '../log/disk-error.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Durability } from '../log/types.ts'
@@ -97,8 +98,9 @@ export class Broker {
       logs.background()
       return new Broker(core, listeners, resolved.host, port, failed)
     } catch (error) {
-      await logs.close()
-      throw error
+      // The reason why it does not start counts, not what the same disk then says of the end.
+      await logs.close().catch(() => {})
+      throw diskError(resolved.directory, error)
     }
   }
 

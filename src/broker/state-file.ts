@@ -8,6 +8,7 @@
  * F2. Content that does not match its checksum is never used: the start is refused, nothing is changed.
  */
 import { MillraceError } from '../base/errors.ts'
+import { diskError } from '../log/disk-error.ts'
 import type { Env } from '../env/env.ts'
 import { crc32c } from '../wire/crc32c.ts'
 
@@ -53,7 +54,7 @@ export class StateFile {
   /** Replaces the content durably. Writes happen in the order of the calls; `value` is taken as it is at the call. */
   write(value: unknown): Promise<void> {
     const body = Buffer.from(JSON.stringify(value))
-    const done = this.#writing.then(() => this.#replace(body))
+    const done = this.#writing.then(() => this.#replace(body)).catch((error: unknown) => { throw diskError(this.#options.directory, error) })
     this.#writing = done.catch(() => { /* Told to that write's caller; the next write is tried on its own. */ })
     return done
   }

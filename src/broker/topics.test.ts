@@ -7,6 +7,7 @@ import { Sim } from '../testing/sim/sim.ts'
 import { StateFile } from './state-file.ts'
 import { configProblem, logConfigOf, TOPIC_CONFIGS } from './topic-configs.ts'
 import { GROUPS_TOPIC, nameProblem, Topics, TRANSACTIONS_TOPIC } from './topics.ts'
+import type { TopicProblem } from './topics.ts'
 
 async function open(sim: Sim, env: Env): Promise<Topics> {
   const logs = await sim.run(LogManager.open(env, { directory: '/data', durability: { kind: 'sync' } }))
@@ -49,6 +50,30 @@ test('a power cut during creation or deletion leaves all of a topic or none of i
     const made = await sim.run(again.create([spec('old', 1), spec('new', 1)]))
     for (const result of made) assert.ok('topicId' in result || result.error === 'TOPIC_ALREADY_EXISTS', `seed ${seed}: ${JSON.stringify(result)}`)
   }
+})
+
+test('a disk that is full to its last byte refuses every change with the reason, changes nothing, and takes them once there is room', async () => {
+  const sim = new Sim({ seed: 4 })
+  const topics = await open(sim, sim.process('one').env)
+  await sim.run(topics.create([spec('old', 2)]))
+  const roomy = sim.disk.capacityBytes
+  const changes = async (): Promise<(TopicProblem | undefined)[]> => {
+    const [made] = await sim.run(topics.create([spec('new', 3)]))
+    return [made !== undefined && 'error' in made ? made : undefined, await sim.run(topics.grow('old', 4)), await sim.run(topics.configure('old', new Map([['retention.ms', '1']]))), await sim.run(topics.delete('old'))]
+  }
+  for (const spare of [0, 40, 100, 200, 400]) {
+    sim.disk.capacityBytes = sim.disk.usedBytes() + spare
+    for (const problem of await changes()) {
+      assert.equal(problem?.error, 'UNKNOWN_SERVER_ERROR', `${spare} bytes left`)
+      assert.match(problem?.message ?? '', /The disk of \/data is full: ENOSPC.*Free space there/)
+    }
+    assert.deepEqual([topics.get('new'), topics.get('old')?.partitions.length, topics.get('old')?.configs.size], [undefined, 2, 0], `${spare} bytes left`)
+  }
+  sim.disk.capacityBytes = roomy
+  assert.deepEqual(await changes(), [undefined, undefined, undefined, undefined])
+  sim.powerCut()
+  const again = await open(sim, sim.process('two').env)
+  assert.deepEqual([again.get('new')?.partitions.length, again.get('old')], [3, undefined])
 })
 
 test('a directory whose catalogue is missing keeps its topics', async () => {

@@ -6,6 +6,7 @@
  * C3. Changes happen one after another; reads are synchronous and see the last finished change.
  * C4. Two names that differ only in `.` and `_` do not exist together (their metric names would be the same, as in Kafka).
  */
+import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Env } from '../env/env.ts'
 import type { LogManager } from '../log/log-manager.ts'
@@ -158,17 +159,20 @@ export class Topics {
 
   /** Creates all of them with one write of the catalogue; each result is the topic or why not. */
   create(specs: readonly TopicSpec[]): Promise<(Topic | TopicProblem)[]> {
-    return this.#change(() => this.#create(specs))
+    return this.#change(() => {
+      const added = specs.filter(spec => this.creationProblem(spec) === undefined).map(({ name, partitions }) => ({ name, from: 0, to: partitions }))
+      return this.#orDiscard(added, () => this.#create(specs))
+    }, problem => specs.map(() => problem))
   }
 
   delete(name: string): Promise<TopicProblem | undefined> {
     return this.#change(async () => {
       const topic = this.#byName.get(name)
       if (topic === undefined) return { error: 'UNKNOWN_TOPIC_OR_PARTITION', message: 'This server does not host this topic-partition.' } as const
+      await this.#write(this.all().filter(other => other !== topic))
       this.#byName.delete(name)
       this.#byId.delete(topic.topicId)
       this.#collisions.delete(collisionKey(name))
-      await this.#write(this.all())
       this.#onDelete(topic)
       for (const [partition, log] of topic.partitions.entries()) {
         // Whoever waits for data of it is to look again, and find it gone.
@@ -176,7 +180,7 @@ export class Topics {
         await this.#logs.deletePartition(name, partition)
       }
       return undefined
-    })
+    }, problem => problem)
   }
 
   /** Adds partitions until there are `count`. */
@@ -184,10 +188,11 @@ export class Topics {
     return this.#change(async () => {
       const topic = this.#byName.get(name)
       if (topic === undefined) return { error: 'UNKNOWN_TOPIC_OR_PARTITION', message: 'This server does not host this topic-partition.' } as const
-      const grown = await this.#open(name, topic.topicId, topic.createdAtMs, count, topic.configs, topic.partitions)
-      await this.#replace(grown)
+      await this.#orDiscard([{ name, from: topic.partitions.length, to: count }], async () => {
+        await this.#replace(await this.#open(name, topic.topicId, topic.createdAtMs, count, topic.configs, topic.partitions))
+      })
       return undefined
-    })
+    }, problem => problem)
   }
 
   /** Replaces the topic's configuration; the caller has checked it. */
@@ -199,7 +204,21 @@ export class Topics {
       const config = logConfigOf(configs)
       for (const log of topic.partitions) log.applyConfig(config)
       return undefined
-    })
+    }, problem => problem)
+  }
+
+  /** Does `work`; where it fails, the partitions that it had made are removed again. */
+  async #orDiscard<T>(added: readonly { readonly name: string; readonly from: number; readonly to: number }[], work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      for (const { name, from, to } of added) {
+        for (let partition = from; partition < to; partition++) {
+          await this.#logs.deletePartition(name, partition).catch((cause: unknown) => this.#logger.warn('what is left of a partition could not be removed; the next start does', { topic: name, partition, reason: messageOf(cause) }))
+        }
+      }
+      throw error
+    }
   }
 
   async #create(specs: readonly TopicSpec[]): Promise<(Topic | TopicProblem)[]> {
@@ -228,11 +247,15 @@ export class Topics {
   async #open(name: string, topicId: string, createdAtMs: number, count: number, configs: ReadonlyMap<string, string>, open: readonly PartitionLog[]): Promise<Topic> {
     const config = logConfigOf(configs)
     // Together: each takes several syncs, and they share the disk's time.
-    const opened = await Promise.all(Array.from({ length: Math.max(0, count - open.length) }, async (_, index) => {
-      const log = await this.#logs.openPartition({ topicId, topic: name, partition: open.length + index, config })
+    const added = Array.from({ length: Math.max(0, count - open.length) }, (_, index) => open.length + index)
+    const outcomes = await Promise.allSettled(added.map(async partition => {
+      const log = await this.#logs.openPartition({ topicId, topic: name, partition, config })
       log.onAdvance(() => this.#onAdvance(log))
       return log
     }))
+    const opened = outcomes.flatMap(outcome => outcome.status === 'fulfilled' ? [outcome.value] : [])
+    const failed = outcomes.find(outcome => outcome.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
     const partitions = [...open, ...opened]
     return { name, topicId, isInternal: isInternalName(name), createdAtMs, partitions, configs }
   }
@@ -255,8 +278,13 @@ export class Topics {
     return this.#file.write(stored)
   }
 
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#changing.then(work)
+  /** One change after the other. What the disk refuses is the answer `refused` makes of it, and nothing has changed. */
+  #change<T>(work: () => Promise<T>, refused: (problem: TopicProblem) => T): Promise<T> {
+    const done = this.#changing.then(work).catch((error: unknown) => {
+      if (!(error instanceof MillraceError) || error.code !== 'DISK_FULL') throw error
+      // Not one that clients retry by themselves: people read the message.
+      return refused({ error: 'UNKNOWN_SERVER_ERROR', message: error.message })
+    })
     this.#changing = done.catch(() => { /* Told to that change's caller; the next one stands on its own. */ })
     return done
   }

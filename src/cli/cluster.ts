@@ -13,6 +13,8 @@ export function bootstrapOf(call: Call): string {
   return call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'] ?? BOOTSTRAP_DEFAULT
 }
 
+/** How long a command asks again where a broker cannot do it now: long enough for a leader to be elected, short enough for who waits. */
+export const PATIENCE_MS = 15_000
 /** A command ends by itself on Ctrl-C where it can; one that waits for a broker is not waited for. */
 const INTERRUPTED_MS = 1000
 const INTERRUPTED_EXIT_CODE = 130
@@ -33,7 +35,7 @@ async function connected(call: Call, work: (cluster: Cluster, admin: Admin) => P
   if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(bootstrap) && !bootstrap.includes('[')) {
     throw new MillraceError('USAGE', `--bootstrap takes HOST:PORT[,HOST:PORT…], not '${bootstrap}'.`)
   }
-  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-cli', connectTimeoutMs: 5000 })
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-cli', connectTimeoutMs: 5000, deliveryTimeoutMs: PATIENCE_MS })
   try {
     return await work(cluster, new Admin(cluster))
   } catch (error) {

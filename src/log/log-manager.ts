@@ -19,6 +19,7 @@ import type { Disk, DiskLock, Env, Timer } from '../env/env.ts'
 import { errorCode, kafkaError } from '../wire/error-codes.ts'
 import { CommitMarks } from './commit-marks.ts'
 import { compact } from './compaction.ts'
+import { diskError } from './disk-error.ts'
 import { openIdentity, readCheckpoints, takeCleanMarker, writeCheckpoints, writeCleanMarker, writeKafkaCheckpoints } from './checkpoints.ts'
 import type { Checkpoints, DirectoryIdentity } from './checkpoints.ts'
 import { decodePartitionMetadata, encodePartitionMetadata, join, makeDirectoryDurable, METADATA_FILE, parsePartitionDirectoryName, partitionDirectoryName, readWhole, writeDurable } from './files.ts'
@@ -281,6 +282,8 @@ export class LogManager {
         await writeKafkaCheckpoints(this.#env.disk, this.directory, this.#checkpoints)
         await writeCleanMarker(this.#env.disk, this.directory)
       }
+    } catch (error) {
+      throw diskError(this.directory, error)
     } finally {
       this.#marks?.close()
       this.#state = 'closed'
@@ -363,20 +366,11 @@ function randomUuid(env: Env): string {
   }
 }
 
-/** What the system says of the disk, as an error that says what to do; any other error as it came. */
-function diskError(directory: string, error: unknown): unknown {
-  if (error instanceof MillraceError || !(error instanceof Error) || !('syscall' in error)) return error
-  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-    return new MillraceError('DISK_FULL', `The disk of ${directory} is full: ${error.message}. Free space there, then start again; nothing is lost.`, { detail: { directory }, cause: error })
-  }
-  return new MillraceError('DISK_FAILED', `The disk of ${directory} failed: ${error.message}. Check the disk, then start again.`, { detail: { directory }, cause: error })
-}
-
 async function takeDirectory(disk: Disk, directory: string): Promise<DiskLock | undefined> {
   try {
     await makeDirectoryDurable(disk, directory)
     return await disk.lock(directory)
   } catch (error) {
-    throw unusableDirectory(directory, error)
+    throw diskError(directory, unusableDirectory(directory, error))
   }
 }

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { Producer } from '../../client/producer.ts'
 import { partitionOf } from '../../wire/partitioner.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
-import { onePartition, partitionsOf, withCluster } from '../cluster.ts'
+import { onePartition, partitionsOf, PATIENCE_MS, withCluster } from '../cluster.ts'
 import { counted, groupDigits } from '../render.ts'
 
 const PROGRESS_LINES = 10_000
@@ -27,7 +27,7 @@ export const topicProduce = defineCommand({
     const partitions = await partitionsOf(cluster, topic)
     const count = partitions.length
     const chosen = onePartition(topic, partitions, call.number('partition'))
-    const producer = new Producer(cluster, { lingerMs: 5 })
+    const producer = new Producer(cluster, { lingerMs: 5, deliveryTimeoutMs: PATIENCE_MS })
     await producer.init()
     let sent = 0
     const headers = headersOf(call)

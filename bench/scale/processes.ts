@@ -5,7 +5,9 @@
  *
  * Rounds go 1, 2, 1, 2 …, each with a group, a state and changelogs of its own, over the same input. What counts is a window in which every process runs
  * its share of the shards: starting and rebalancing are outside. Each record costs `--work` microseconds of user code (calibrated at the start), far more
- * than its way through Kafka, which shares the cores with the job: the ratio says how the runtime shares out work, not how fast it is.
+ * than its way through Kafka, which shares the cores with the job: the ratio says how the runtime shares out work, not how fast it is. On a machine that does
+ * other work too, read the records per second of CPU time (of the job's processes): where two processes need no more CPU per record than one, what is
+ * missing from a ratio of 2 is what others took.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
@@ -64,15 +66,16 @@ async function child(): Promise<void> {
   process.once('SIGTERM', () => { void running.close().then(() => process.exit(0)) })
   const tell = async (): Promise<void> => {
     const [task] = (await running.status()).tasks
-    console.log(`status ${JSON.stringify(task)}`)
+    const { user, system } = process.cpuUsage()
+    console.log(`status ${JSON.stringify({ ...task, cpuMs: (user + system) / 1e3 })}`)
   }
   setInterval(() => void tell(), SAMPLE_MS)
   throw await running.failed
 }
 
-function lastStatus(one: Started): TaskSnapshot | undefined {
+function lastStatus(one: Started): (TaskSnapshot & { readonly cpuMs: number }) | undefined {
   const line = one.stdout().trimEnd().split('\n').findLast(each => each.startsWith('status {') && each.endsWith('}'))
-  return line === undefined ? undefined : JSON.parse(line.slice(7)) as TaskSnapshot // Written by `child`.
+  return line === undefined ? undefined : JSON.parse(line.slice(7)) as TaskSnapshot & { readonly cpuMs: number } // Written by `child`.
 }
 
 async function fill(cluster: Cluster, input: string, options: { readonly records: number; readonly partitions: number }): Promise<void> {
@@ -88,18 +91,18 @@ async function fill(cluster: Cluster, input: string, options: { readonly records
   await producer.close()
 }
 
-interface Round { readonly perSecond: number; readonly shares: readonly number[]; readonly load: number }
+interface Round { readonly perSecond: number; readonly perCpuSecond: number; readonly shares: readonly number[]; readonly load: number }
 
 /** One run of the job in `processes` processes. */
 async function round(processes: number, options: { readonly bootstrap: string; readonly input: string; readonly partitions: number; readonly turns: number; readonly seconds: number; readonly name: string }): Promise<Round> {
   const data = mkdtempSync(join(tmpdir(), 'millrace-scale-'))
   const env = { SCALE_ROLE: 'child', SCALE_APP: options.name, SCALE_INPUT: options.input, SCALE_PARTITIONS: String(options.partitions), SCALE_TURNS: String(options.turns), SCALE_BOOTSTRAP: options.bootstrap, SCALE_DATA: data }
   const started = Array.from({ length: processes }, () => startProcess(process.execPath, [fileURLToPath(import.meta.url)], { env }))
-  const sample = (): { readonly at: number; readonly in: readonly number[]; readonly shared: boolean } => {
+  const sample = (): { readonly at: number; readonly in: readonly number[]; readonly cpuMs: number; readonly shared: boolean } => {
     const all = started.map(lastStatus)
     const shards = all.map(status => status?.state === 'running' ? status.shards.length : 0)
     const even = Math.floor(options.partitions / processes)
-    return { at: performance.now(), in: all.map(status => status?.in ?? 0), shared: shards.every(count => count >= even) && shards.reduce((sum, count) => sum + count, 0) === options.partitions }
+    return { at: performance.now(), cpuMs: all.reduce((sum, status) => sum + (status?.cpuMs ?? 0), 0), in: all.map(status => status?.in ?? 0), shared: shards.every(count => count >= even) && shards.reduce((sum, count) => sum + count, 0) === options.partitions }
   }
   try {
     const deadline = Date.now() + 120_000
@@ -117,7 +120,8 @@ async function round(processes: number, options: { readonly bootstrap: string; r
     const lag = started.map(one => lastStatus(one)?.lag ?? 0)
     if (lag.some(records => records === 0)) throw new Error(`the input ran out (lag ${lag.join(', ')}): fewer --seconds or more --work`)
     const shares = last.in.map((count, index) => Math.round((count - (first.in[index] ?? 0)) / (last.at - first.at) * 1_000))
-    return { perSecond: shares.reduce((sum, share) => sum + share, 0), shares, load: loadavg()[0] ?? 0 }
+    const records = last.in.reduce((sum, count) => sum + count, 0) - first.in.reduce((sum, count) => sum + count, 0)
+    return { perSecond: shares.reduce((sum, share) => sum + share, 0), perCpuSecond: Math.round(records / (last.cpuMs - first.cpuMs) * 1_000), shares, load: loadavg()[0] ?? 0 }
   } finally {
     for (const one of started) await one.kill('SIGKILL')
     rmSync(data, { recursive: true, force: true })
@@ -144,16 +148,18 @@ async function main(): Promise<void> {
     await fill(cluster, input, { records, partitions })
     console.log(`node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model ?? '?'}), ${partitions} partitions, ${values.work} µs of user code a record, windows of ${seconds} s`)
     const rates: Record<number, number[]> = { 1: [], 2: [] }
+    const efficiency: Record<number, number[]> = { 1: [], 2: [] }
     for (let index = 0; index < Number(values.rounds); index++) {
       for (const processes of [1, 2]) {
-        const { perSecond, shares, load } = await round(processes, { bootstrap, input, partitions, turns, seconds, name: `${prefix}x${index}x${processes}` })
+        const { perSecond, perCpuSecond, shares, load } = await round(processes, { bootstrap, input, partitions, turns, seconds, name: `${prefix}x${index}x${processes}` })
         rates[processes]?.push(perSecond)
-        console.log(`  ${processes} process${processes === 1 ? '  ' : 'es'} ${String(perSecond).padStart(8)} records/s  (${shares.join(' + ')})  load ${load.toFixed(1)}`)
+        efficiency[processes]?.push(perCpuSecond)
+        console.log(`  ${processes} process${processes === 1 ? '  ' : 'es'} ${String(perSecond).padStart(8)} records/s  (${shares.join(' + ')}), ${perCpuSecond} per second of CPU  load ${load.toFixed(1)}`)
       }
     }
     const [one, two] = [median(rates[1] ?? []), median(rates[2] ?? [])]
     const range = (of: readonly number[]): string => `${Math.min(...of)}–${Math.max(...of)}`
-    console.log(`median: 1 process ${one} (${range(rates[1] ?? [])}), 2 processes ${two} (${range(rates[2] ?? [])}), ratio ${(two / one).toFixed(2)}`)
+    console.log(`median: 1 process ${one} (${range(rates[1] ?? [])}), 2 processes ${two} (${range(rates[2] ?? [])}), ratio ${(two / one).toFixed(2)}; per second of CPU ${median(efficiency[1] ?? [])} and ${median(efficiency[2] ?? [])}`)
   } finally {
     const admin = new Admin(cluster)
     await admin.deleteTopics((await admin.listTopics()).filter(name => name.startsWith(prefix)))

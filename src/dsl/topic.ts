@@ -32,6 +32,11 @@ export interface TopicOptions<K, V> {
    * timestamp is the event time. A negative time drops the record.
    */
   readonly time?: NumberField<V> | ((value: V, recordTime: number) => number) | undefined
+  /**
+   * How far out of order event times may come: behind the highest one so far of their partition. Timers and final results wait that long. Without it
+   * (0) they go by the highest time seen. What a window still takes is its `grace`.
+   */
+  readonly disorder?: Duration | undefined
   /** Partitions to make it with, where it does not exist. */
   readonly partitions?: number | undefined
   /** Applied where the cluster has two brokers or more. */
@@ -56,6 +61,7 @@ export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<K,
     value: serdeOf(options.value),
     time: timeExtractor(time),
     timeField: typeof time === 'string' ? time : undefined,
+    disorderMs: options.disorder === undefined ? 0 : durationMs(options.disorder, `disorder of topic '${name}'`),
     partitions: positive(name, 'partitions', options.partitions),
     replicas: positive(name, 'replicas', options.replicas),
     retentionMs: options.retention === undefined ? undefined : options.retention === 'forever' ? -1 : durationMs(options.retention, `retention of topic '${name}'`),

@@ -8,7 +8,7 @@ import type { ForeignTask, TopicSpec } from '../topology/node.ts'
 import { graphOf } from './graph.ts'
 
 const declared = new Map<string, TopicSpec>()
-const declare = (name: string): TopicSpec => ({ kind: 'topic', name, key: json(), value: json(), time: undefined, partitions: 1, replicas: undefined, retentionMs: undefined, cleanup: undefined })
+const declare = (name: string): TopicSpec => ({ kind: 'topic', name, key: json(), value: json(), time: undefined, disorderMs: 0, partitions: 1, replicas: undefined, retentionMs: undefined, cleanup: undefined })
 function topic(name: string): TopicSpec {
   const spec = declared.get(name) ?? declare(name)
   declared.set(name, spec)

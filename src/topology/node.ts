@@ -28,6 +28,8 @@ export interface TopicSpec {
   readonly value: Serde<unknown>
   /** `undefined`: the record's timestamp. */
   readonly time: TimeExtractor | undefined
+  /** How far behind the highest time so far a record of a partition may come: taken off the watermark. */
+  readonly disorderMs: number
   /** Partitions to make it with where it does not exist; `undefined`: the cluster's default. */
   readonly partitions: number | undefined
   /** Wanted replication factor; applied where the cluster has two brokers or more. */
@@ -247,6 +249,8 @@ export interface RepartitionSourceNode extends NodeBase {
   readonly topic: string
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
+  /** The largest of what it is made from. */
+  readonly disorderMs: number
 }
 
 export type WindowSpec =

@@ -51,7 +51,7 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
       }
       const keyBys = keyBysBefore(edge.node, at)
       const named = keyBys.find(keyBy => keyBy.named)
-      const pair = makePair(group, named?.name ?? node.name, edge, at(edge.node), [idNext, idNext + 1], enforcedOf(keyBys, node))
+      const pair = makePair(group, named?.name ?? node.name, edge, at(edge.node), [idNext, idNext + 1], { partitionsEnforced: enforcedOf(keyBys, node), disorderMs: disorderBefore(edge.node, at) })
       idNext += 2
       add(pair.sink)
       add(pair.source)
@@ -64,14 +64,14 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
   return { nodes, pairs }
 }
 
-function makePair(group: string, name: string, edge: Edge, input: Node, ids: readonly [NodeId, NodeId], partitionsEnforced: number | undefined): RepartitionPair {
+function makePair(group: string, name: string, edge: Edge, input: Node, ids: readonly [NodeId, NodeId], more: { readonly partitionsEnforced: number | undefined; readonly disorderMs: number }): RepartitionPair {
   const { key, value, windowed } = input.output
   if (windowed !== 'no') throw topologyError(`'${name}' groups rows by a key that still has a window: keyBy(…) first`, input.site)
   const topic = `${group}.${name}.repartition`
   const both = { name: `${name}.repartition`, named: false, topic, key, value, site: input.site }
   const sink = { ...both, kind: 'repartitionSink', id: ids[0], inputs: [edge], output: input.output } as const
-  const source: Omit<RepartitionSourceNode, 'output'> = { ...both, kind: 'repartitionSource', id: ids[1], inputs: [] }
-  return { sink, source: { ...source, output: outputOf(source, []) }, partitionsEnforced }
+  const source: Omit<RepartitionSourceNode, 'output'> = { ...both, kind: 'repartitionSource', id: ids[1], inputs: [], disorderMs: more.disorderMs }
+  return { sink, source: { ...source, output: outputOf(source, []) }, partitionsEnforced: more.partitionsEnforced }
 }
 
 function withShape(node: Node, inputs: readonly Edge[], at: (id: NodeId) => Node): Node {
@@ -85,6 +85,16 @@ function keyBysBefore(id: NodeId, at: (id: NodeId) => Node): KeyByNode[] {
   const node = at(id)
   if (node.kind === 'keyBy') return [node]
   return node.output.rekeyed ? node.inputs.flatMap(edge => keyBysBefore(edge.node, at)) : []
+}
+
+/** The largest disorder of what `id` is made from. */
+function disorderBefore(id: NodeId, at: (id: NodeId) => Node): number {
+  const node = at(id)
+  switch (node.kind) {
+    case 'source': case 'table': return node.topic.disorderMs
+    case 'repartitionSource': return node.disorderMs
+    default: return Math.max(0, ...node.inputs.map(edge => disorderBefore(edge.node, at)))
+  }
 }
 
 function enforcedOf(keyBys: readonly KeyByNode[], consumer: Node): number | undefined {

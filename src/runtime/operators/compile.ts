@@ -33,9 +33,6 @@ import { FilteredRows, StoredRows } from './table-rows.ts'
 import type { StoredTable, TableRows } from './table-rows.ts'
 import { WindowAggregateOperator } from './window-aggregate.ts'
 
-/** Lateness to be expected within an input, taken off its highest time in the watermark. Nothing declares another value yet. */
-const DISORDER_MS = 0
-
 /**
  * Builds the operators of one shard. `globalTables`: those of the task (`NativeTaskPlan.globalTables`), by which joins find their table.
  * Stores are those of `context.state`, which holds every store of `sub`; state must be restored before.
@@ -65,9 +62,9 @@ class Compiler {
     this.#context = context
     this.#nodes = new Map(sub.nodes.map(node => [node.id, node]))
     this.#inputs = sub.sources.map(node => {
-      const topic = typeof node.topic === 'string' ? node.topic : node.topic.name
+      const { topic, disorderMs } = node.kind === 'repartitionSource' ? node : { topic: node.topic.name, disorderMs: node.topic.disorderMs }
       // Two heads of one topic are told apart by what they are; they see the same records.
-      return new WatermarkInput(`${topic}/${node.kind}`, topic, DISORDER_MS)
+      return new WatermarkInput(`${topic}/${node.kind}`, topic, disorderMs)
     })
     this.#watermark = new Watermark(this.#inputs)
     this.#time = new RunTime(this.#watermark, () => context.now())

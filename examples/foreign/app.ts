@@ -26,7 +26,7 @@ export default app('fraud')
       .write(clicks))
   .task('score', {
     on: process({ command: 'python3', args: ['worker.py'], directory: fileURLToPath(new URL('.', import.meta.url)) }),
-    reads: [clicks], writes: [scores],
+    reads: [clicks], writes: [scores], guarantee: 'exactlyOnce', transactionTimeoutMs: 10_000,
   })
   .task('watch', ({ read }) =>
     read(scores)

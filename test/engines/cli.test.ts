@@ -1,11 +1,12 @@
 /** `millrace engines` as a user runs it, against a repository on loopback. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { realDisk } from '../../src/env/real/disk.ts'
-import { readManifests } from '../../src/engines/install/manifest.ts'
+import { bytesOf, megabytes, readManifests } from '../../src/engines/install/manifest.ts'
+import { ROOT } from '../support/need.ts'
 import { type MavenServer, startMavenServer } from '../support/maven-server.ts'
 import { millrace, startMillrace } from '../support/millrace.ts'
 import type { Ran } from '../support/processes.ts'
@@ -80,4 +81,10 @@ test('a name that is none, none at all, and a bad repository are usage', async (
   const bad = await cli(['install', 'flink'], { MILLRACE_MAVEN: 'here' })
   assert.equal(bad.exitCode, 2)
   assert.match(bad.stderr, /MILLRACE_MAVEN is 'here'/)
+})
+
+test('the page on engines has a row for each, with its true sizes', () => {
+  const page = readFileSync(join(ROOT, 'docs/reference/engines.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `([a-z-]+)` \| (\S+) \| (\S+) \| (\d+ MB) \|/gm)].map(([, ...cells]) => cells)
+  assert.deepEqual(rows, readManifests(realDisk).map(manifest => [manifest.name, manifest.version, manifest.jars.length === 0 ? 'none' : String(manifest.jars.length), megabytes(bytesOf(manifest))]))
 })

@@ -198,6 +198,12 @@ test('a shared jar is fetched once, and four files at most at a time', async () 
   }
 })
 
+test('sizes of all are told before the first byte', async () => {
+  const told: string[] = []
+  await install([engine, sibling], { events: { planned: plan => { assert.equal(server.requests.length, 0); told.push(`${plan.manifest.name} ${plan.bytes} ${plan.hereBytes}`) } } })
+  assert.deepEqual(told, ['engine 301000 0', 'sibling 3000 0'])
+})
+
 test('two installs of one folder take turns', async () => {
   let waits = 0
   const [first, second] = await Promise.all([install([engine]), install([engine], { events: { waiting: () => { waits++ } } })])

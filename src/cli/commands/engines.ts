@@ -89,8 +89,6 @@ function eventsOn(output: Output): InstallEvents {
   let drawnAt = 0
   return {
     planned({ manifest, bytes, hereBytes, missing }) {
-      rate = new Rate(realEnv.clock)
-      quarter = 0
       const parts = [manifest.jars.length > 0 ? `${manifest.jars.length} jars` : '', manifest.wheels.length > 0 ? `${manifest.wheels.length} Python packages` : ''].filter(part => part !== '').join(' and ')
       const here = hereBytes >= bytes && missing.length === 0 ? ', all of it here already' : hereBytes > 0 ? `, ${megabytes(hereBytes)} of it here already` : ''
       output.line(`${titleOf(manifest)}: ${parts}, ${megabytes(bytes)}${here}`)
@@ -111,7 +109,11 @@ function eventsOn(output: Output): InstallEvents {
     retry: (file, reason) => output.note(`${file}: ${reason}; trying again`),
     waiting: () => output.note('Another install uses this folder; waiting until it is done.'),
     wheels: manifest => output.note(`${titleOf(manifest)}: pip fetches and builds ${manifest.wheels.map(wheel => `${wheel.name} ${wheel.version} (${megabytes(wheel.bytes)})`).join(', ')}; this takes minutes`),
-    done: ({ manifest, fetchedBytes, elapsedMs }) => output.line(`${titleOf(manifest)}: ${elapsedMs === 0 ? 'was installed already' : `installed, ${megabytes(fetchedBytes)} fetched in ${(elapsedMs / 1000).toFixed(1)} s`}`),
+    done({ manifest, fetchedBytes, elapsedMs }) {
+      rate = new Rate(realEnv.clock)
+      quarter = 0
+      if (elapsedMs > 0) output.line(`${titleOf(manifest)}: installed, ${megabytes(fetchedBytes)} fetched in ${(elapsedMs / 1000).toFixed(1)} s`)
+    },
   }
 }
 

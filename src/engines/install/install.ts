@@ -37,6 +37,7 @@ export interface InstallProgress {
 }
 
 export interface InstallEvents {
+  /** For each distribution, before anything is fetched; jars that two of them share count in both. */
   planned(plan: InstallPlan): void
   progress(progress: InstallProgress): void
   retry(file: string, reason: string): void
@@ -95,6 +96,8 @@ export async function installDistributions(options: InstallOptions): Promise<Ins
   }
   const lock = await takeLock(options)
   try {
+    // Sizes first, of all of them, before the first byte.
+    for (const manifest of options.manifests) options.events.planned(planInstall(store, manifest, world.disk))
     const results: InstallResult[] = []
     for (const manifest of options.manifests) {
       const result = await installOne(manifest, options)
@@ -122,7 +125,6 @@ async function installOne(manifest: Manifest, options: InstallOptions): Promise<
   const { store, world, events, signal } = options
   const started = world.clock.monotonic()
   const plan = planInstall(store, manifest, world.disk)
-  events.planned(plan)
   if (plan.missing.length === 0 && store.isMarked(manifest)) return { manifest, fetchedBytes: 0, elapsedMs: 0 }
   checkRoom(plan, options)
   const fetchedBytes = await fetchJars(plan, options)

@@ -107,6 +107,7 @@ export const Metrics = record({
   /** Lists shown, and clicks that came from one. */
   shown: int64,
   clicked: int64,
+  /** Sessions begun, and those that bought. */
   sessions: int64,
   purchases: int64,
 })

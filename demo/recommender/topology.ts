@@ -36,7 +36,7 @@ export interface RecommenderOptions extends TopicsOptions {
 // States that change with every record are declared: their serdes are generated, and faster than JSON's.
 const HeatState = record({ epoch: int64, sum: int64, category: text, totalEpoch: int64, added: int64, isDirty: bool })
 const TopState = record({ top: list(record({ item: text, epoch: int64, sum: int64 })), totalEpoch: int64, total: int64, isDirty: bool })
-const ShownState = record({ lists: list(record({ session: int64, position: int64, items: list(text) })) })
+const ShownState = record({ bought: optional(int64), lists: list(record({ session: int64, position: int64, items: list(text) })) })
 const SessionizedOut = record({ click: optional(Click), pairs: list(PairsRecord), mass: optional(Mass) })
 const IntentOut = record({ intent: optional(Intent), samples: list(IntentSample) })
 

@@ -1,7 +1,8 @@
-/** The figures of the backstage panel, as text: n/a where there is nothing to divide by, and never a share without its count. */
+/** The figures of the backstage panel, as text: n/a where there is nothing to divide by, and never a share without its counts. */
 import type { Metrics } from '../topics.ts'
 import type { Numbers, QualityFigures } from './messages.ts'
 import { fill, STRINGS, type Language, type Strings } from './strings.ts'
+import { wilson } from './wilson.ts'
 
 export interface NumbersInput {
   readonly language: Language
@@ -37,6 +38,10 @@ function group(strings: Strings, name: string, metrics: Metrics | undefined): Nu
   }
 }
 
+/** A share with its 95 % interval and its counts: with few cases the interval says how little is known. */
 function percent(strings: Strings, part: number, whole: number): string {
-  return whole === 0 ? strings.noFigure : `${(100 * part / whole).toFixed(1)} % (${part.toLocaleString('en')}/${whole.toLocaleString('en')})`
+  if (whole === 0) return strings.noFigure
+  const { low, high } = wilson(part, whole)
+  const text = (share: number): string => (100 * share).toFixed(1)
+  return fill(strings.share, { share: text(part / whole), low: text(low), high: text(high), part: part.toLocaleString('en'), whole: whole.toLocaleString('en') })
 }

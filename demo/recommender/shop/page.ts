@@ -101,7 +101,7 @@ function backstage(input: PageInput, strings: Strings): string {
     + `<p class="quiet"><span id="over">${escape(numbers.over)}</span> ${escape(strings.qualityNote)}</p>`
     + `<h3>${escape(strings.experiment)}</h3><table id="groups"><tr><th></th><th>${escape(strings.clickThrough)}</th><th>${escape(strings.conversion)}</th></tr>`
     + `${numbers.groups.map(group => `<tr><th>${escape(group.name)}</th><td>${escape(group.clickThrough)}</td><td>${escape(group.conversion)}</td></tr>`).join('')}</table>`
-    + `<p class="quiet">${escape(strings.simulated)}</p></section>`
+    + `<p class="quiet">${escape(strings.experimentNote)} ${escape(strings.simulated)}</p></section>`
 }
 
 /** The sentences that the page's script needs. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ITEMS, itemOf } from './catalogue.ts'
+import { isInComparison } from '../tasks/recommend.ts'
 import { likingBetween, Shoppers, SHOPPERS_MAX, type ShopperEvent } from './shoppers.ts'
+import { wilson } from './wilson.ts'
 
 const START = Date.UTC(2026, 0, 1)
 const HOUR = 3_600_000
@@ -84,4 +86,19 @@ test('a row of what the shopper likes is clicked more than a row of what nobody 
     return item === undefined ? [] : ITEMS.filter(other => other !== item).sort((a, b) => sign * (likingBetween(item, b) - likingBetween(item, a))).slice(0, 8).map(other => other.id)
   }
   assert.ok(clicksWith(current => ranked(current, 1)) > 3 * clicksWith(current => ranked(current, -1)))
+})
+
+test('who is in the comparison group acts no differently before the same row: what differs on the page comes from the lists', () => {
+  const row = ITEMS.filter(item => !item.isNew).slice(0, 8).map(item => item.id)
+  const events = simulate({ count: 200, rowOf: () => row })
+  const counts = [false, true].map(isCompared => {
+    const own = events.filter(event => isInComparison(event.visitor) === isCompared)
+    return { views: own.filter(event => event.type === 'view').length, clicks: own.filter(event => event.source === 'for-you').length, carts: own.filter(event => event.type === 'cart').length }
+  })
+  const [ours, compared] = counts
+  assert.ok(ours !== undefined && compared !== undefined && compared.clicks > 500, `${compared?.clicks} clicks`)
+  for (const what of ['clicks', 'carts'] as const) {
+    const [a, b] = [wilson(ours[what], ours.views), wilson(compared[what], compared.views)]
+    assert.ok(a.low < b.high && b.low < a.high, `${what}: ${JSON.stringify(counts)}`)
+  }
 })

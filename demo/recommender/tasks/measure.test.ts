@@ -54,6 +54,12 @@ test('the first click of a session is judged by nothing and counts as a session;
   assert.deepEqual([bought?.n, bought?.purchases, bought?.clicked], [0, 1, 1])
 })
 
+test('a session that buys counts once, however much is bought in it', () => {
+  const bought = (item: string, position: number, session: number): Measured => clickOf(item, position, [], { type: 'purchase', session })
+  const outcomes = run([bought('a', 1, 1), listFor('a', 1, ['b']), bought('b', 2, 1), bought('c', 1, 2)]).filter(outcome => outcome.shown === 0)
+  assert.deepEqual(outcomes.map(outcome => outcome.purchases), [1, 0, 1])
+})
+
 test('sums run over the last hour', () => {
   const out: Metrics[] = []
   const state: { value: SumState | undefined } = { value: undefined }

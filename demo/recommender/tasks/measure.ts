@@ -5,6 +5,7 @@
  * M1. A click is judged by the list made for the click before it in the same session. At equal time lists come before clicks: a list whose position is
  *     not yet the click's is what the visitor had.
  * M2. Lists that were never answered count as shown, not as missed: quality is over clicks, click-through over lists.
+ * M3. A session that buys counts once, however much is bought in it.
  */
 import type { Click, HotTop, Metrics, Recs } from '../topics.ts'
 import { isMark, PUBLISH_MS, type DueTimer, type Lookup, type TaskContext } from './context.ts'
@@ -19,6 +20,8 @@ const LISTS_MAX = 4
 export type Measured = { readonly kind: 'recs'; readonly recs: Recs } | { readonly kind: 'click'; readonly click: Click }
 
 export interface MeasureState {
+  /** Number of the last session that bought something; absent where none did. */
+  readonly bought?: number | undefined
   readonly lists: readonly { readonly session: number; readonly position: number; readonly items: readonly string[] }[]
 }
 
@@ -37,10 +40,12 @@ export function measure(options: { readonly compare: boolean }) {
     if (input.kind === 'recs') {
       const { session, position, items, at } = input.recs
       const lists = [...context.state.get()?.lists ?? [], { session, position, items: items.slice(0, LIST_LENGTH).map(entry => entry.item) }]
-      context.state.set({ lists: lists.slice(-LISTS_MAX) })
+      context.state.set({ bought: context.state.get()?.bought, lists: lists.slice(-LISTS_MAX) })
       return context.emit({ ...NOTHING, group, at, shown: 1 })
     }
-    context.emit({ ...judge(input.click, context.state.get(), tables.hot.get(ALL)), group, at: input.click.at })
+    const state = context.state.get()
+    context.emit({ ...judge(input.click, state, tables.hot.get(ALL)), group, at: input.click.at })
+    if (input.click.type === 'purchase') context.state.set({ lists: state?.lists ?? [], bought: input.click.session })
   }
 }
 
@@ -49,7 +54,7 @@ function judge(click: Click, state: MeasureState | undefined, all: HotTop | unde
     ...NOTHING,
     clicked: click.source === 'for-you' || click.source === 'because' ? 1 : 0,
     sessions: click.position === 1 ? 1 : 0,
-    purchases: click.type === 'purchase' ? 1 : 0,
+    purchases: click.type === 'purchase' && state?.bought !== click.session ? 1 : 0,
   }
   const last = click.before[0]
   const list = state?.lists.find(entry => entry.session === click.session && entry.position === click.position - 1)

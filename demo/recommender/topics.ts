@@ -56,8 +56,8 @@ export type Mass = Infer<typeof Mass>
 export const Neighbors = record({ at: int64, epoch: int64, mass: int64, items: list(text), weights: list(int64) })
 export type Neighbors = Infer<typeof Neighbors>
 
-/** A report of one item's heat to the list of a category, or of all. */
-export const HotPartial = record({ item: text, at: int64, epoch: int64, sum: int64, totalEpoch: int64, added: int64 })
+/** The hundred hottest of one partition, in the list of a category or of all. */
+export const HotPartial = record({ partition: int64, at: int64, epoch: int64, items: list(text), sums: list(int64), totalEpoch: int64, added: int64 })
 export type HotPartial = Infer<typeof HotPartial>
 
 export const HotTop = record({ at: int64, epoch: int64, items: list(text), sums: list(int64), totalEpoch: int64, total: int64 })

@@ -5,7 +5,7 @@
  *                      │              ├─▶ intent ─▶ intent ; intent.samples ─▶ learn ─▶ intent.model
  *                      │              └─▶ measure ◀─ recs ; ─▶ metrics
  *                      ├─▶ pairs ─▶ cooc ─▶ item.neighbors ─▶ (global table of recommend)
- *                      └─▶ item.mass ─▶ hot ─▶ hot.partial ─▶ hot ─▶ hot.top ─▶ (global table of recommend and measure)
+ *                      └─▶ item.mass ─▶ hot (top of each partition) ─▶ hot.partial ─▶ hot (merged) ─▶ hot.top ─▶ (global table of recommend and measure)
  *
  * Counts are only right if nothing is processed twice: exactly-once is not an ornament here, a doubled pair is a wrong list.
  */
@@ -14,12 +14,12 @@ import { BASKET_CAPACITY, SHOP_CAPACITY } from './model/cooc.ts'
 import { neighborList } from './model/neighbor-list.ts'
 import type { Session } from './model/session.ts'
 import { cooc } from './tasks/cooc.ts'
-import { hot, mergeHot, type HotReport } from './tasks/hot.ts'
+import { heat, mergeHot, partitionTops } from './tasks/hot.ts'
 import { intent, learnIntent, type IntentTaskState, type LearnState } from './tasks/intent.ts'
 import { measure, sumOutcomes, type Measured, type Outcome, type SumState } from './tasks/measure.ts'
 import { recommend, type RecommendState } from './tasks/recommend.ts'
 import { sessionize } from './tasks/sessionize.ts'
-import { Click, HotTop, Intent, IntentModel, IntentSample, Mass, Metrics, Neighbors, PairsRecord, Recs, recommenderTopics, type RecommenderTopics, type TopicsOptions } from './topics.ts'
+import { Click, HotPartial, HotTop, Intent, IntentModel, IntentSample, Mass, Metrics, Neighbors, PairsRecord, Recs, recommenderTopics, type RecommenderTopics, type TopicsOptions } from './topics.ts'
 
 export interface RecommenderOptions extends TopicsOptions {
   readonly name: string
@@ -34,8 +34,12 @@ export interface RecommenderOptions extends TopicsOptions {
 }
 
 // States that change with every record are declared: their serdes are generated, and faster than JSON's.
-const HeatState = record({ epoch: int64, sum: int64, category: text, totalEpoch: int64, added: int64, isDirty: bool })
-const TopState = record({ top: list(record({ item: text, epoch: int64, sum: int64 })), totalEpoch: int64, total: int64, isDirty: bool })
+const HeatState = record({ epoch: int64, sum: int64, category: text })
+const HeatReport = record({ item: text, partition: int64, category: text, at: int64, epoch: int64, sum: int64, totalEpoch: int64, added: int64 })
+const Top = list(record({ item: text, epoch: int64, sum: int64 }))
+const PartitionState = record({ lists: list(record({ name: text, top: Top, isDirty: bool })), totalEpoch: int64, added: int64 })
+const PartitionTop = record({ list: text, partial: HotPartial })
+const MergeState = record({ parts: list(record({ partition: int64, epoch: int64, items: list(text), sums: list(int64) })), totalEpoch: int64, total: int64, isDirty: bool })
 const ShownState = record({ bought: optional(int64), lists: list(record({ session: int64, position: int64, items: list(text) })) })
 const SessionizedOut = record({ click: optional(Click), pairs: list(PairsRecord), mass: optional(Mass) })
 const IntentOut = record({ intent: optional(Intent), samples: list(IntentSample) })
@@ -55,11 +59,13 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
       read(topics.pairs).process('lists', { state: neighborList, emits: Neighbors, ...lists }).write(topics.neighbors)
     })
     .task('hot', ({ read }) => {
-      read(topics.mass).process('heat', { state: HeatState, emits: json<HotReport>(), ...hot(options) })
-        .keyBy(report => report.list)
-        .map(report => report.partial)
+      read(topics.mass).process('heat', { state: HeatState, emits: HeatReport, ...heat })
+        .keyBy(report => String(report.partition))
+        .process('partition-top', { state: PartitionState, emits: PartitionTop, ...partitionTops(options) })
+        .keyBy(top => top.list)
+        .map(top => top.partial)
         .write(topics.hotPartial)
-      read(topics.hotPartial).process('top', { state: TopState, emits: HotTop, ...mergeHot }).write(topics.hotTop)
+      read(topics.hotPartial).process('top', { state: MergeState, emits: HotTop, ...mergeHot }).write(topics.hotTop)
     })
     .task('recommend', ({ read, globalTable }) => {
       const tables = { neighbors: globalTable(topics.neighbors), hot: globalTable(topics.hotTop) }

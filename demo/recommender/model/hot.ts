@@ -39,10 +39,32 @@ export function heatAt(heat: Heat, at: number): number {
   return heat.sum / (SCALE * 2 ** ((at - heat.epoch * EPOCH_MS) / HALF_LIFE_MS))
 }
 
-/** `top` after one of its items, or a new one, has been reported with `entry`'s heat (H2). */
-export function mergeTop(top: readonly HotEntry[], entry: HotEntry): HotEntry[] {
+/** `top` after one of its items, or a new one, has been reported with `entry`'s heat (H2); the same array where that changes nothing. */
+export function mergeTop(top: readonly HotEntry[], entry: HotEntry): readonly HotEntry[] {
   const epoch = Math.max(entry.epoch, top[0]?.epoch ?? 0)
-  const moved = [...top.filter(other => other.item !== entry.item), entry].map(other =>
-    other.epoch === epoch ? other : { item: other.item, epoch, sum: heatIn(other, epoch) })
-  return moved.sort((a, b) => b.sum - a.sum || compareText(a.item, b.item)).slice(0, TOP_MAX)
+  const moved = movedTo(entry, epoch)
+  const last = top.length < TOP_MAX ? undefined : top.at(-1)
+  // Weights only grow: one that stands in the list already is never lighter than its last.
+  if (last !== undefined && last.epoch === epoch && compareHeat(moved, last) > 0) return top
+  const others = top.filter(other => other.item !== entry.item).map(other => movedTo(other, epoch))
+  const above = others.findIndex(other => compareHeat(moved, other) < 0)
+  others.splice(above < 0 ? others.length : above, 0, moved)
+  if (others.length > TOP_MAX) others.pop()
+  return others
+}
+
+/** The heaviest of several tops that have no item in common. */
+export function mergeTops(tops: readonly (readonly HotEntry[])[]): HotEntry[] {
+  const all = tops.flat()
+  const epoch = all.reduce((max, entry) => Math.max(max, entry.epoch), 0)
+  return all.map(entry => movedTo(entry, epoch)).sort(compareHeat).slice(0, TOP_MAX)
+}
+
+function movedTo(entry: HotEntry, epoch: number): HotEntry {
+  return entry.epoch === epoch ? entry : { item: entry.item, epoch, sum: heatIn(entry, epoch) }
+}
+
+/** Heaviest first, ties by item id. Both are counted from one landmark. */
+function compareHeat(a: HotEntry, b: HotEntry): number {
+  return b.sum - a.sum || compareText(a.item, b.item)
 }

@@ -17,8 +17,8 @@ test('Wilson intervals, as published: 1 of 10, 0 of 10, 50 of 100; nothing known
 test('both groups are shown with their share, its interval and its counts, or n/a', () => {
   const ours = { ...NOTHING, shown: 1000, clicked: 200, sessions: 400, purchases: 8 }
   const [recommended, popular] = numbersOf({ language: 'en', shoppers: 0, eventsPerSecond: 0, ours, compared: { ...NOTHING, shown: 10, clicked: 1 } }).groups
-  assert.equal(recommended?.clickThrough, '20.0 % (17.6 to 22.6; 200 of 1,000)')
-  assert.equal(recommended?.conversion, '2.0 % (1.0 to 3.9; 8 of 400)')
-  assert.equal(popular?.clickThrough, '10.0 % (1.8 to 40.4; 1 of 10)')
+  assert.equal(recommended?.clickThrough, '20.0 %\n17.6 to 22.6\n200 of 1,000')
+  assert.equal(recommended?.conversion, '2.0 %\n1.0 to 3.9\n8 of 400')
+  assert.equal(popular?.clickThrough, '10.0 %\n1.8 to 40.4\n1 of 10')
   assert.equal(popular?.conversion, 'n/a')
 })

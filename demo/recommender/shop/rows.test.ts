@@ -42,6 +42,7 @@ test('"because you viewed" names the item and how many shoppers speak for each',
   const because = rows(recs({ items })).find(row => row.name === 'because')
   assert.equal(because?.title, 'Because you viewed Oak Desk Lamp')
   assert.deepEqual(because?.cards.map(card => card.id), ['rug-1', 'rug-2', 'mug-2'])
+  assert.equal(because?.cards[0]?.why, 'because you viewed Oak Desk Lamp (412 shoppers)')
   assert.equal(because?.cards[0]?.whyLong, '412 shoppers who viewed Oak Desk Lamp went on to this')
 })
 

@@ -6,8 +6,8 @@ import { fill, STRINGS, type Language } from './strings.ts'
 
 const ROW_LENGTH = 8
 const BECAUSE_MIN = 3
-/** Fewer shoppers than this are no reason. */
-const SUPPORT_MIN = 1
+/** One shopper is no reason. */
+const SUPPORT_MIN = 2
 
 /** The house's own picks, one of each category: for the first seconds of a new shop, when nothing is hot yet. */
 const PICKS: readonly string[] = CATEGORIES.map((category, index) => ITEMS.filter(item => item.category === category.id)[index % 8]?.id ?? '')

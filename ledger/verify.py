@@ -10,8 +10,8 @@ import json
 import sys
 import time
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--bootstrap", required=True)
@@ -71,12 +71,18 @@ def committed_offsets():
     return offsets
 
 
+def offset_of(topic, partition, spec):
+    # Uncommitted on purpose: what an open transaction holds back may be records like any others, and is waited for.
+    place = TopicPartition(topic, partition)
+    return admin.list_offsets({place: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED)[place].result().offset
+
+
 def read_to_the_end(topics):
     metadata = consumer.list_topics(timeout=30)
     ends, parts = {}, []
     for topic in topics:
         for partition in metadata.topics[topic].partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+            low, high = (offset_of(topic, partition, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
             if high > low:
                 ends[(topic, partition)] = high
             parts.append(TopicPartition(topic, partition, 0 if low == 0 else low))

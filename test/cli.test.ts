@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { checkVerifiers } from './support/ledger-cases.ts'
+import { checkHeldRecords, checkVerifiers } from './support/ledger-cases.ts'
 import { millrace, startMillrace, startTestBroker, type TestBroker } from './support/millrace.ts'
 import type { Ran } from './support/processes.ts'
 
@@ -205,6 +205,8 @@ test('every command explains itself', async () => {
 })
 
 test("the ledger's verifier tells true accounts of the embedded broker's topics", () => checkVerifiers(broker.bootstrap, ['node']))
+
+test('records held back by an open transaction are no loss', () => checkHeldRecords(broker.bootstrap, ['node']))
 
 test('a broker that was asked to end ends with 0 and finds its data again', async () => {
   const first = await startTestBroker()

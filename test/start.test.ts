@@ -62,6 +62,23 @@ async function until(what: string, holds: (now: Page) => boolean, seconds = 90):
   }
 }
 
+/** What a visitor sees: the products of the row for them, and the version of the list that it is made of. */
+async function listOf(visitor: string): Promise<{ readonly version: number, readonly items: readonly string[] }> {
+  const html = await (await fetch(`http://127.0.0.1:${ports.shop}/`, { headers: { Cookie: `visitor=${visitor}` } })).text()
+  const row = /<section class="row" data-row="for-you">([\s\S]*?)<\/section>/.exec(html)?.[1] ?? ''
+  return { version: Number(/&#34;version&#34;:(-?\d+)/.exec(html)?.[1]), items: [...row.matchAll(/data-item="([^"]+)"/g)].map(match => match[1] ?? '') }
+}
+
+async function untilList(visitor: string, holds: (version: number) => boolean): Promise<{ readonly version: number, readonly items: readonly string[] }> {
+  const deadline = Date.now() + 90_000
+  for (;;) {
+    const list = await listOf(visitor)
+    if (holds(list.version)) return list
+    assert.ok(Date.now() < deadline, `no list: ${JSON.stringify(list)}\n${demo.stderr().slice(-3000)}`)
+    await new Promise(resolve => setTimeout(resolve, 250))
+  }
+}
+
 const counted = (now: Page): number => now.ledger?.balances[0]?.counted ?? 0
 
 test('it opens the ports that it prints and no other, all on loopback, and talks to nobody outside', { skip: process.platform === 'linux' ? false : 'reads /proc, which is Linux' }, () => {
@@ -74,6 +91,10 @@ test('it opens the ports that it prints and no other, all on loopback, and talks
   assert.deepEqual(established.filter(socket => !isLoopback(socket.remoteAddress)), [])
   const said = demo.stdout()
   for (const part of [`http://localhost:${ports.shop}/`, `http://localhost:${ports.status}/`, `127.0.0.1:${ports.kafka}`, directory, 'sessionize', 'durability sync']) assert.ok(said.includes(part), `${part} in\n${said}`)
+})
+
+test('it prints rates, event → page and the ledger, once these are known', async () => {
+  await demo.waitFor(/● in \d+\/s {3}lag \d+ {3}event → page p50 \d+ p99 \d+ ms {3}ledger in \d+ counted \d+ lost 0 doubled 0: balanced/, 120_000)
 })
 
 test('the shop is served with products and rows in its first bytes', async () => {
@@ -101,6 +122,11 @@ test('a killed task process and a killed broker come back, and the books still b
 })
 
 test('Ctrl-C ends it with 0 and leaves no process; the next start finds the data and goes on', async () => {
+  const visitor = 'feedbeef01'
+  const viewed = await fetch(`http://127.0.0.1:${ports.shop}/events`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify([{ visitor, item: 'lamp-1' }, { visitor, item: 'chair-2' }]) })
+  assert.equal(viewed.status, 200, await viewed.text())
+  const list = await untilList(visitor, version => version >= 0)
+  assert.ok(list.items.length > 0)
   const before = await page()
   const tree = processTree(demo.pid)
   demo.child.kill('SIGINT')
@@ -108,7 +134,10 @@ test('Ctrl-C ends it with 0 and leaves no process; the next start finds the data
   assert.equal(ran.exitCode, 0, ran.stderr.slice(-3000))
   for (const pid of tree) assert.throws(() => process.kill(pid, 0), /ESRCH/, `process ${pid} is left`)
   demo = await start()
+  const [, resumed = ''] = /Resumed\s+at shop\.events ([\d,]+)\s+the last record is of \d{4}-/.exec(demo.stdout()) ?? []
+  assert.ok(Number(resumed.replaceAll(',', '')) >= (before.ledger?.balances[0]?.counted ?? Infinity), `resumed at '${resumed}', where ${counted(before)} were counted before`)
   const now = await until('counting goes on', each => counted(each) > counted(before))
+  assert.deepEqual((await untilList(visitor, version => version >= list.version)).items, list.items, 'the same list as before')
   assert.equal(now.ledger?.balanced, true, JSON.stringify(now.ledger))
 })
 

@@ -284,3 +284,48 @@ test('committed offsets and group metadata come back as they were given, after a
   assert.equal(nobody?.topics[0]?.partitions[0]?.committedOffset, -1)
   await sim.run(again.broker.close())
 })
+
+test('the offset of a transaction is seen once its end is durable: then its records can be read too', async () => {
+  const sim = new Sim({ seed: 8, disk: { syncMs: () => 400 } })
+  const running = await start(sim)
+  const [client, other] = [await running.client(), await running.client()]
+  await sim.run(client.request(createTopics, 5, create('t')))
+  const { producerId, producerEpoch } = await sim.run(client.request(initProducerId, 4, { transactionalId: 'tx', transactionTimeoutMs: 60_000 }))
+  await sim.run(send(client, 't', textBatch(['a'], { producerId, producerEpoch, baseSequence: 0, transactional: true }), { version: 12, transactionalId: 'tx' }))
+  await sim.run(client.request(txnOffsetCommit, 5, { transactionalId: 'tx', groupId: 'g', producerId, producerEpoch, topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: null }] }] }))
+  const ended = client.request(endTxn, 5, { transactionalId: 'tx', producerId, producerEpoch, committed: true })
+  // The markers are written, and their flush is under way.
+  await sim.advance(100)
+  const fetched = await sim.run(other.request(offsetFetch, 7, { groupId: 'g', requireStable: false, topics: [{ name: 't', partitionIndexes: [0] }] }))
+  const stable = await sim.run(other.request(listOffsets, 5, { replicaId: -1, isolationLevel: 1, topics: [{ name: 't', partitions: [{ partitionIndex: 0, timestamp: -1, currentLeaderEpoch: -1 }] }] }))
+  assert.equal(fetched.topics[0]?.partitions[0]?.committedOffset, 1)
+  assert.equal(Number(stable.topics[0]?.partitions[0]?.offset), 2, 'the record and its marker')
+  assert.deepEqual(await read(running, other, 't', 1), ['a'])
+  await sim.run(ended)
+  await sim.run(running.broker.close())
+})
+
+test('who uses which topics is told as it changes, also of a client that only asks and leaves', async () => {
+  const sim = new Sim({ seed: 9 })
+  const running = await start(sim)
+  let changes = 0
+  const activity = running.broker.watchClients(() => { changes += 1 })
+  const client = await running.client()
+  await sim.run(client.request(apiVersions, 3, { clientSoftwareName: 'some-client', clientSoftwareVersion: '1.2' }))
+  await sim.run(client.request(createTopics, 5, create('t')))
+  assert.deepEqual(activity().map(each => [each.softwareName, each.softwareVersion, each.reads, each.writes, each.connections, each.goneAt]), [['some-client', '1.2', [], [], 1, null]])
+  await sim.run(send(client, 't', textBatch(['a'])))
+  await read(running, client, 't')
+  assert.deepEqual(activity().map(each => [each.reads, each.writes]), [[['t'], ['t']]])
+  const known = changes
+  await sim.run(send(client, 't', textBatch(['b'])))
+  assert.equal(changes, known, 'a request like the ones before it changes nothing')
+  client.close()
+  await sim.advance(100)
+  const [gone] = activity()
+  assert.equal(gone?.connections, 0)
+  assert.equal(gone?.goneAt !== null, true)
+  await sim.advance(20_000)
+  assert.deepEqual(activity(), [])
+  await sim.run(running.broker.close())
+})

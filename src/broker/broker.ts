@@ -19,7 +19,7 @@ import type { Durability } from '../log/types.ts'
 import { endTxnMarkerOf } from '../wire/batch-builder.ts'
 import { newUuid } from '../wire/uuid.ts'
 import { Clients } from './clients.ts'
-import type { ClientDescription, RefusedRequest } from './clients.ts'
+import type { ClientActivity, ClientDescription, RefusedRequest } from './clients.ts'
 import { appendRecords, replay } from './coordinator-log.ts'
 import { Dispatch } from './dispatch.ts'
 import { GroupCoordinator } from './groups/coordinator.ts'
@@ -134,6 +134,12 @@ export class Broker {
     }
   }
 
+  /** Who uses which topics, those that left a moment ago among them; `changed` is called when that has changed. */
+  watchClients(changed: () => void): () => ClientActivity[] {
+    this.#core.clients.onChange = changed
+    return () => this.#core.clients.activity()
+  }
+
   async #stop(): Promise<void> {
     // Whoever waits (for a rebalance, for data) is answered now, so that nobody waits for them.
     this.#core.groups.close()
@@ -179,7 +185,7 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()
-  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(), metrics: new RequestMetrics(SERVED), served: SERVED, port }
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), metrics: new RequestMetrics(SERVED), served: SERVED, port }
 }
 
 function groupsLog(topics: Topics): PartitionLog {

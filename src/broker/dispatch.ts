@@ -41,6 +41,7 @@ export class Dispatch {
     if (client !== undefined) {
       client.clientId = header.clientId ?? ''
       client.requests += 1
+      if (client.requests === 1) this.#core.clients.identified()
     }
     const handler = this.#handlers.get(header.apiKey)
     if (handler === undefined || header.apiVersion < handler.versionMin || header.apiVersion > handler.versionMax) return this.#refuse(header, handler, connection)

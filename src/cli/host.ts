@@ -10,9 +10,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../base/logger.ts'
+import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
+import { GONE_MS, type ClientActivity } from '../broker/clients.ts'
+import type { Happened, ShownEvent } from '../http/happened.ts'
 import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
+import { type OutsideClient, outsideOf, parseActivity } from '../http/outside.ts'
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
 import { type AppStatus, StatusCollector } from '../http/status.ts'
 import { build } from '../topology/build.ts'
@@ -20,6 +24,7 @@ import type { AppDescription, Guarantee } from '../topology/node.ts'
 import { environmentOf, type Footprint, USUAL } from './footprint.ts'
 import { Jobs } from './jobs.ts'
 import { nextFreePort } from './ports.ts'
+import { groupDigits } from './render.ts'
 import { type ChildSpec, Supervisor } from './supervisor.ts'
 
 const HOST = '127.0.0.1'
@@ -28,11 +33,23 @@ const EVENTS_MAX = 100
 const BROKER_CACHE_MIB = 8
 /** At least once is commonly run with seconds between commits (Kafka Streams: 30): what a kill doubles is what came in meanwhile. */
 const UNGUARDED_COMMIT_MS = 2000
+/** The status collector here, and the verifier. */
+const OWN_CLIENT_IDS = ['millrace-status', 'ledger'] as const
+/** Longer than the transaction of a killed process can stay open: it holds back what others commit behind it. */
+const LEDGER_PATIENCE_SECONDS = 30
 const mainScript = fileURLToPath(new URL('./main.js', import.meta.url))
 const verifierScript = fileURLToPath(new URL('../../../ledger/verify.mjs', import.meta.url))
 
 export interface LedgerSpec {
   readonly balances: readonly unknown[]
+}
+
+/** Where the app goes on: what its first task had consumed, and the newest record of its input, when it was started. */
+export interface Resumed {
+  readonly topic: string
+  readonly records: number
+  /** Epoch milliseconds. */
+  readonly lastAt: number
 }
 
 export interface HostOptions {
@@ -57,6 +74,8 @@ export interface HostOptions {
   readonly ledger?: LedgerSpec | undefined
   /** Of the processes started here; `USUAL` without it. */
   readonly footprint?: Footprint | undefined
+  /** Client ids of `children`: they are no clients from outside. */
+  readonly ownClientIds?: readonly string[] | undefined
   readonly logger: Logger
 }
 
@@ -68,26 +87,34 @@ export function nodeChild(footprint: Footprint, args: readonly string[]): { read
 export class Host {
   readonly #options: HostOptions
   readonly #supervisor: Supervisor
-  readonly #events: { at: number, text: string }[] = []
+  readonly #events: ShownEvent[] = []
   readonly #links: { name: string, url: string }[] = []
   #bootstrap = ''
   /** `undefined`: what the app and its tasks say. */
   #guarantee: Guarantee | undefined
   #ledger: LedgerAccount | null = null
+  #clients: readonly ClientActivity[] = []
+  #outside: readonly OutsideClient[] = []
   #cluster: Cluster | undefined
   #collector: StatusCollector | undefined
   #server: StatusServer | undefined
   #jobs: Jobs | undefined
+  #resumed: Resumed | undefined
 
   constructor(options: HostOptions) {
     this.#options = options
     this.#guarantee = options.guarantee
     this.#supervisor = new Supervisor(options.logger)
-    this.#supervisor.onEvent(text => this.#note(text))
+    this.#supervisor.onEvent((text, happened) => this.#note(text, happened))
   }
 
   get bootstrap(): string {
     return this.#bootstrap
+  }
+
+  /** `undefined` at the first start. */
+  get resumed(): Resumed | undefined {
+    return this.#resumed
   }
 
   get statusUrl(): string {
@@ -114,7 +141,11 @@ export class Host {
     const said = new Map<string, unknown>()
     this.#bootstrap = options.bootstrap ?? await this.#startBroker()
     this.#cluster = await Cluster.connect(realEnv, { bootstrap: this.#bootstrap, clientId: 'millrace-status', logger: options.logger })
-    this.#collector = new StatusCollector(this.#cluster, options.app, options.logger)
+    this.#resumed = await resumedAt(this.#cluster, options.app)
+    this.#collector = new StatusCollector(this.#cluster, options.app, options.logger, {
+      watchGroups: options.bootstrap !== undefined,
+      onRestored: ({ pid, records, ms }) => this.#restored(pid, records, ms),
+    })
     await this.#collector.start()
     // Whichever process comes first makes the topics, the other finds them.
     await this.#startAll(this.#taskSpecs(), said)
@@ -137,7 +168,8 @@ export class Host {
     if (this.#collector === undefined) throw new Error('the host has not been started')
     return {
       status: withJobs(this.#collector.status(), this.#jobs), processes: this.#supervisor.list(), ledger: this.#ledger,
-      guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links,
+      guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap,
+      outside: this.#options.bootstrap === undefined ? this.#fromActivity() : this.#collector.outside(),
     }
   }
 
@@ -157,10 +189,11 @@ export class Host {
   async #startBroker(): Promise<string> {
     const { brokerPort, dataDirectory, durability } = this.#options
     const port = await nextFreePort(realEnv.network, HOST, brokerPort)
-    if (port !== brokerPort) this.#note(`Port ${brokerPort} is taken: the broker listens on ${port}.`)
+    if (port !== brokerPort) this.#note(`Port ${brokerPort} is taken: the broker listens on ${port}.`, { kind: 'port_taken', values: { taken: brokerPort, port } })
     await this.#supervisor.start({
       name: 'broker', kind: 'broker', ipc: true,
       ...nodeChild(this.#footprint, [mainScript, 'broker', 'start', '--port', String(port), '--data', join(dataDirectory, 'broker'), '--durability', durability, '--cache', String(BROKER_CACHE_MIB)]),
+      onMessage: message => this.#clientsSaid(parseActivity(message)),
     })
     return `${HOST}:${port}`
   }
@@ -191,7 +224,7 @@ export class Host {
     writeFileSync(file, JSON.stringify(spec))
     await this.#supervisor.start({
       name: 'ledger', kind: 'ledger', ipc: false,
-      ...nodeChild(this.#footprint, [verifierScript, '--bootstrap', this.#bootstrap, '--ledger', file, '--watch']),
+      ...nodeChild(this.#footprint, [verifierScript, '--bootstrap', this.#bootstrap, '--ledger', file, '--watch', '--patience', String(LEDGER_PATIENCE_SECONDS)]),
       onLine: line => { this.#ledger = parseAccount(line) ?? this.#ledger },
     })
   }
@@ -199,14 +232,39 @@ export class Host {
   /** Restarts the task processes with or without transactions. What was doubled meanwhile stays doubled: it is in the log. */
   async #setGuard(on: boolean): Promise<void> {
     this.#guarantee = on ? 'exactlyOnce' : 'atLeastOnce'
-    this.#note(on ? 'guard on: exactly once' : 'guard off: at least once, a commit every 2 s; a kill doubles what came in since')
+    this.#note(on ? 'guard on: exactly once' : 'guard off: at least once, a commit every 2 s; a kill doubles what came in since', { kind: on ? 'guard_on' : 'guard_off', values: {} })
     await Promise.all(this.#taskSpecs().map(spec => this.#supervisor.replace(spec)))
   }
 
-  #note(text: string): void {
-    this.#events.push({ at: Date.now(), text })
+  #clientsSaid(clients: readonly ClientActivity[] | undefined): void {
+    if (clients === undefined) return
+    this.#clients = clients
+    const [before, now] = [this.#outside, this.#fromActivity()]
+    this.#outside = now
+    for (const client of now) {
+      const known = before.find(each => each.id === client.id)
+      const who = client.about === '' ? client.name : `${client.name} (${client.about})`
+      if (known === undefined || (known.isGone && !client.isGone)) this.#note(`${who} has connected`, { kind: 'client_came', values: { who } })
+      if (known?.isGone !== true && client.isGone) this.#note(`${who} has left`, { kind: 'client_left', values: { who } })
+    }
+    this.#server?.push()
+  }
+
+  #fromActivity(): OutsideClient[] {
+    return outsideOf(this.#options.app.name, new Set([...OWN_CLIENT_IDS, ...this.#options.ownClientIds ?? []]), this.#clients, Date.now() - GONE_MS)
+  }
+
+  #restored(pid: number, records: number, ms: number): void {
+    const name = this.#supervisor.list().find(child => child.pid === pid)?.name ?? `pid ${pid}`
+    const values = { name, records: groupDigits(records), seconds: (ms / 1000).toFixed(1) }
+    this.#note(`${name}: ${values.records} records restored in ${values.seconds} s`, { kind: 'restored', values })
+  }
+
+  #note(text: string, happened: Happened = { kind: 'note', values: {} }): void {
+    this.#events.push({ at: Date.now(), text, ...happened })
     if (this.#events.length > EVENTS_MAX) this.#events.shift()
     this.#options.logger.info(text)
+    this.#server?.push()
   }
 }
 
@@ -224,4 +282,16 @@ function withJobs(status: AppStatus, jobs: Jobs | undefined): AppStatus {
       }
     }),
   }
+}
+
+async function resumedAt(cluster: Cluster, app: AppDescription): Promise<Resumed | undefined> {
+  const first = app.tasks.find(task => task.kind === 'native')
+  if (first === undefined) return undefined
+  const admin = new Admin(cluster)
+  const committed = (await admin.groupOffsets(`${app.name}.${first.name}`)).filter(entry => entry.offset > 0)
+  const topic = committed[0]?.topic
+  if (topic === undefined) return undefined
+  const places = committed.filter(entry => entry.topic === topic)
+  const newest = await admin.listOffsets(places.map(({ partition }) => ({ topic, partition })), 'maxTimestamp')
+  return { topic, records: places.reduce((sum, { offset }) => sum + offset, 0), lastAt: Math.max(...newest.map(({ timestamp }) => timestamp)) }
 }

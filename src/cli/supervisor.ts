@@ -11,8 +11,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { ERROR_CODES, type ErrorCode, MillraceError } from '../base/errors.ts'
-import type { Logger } from '../base/logger.ts'
+import { type Logger, printable } from '../base/logger.ts'
 import type { Readiness } from '../engines/engine.ts'
+import type { Happened } from '../http/happened.ts'
 
 // The table's own keys.
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[]
@@ -23,6 +24,7 @@ const QUICK_ENDS_MAX = 5
 const STOP_MS_MAX = 25_000
 const PROBE_MS = 250
 const STOP_ORDER: readonly (readonly ChildSpec['kind'][])[] = [['ledger', 'process', 'engine'], ['tasks'], ['broker']]
+const LINE_CHARACTERS_MAX = 240
 
 export interface ChildSpec {
   readonly name: string
@@ -65,13 +67,15 @@ export interface ChildStatus {
   /** Milliseconds from the last end to being ready again; `null` before the first restart. */
   readonly gapMs: number | null
   readonly lastExit: string | null
+  /** Its last words where it ended by itself and not well: an error frame, in lines. `null` once it has run steadily again. */
+  readonly error: string | null
 }
 
 export class Supervisor {
   readonly #logger: Logger
   readonly #times: SupervisorTimes
   readonly #children = new Map<string, Child>()
-  #onEvent: (text: string) => void = () => {}
+  #onEvent: (text: string, happened: Happened) => void = () => {}
 
   constructor(logger: Logger, times: SupervisorTimes = TIMES) {
     this.#logger = logger
@@ -79,13 +83,13 @@ export class Supervisor {
   }
 
   /** Told in one line of each start, end and kill. */
-  onEvent(callback: (text: string) => void): void {
+  onEvent(callback: (text: string, happened: Happened) => void): void {
     this.#onEvent = callback
   }
 
   /** Starts a child; resolves with what it said in `ready` (undefined without IPC), rejects if it ends before that. */
   async start(spec: ChildSpec): Promise<unknown> {
-    const child = new Child(spec, this.#logger.child({ process: spec.name }), text => this.#onEvent(text), this.#times)
+    const child = new Child(spec, this.#logger.child({ process: spec.name }), (text, happened) => this.#onEvent(text, happened), this.#times)
     this.#children.set(spec.name, child)
     return child.start()
   }
@@ -125,7 +129,7 @@ export class Supervisor {
 class Child {
   readonly #spec: ChildSpec
   readonly #logger: Logger
-  readonly #event: (text: string) => void
+  readonly #event: (text: string, happened: Happened) => void
   readonly #times: SupervisorTimes
   #state: ChildState = 'stopped'
   #process: ChildProcess | undefined
@@ -140,8 +144,9 @@ class Child {
   #gapMs: number | null = null
   #lastExit: string | null = null
   #errors: string[] = []
+  #error: string | null = null
 
-  constructor(spec: ChildSpec, logger: Logger, event: (text: string) => void, times: SupervisorTimes) {
+  constructor(spec: ChildSpec, logger: Logger, event: (text: string, happened: Happened) => void, times: SupervisorTimes) {
     this.#spec = spec
     this.#logger = logger
     this.#event = event
@@ -154,7 +159,7 @@ class Child {
   }
 
   status(): ChildStatus {
-    return { name: this.#spec.name, kind: this.#spec.kind, state: this.#state, pid: this.#process?.pid ?? null, restarts: this.#restarts, kills: this.#kills, gapMs: this.#gapMs, lastExit: this.#lastExit }
+    return { name: this.#spec.name, kind: this.#spec.kind, state: this.#state, pid: this.#process?.pid ?? null, restarts: this.#restarts, kills: this.#kills, gapMs: this.#gapMs, lastExit: this.#lastExit, error: this.#error }
   }
 
   start(): Promise<unknown> {
@@ -168,7 +173,7 @@ class Child {
   kill(): boolean {
     if (this.#process === undefined || this.#state === 'stopped') return false
     this.#kills++
-    this.#event(`${this.#spec.name} killed (SIGKILL, pid ${this.#process.pid ?? '?'})`)
+    this.#event(`${this.#spec.name} killed (SIGKILL, pid ${this.#process.pid ?? '?'})`, { kind: 'killed', values: { name: this.#spec.name, pid: this.#process.pid ?? '?' } })
     return this.#process.kill('SIGKILL')
   }
 
@@ -204,7 +209,8 @@ class Child {
       this.#steadyTimer = setTimeout(() => this.#steady(), Math.max(0, started + this.#times.steadyMs - Date.now())).unref()
       if (this.#endedAt !== undefined) {
         this.#gapMs = Date.now() - this.#endedAt
-        if (this.#state !== 'failed') this.#event(`${spec.name} is back after ${(this.#gapMs / 1000).toFixed(1)} s (pid ${child.pid ?? '?'})`)
+        const gap = (this.#gapMs / 1000).toFixed(1)
+        if (this.#state !== 'failed') this.#event(`${spec.name} is back after ${gap} s (pid ${child.pid ?? '?'})`, { kind: 'back', values: { name: spec.name, seconds: gap, pid: child.pid ?? '?' } })
       }
       ready(said)
     }
@@ -219,7 +225,7 @@ class Child {
       spec.onLine?.(line)
     })
     splitLines(child.stderr, line => {
-      this.#errors = [...this.#errors.slice(-19), line]
+      this.#errors = [...this.#errors.slice(-29), line]
       heard(line)
       if (spec.onErrorLine === undefined) this.#logger.info(line)
       else spec.onErrorLine(line)
@@ -270,6 +276,8 @@ class Child {
     if (this.#state === 'stopped') return
     if (failed !== undefined) return failed(how)
     this.#restarts++
+    if (how !== 'SIGKILL') this.#error = frameOf(this.#errors) ?? how
+    this.#errors = []
     const { backoffMsMin, backoffMsMax, steadyMs } = this.#times
     const wasSteady = Date.now() - startedMs > steadyMs
     if (wasSteady) this.#quickEnds = 0
@@ -278,7 +286,7 @@ class Child {
     if (this.#quickEnds >= QUICK_ENDS_MAX) this.#fail(how)
     else {
       this.#state = 'waiting'
-      this.#event(`${this.#spec.name} ended (${how}), starts again in ${this.#backoffMs} ms`)
+      this.#event(`${this.#spec.name} ended (${how}), starts again in ${this.#backoffMs} ms`, { kind: 'ended', values: { name: this.#spec.name, how, ms: this.#backoffMs } })
     }
     this.#timer = setTimeout(() => this.#spawn(() => {}, undefined), this.#backoffMs)
   }
@@ -288,17 +296,18 @@ class Child {
     this.#backoffMs = this.#times.backoffMsMax
     if (this.#state === 'failed') return
     this.#state = 'failed'
-    const reason = reasonOf(this.#errors)
+    const reason = this.#error?.split('\n')[0]
     const text = `${this.#spec.name} FAILED: it ended ${this.#quickEnds} times in a row soon after its start (${how})${reason === undefined ? '' : `: ${reason}`}. It is tried again each ${this.#backoffMs / 1000} s.`
     this.#logger.error(text)
-    this.#event(text)
+    this.#event(text, { kind: 'broken', values: { name: this.#spec.name, times: this.#quickEnds, reason: reason ?? how, seconds: this.#backoffMs / 1000 } })
   }
 
   #steady(): void {
     this.#quickEnds = 0
+    this.#error = null
     if (this.#state !== 'failed') return
     this.#state = 'running'
-    this.#event(`${this.#spec.name} has recovered: it has run for ${this.#times.steadyMs / 1000} s`)
+    this.#event(`${this.#spec.name} has recovered: it has run for ${this.#times.steadyMs / 1000} s`, { kind: 'recovered', values: { name: this.#spec.name, seconds: this.#times.steadyMs / 1000 } })
   }
 
   #clearTimers(): void {
@@ -307,9 +316,11 @@ class Child {
   }
 }
 
-/** Of the last words of a child: the line that names an error of ours, else the last one. */
-function reasonOf(said: readonly string[]): string | undefined {
-  return (said.findLast(line => line.includes('✖ ')) ?? said.findLast(line => line.trim() !== ''))?.trim()
+/** Of the last words of a child: from the last line that names an error of ours on, else the last one. */
+function frameOf(said: readonly string[]): string | undefined {
+  const from = said.findLastIndex(line => line.includes('✖ '))
+  const lines = from === -1 ? said.filter(line => line.trim() !== '').slice(-1) : said.slice(from)
+  return lines.length === 0 ? undefined : lines.map(line => printable(line).slice(0, LINE_CHARACTERS_MAX)).join('\n').trim()
 }
 
 /** With the code that a child of ours gave as its last words, so that the whole ends with the exit code that the part would end with. */

@@ -11,9 +11,9 @@ const live: Live = {
     at: 1, app: 'shop', guarantee: 'exactlyOnce', lag: [], processes: [],
     tasks: [{ task: 'copy', state: 'running', processes: 1, shards: 2, inPerSecond: 10, outPerSecond: 9, in: 100, out: 90, lagRecords: 3, lagSeconds: null, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, restore: null, restored: null, lastError: null, job: null }],
   },
-  processes: [{ name: '<img src=x>', kind: 'tasks', state: 'running', pid: 1, restarts: 0, kills: 0, gapMs: null }],
+  processes: [{ name: '<img src=x>', kind: 'tasks', state: 'running', pid: 1, restarts: 0, kills: 0, gapMs: null, error: null }],
   ledger: { balanced: true, balances: [{ name: 'b"1', in: 7, counted: 7, pending: 0, lost: 0, doubled: 0, foreign: 0, outOfOrder: 0, examples: [] }] },
-  guard: 'on', events: [], links: [],
+  guard: 'on', events: [], links: [], kafka: 'localhost:9092', outside: [],
 }
 
 interface Answer { readonly status: number, readonly body: string, readonly headers: Readonly<Record<string, unknown>> }
@@ -47,7 +47,7 @@ test('the page, its parts, status and metrics are served with a strict policy', 
   assert.equal(page.status, 200)
   assert.match(String(page.headers['content-security-policy']), /default-src 'none'; script-src 'self'/)
   assert.ok(!page.body.includes('<img src=x>'))
-  for (const asset of ['status.js', 'strings.js', 'graph-view.js', 'status.css']) assert.equal((await ask(port, `/assets/${asset}`)).status, 200, asset)
+  for (const asset of ['status.js', 'strings.js', 'graph-view.js', 'elements.js', 'status.css']) assert.equal((await ask(port, `/assets/${asset}`)).status, 200, asset)
   const status: unknown = JSON.parse((await ask(port, '/api/status')).body)
   assert.deepEqual(status, JSON.parse(JSON.stringify(live)))
   const metrics = (await ask(port, '/metrics')).body

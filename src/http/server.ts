@@ -13,7 +13,9 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { MillraceError } from '../base/errors.ts'
 import type { Graph } from './graph.ts'
 import { createGuard, type Guard } from './guard.ts'
+import type { ShownEvent } from './happened.ts'
 import type { LedgerAccount } from './ledger.ts'
+import type { OutsideClient } from './outside.ts'
 import { prometheusText } from './prometheus.ts'
 import type { AppStatus } from './status.ts'
 
@@ -25,6 +27,8 @@ export interface ShownProcess {
   readonly restarts: number
   readonly kills: number
   readonly gapMs: number | null
+  /** Why it ended, where that was not a kill: an error frame, in lines. */
+  readonly error: string | null
 }
 
 /** What the page gets, once a second. */
@@ -35,8 +39,12 @@ export interface Live {
   /** `off`: at least once, so that a kill doubles; `null` where this process cannot change it. */
   readonly guard: 'on' | 'off' | null
   /** Newest last. */
-  readonly events: readonly { readonly at: number, readonly text: string }[]
+  readonly events: readonly ShownEvent[]
   readonly links: readonly { readonly name: string, readonly url: string }[]
+  /** Where clients connect: `host:port`. */
+  readonly kafka: string
+  /** Clients that are no part of the app. */
+  readonly outside: readonly OutsideClient[]
 }
 
 export interface StatusServerOptions {
@@ -52,11 +60,13 @@ export interface StatusServerOptions {
 
 export interface StatusServer {
   readonly port: number
+  /** Tells all pages now: something happened. */
+  push(): void
   close(): Promise<void>
 }
 
 const browserFolder = fileURLToPath(new URL('./browser/', import.meta.url))
-const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'status.css': 'text/css' }
+const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'elements.js': 'text/javascript', 'status.css': 'text/css' }
 const PUSH_INTERVAL_MS = 1000
 const SOCKETS_MAX = 64
 
@@ -71,13 +81,15 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     if (!allowed) return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
     sockets.handleUpgrade(request, socket, head, client => push(client, options.live()))
   })
-  const timer = setInterval(() => {
+  const pushAll = (): void => {
     if (sockets.clients.size === 0) return
     const live = options.live()
     for (const client of sockets.clients) push(client, live)
-  }, PUSH_INTERVAL_MS)
+  }
+  const timer = setInterval(pushAll, PUSH_INTERVAL_MS)
   return {
     port,
+    push: pushAll,
     async close() {
       clearInterval(timer)
       for (const client of sockets.clients) client.terminate()
@@ -134,6 +146,7 @@ function page(token: string, options: StatusServerOptions): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Millrace</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/assets/status.css">
 <script type="application/json" id="page-data">${data}</script>
 <script type="module" src="/assets/status.js"></script>

@@ -18,6 +18,7 @@ import type { JobState, JobStatus } from '../engines/engine.ts'
 import type { AppDescription } from '../topology/node.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { collectLag, type PartitionLag } from './lag.ts'
+import { type OutsideClient, outsideGroups } from './outside.ts'
 
 const SILENT_MS_MAX = 3500
 const LAG_INTERVAL_MS = 1000
@@ -55,6 +56,15 @@ export interface AppStatus {
   readonly processes: readonly { readonly process: string, readonly pid: number, readonly slot: number, readonly started: number }[]
 }
 
+export interface Restored { readonly pid: number, readonly records: number, readonly ms: number }
+
+export interface CollectorOptions {
+  /** Asks for groups that are not the app's: where no broker of ours tells who is connected. */
+  readonly watchGroups?: boolean | undefined
+  /** A process has replayed changelog records, and all its tasks run again. */
+  readonly onRestored?: ((restored: Restored) => void) | undefined
+}
+
 interface Seen { readonly now: ProcessSnapshot, readonly before: ProcessSnapshot | undefined, readonly receivedMs: number }
 
 export class StatusCollector {
@@ -66,11 +76,16 @@ export class StatusCollector {
   readonly #fetcher: Fetcher
   readonly #cursor = new FetchedCursor()
   readonly #seen = new Map<string, Seen>()
+  readonly #options: CollectorOptions
+  /** By process and task: the restore that was told last. */
+  readonly #told = new Map<string, string>()
   #lag: readonly PartitionLag[] = []
+  #outside: readonly OutsideClient[] = []
   #closed = false
   #lagLoop: Promise<void> = Promise.resolve()
 
-  constructor(cluster: Cluster, app: AppDescription, logger: Logger) {
+  constructor(cluster: Cluster, app: AppDescription, logger: Logger, options: CollectorOptions = {}) {
+    this.#options = options
     this.#cluster = cluster
     this.#admin = new Admin(cluster)
     this.#app = app
@@ -90,6 +105,11 @@ export class StatusCollector {
     this.#closed = true
     await this.#fetcher.close()
     await this.#lagLoop
+  }
+
+  /** Clients from outside, as far as groups tell; with `watchGroups` alone. */
+  outside(): readonly OutsideClient[] {
+    return this.#outside
   }
 
   status(): AppStatus {
@@ -112,9 +132,25 @@ export class StatusCollector {
         const snapshot = decodeSnapshot(this.#cursor.buffer.subarray(this.#cursor.valueStart, this.#cursor.valueEnd))
         if (snapshot === undefined || snapshot.app !== this.#app.name) continue
         this.#seen.set(snapshot.process, { now: snapshot, before: this.#seen.get(snapshot.process)?.now, receivedMs: this.#cluster.env.clock.monotonic() })
+        this.#tellRestored(snapshot)
       }
       batches.release()
     }
+  }
+
+  #tellRestored(snapshot: ProcessSnapshot): void {
+    if (snapshot.tasks.some(task => task.state !== 'running')) return
+    let records = 0
+    let ms = 0
+    for (const { task, restored } of snapshot.tasks) {
+      if (restored === null || restored.records === 0) continue
+      const [key, value] = [`${snapshot.process} ${task}`, `${restored.records} ${restored.ms}`]
+      if (this.#told.get(key) === value) continue
+      this.#told.set(key, value)
+      records += restored.records
+      ms = Math.max(ms, restored.ms)
+    }
+    if (records > 0) this.#options.onRestored?.({ pid: snapshot.pid, records, ms })
   }
 
   #live(): Seen[] {
@@ -128,6 +164,7 @@ export class StatusCollector {
     while (!this.#closed) {
       try {
         this.#lag = await collectLag(this.#cluster, this.#admin, groups, { now: () => this.#cluster.env.clock.now() })
+        if (this.#options.watchGroups === true) this.#outside = await outsideGroups(this.#app.name, this.#admin)
       } catch (error) {
         if (!this.#closed) this.#logger.debug('lag could not be read; it is tried again', { error: messageOf(error) })
       }

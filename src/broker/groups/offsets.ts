@@ -1,7 +1,7 @@
 /**
  * The committed offsets of all groups, and those of open transactions, in memory: a mirror of `__consumer_offsets`.
  *
- * O1. What a read returns was appended to the log before; the caller answers a commit only once the log has flushed it.
+ * O1. What a read returns was appended to the log before; the caller answers a commit, and a read, only once the log has flushed it.
  * O2. A transactional commit is pending, and invisible, from its append until the marker of its transaction.
  * O3. Of two commits for one partition the one later in the log wins: a marker makes its offsets visible only where nothing
  *     later in the log has replaced them.

@@ -63,6 +63,7 @@ async function answer(core: Core, request: ProduceRequest, call: Call): Promise<
   const pending: Pending = { durable, lost, joined: new Map() }
   const responses = request.topicData.map(({ name, topicId, partitionData }) => {
     const topic = call.version >= 13 ? core.topics.byId(topicId) : core.topics.get(name)
+    if (topic !== undefined) core.clients.uses(call.connectionId, 'writes', topic.name)
     return { name, topicId, partitionResponses: partitionData.map(({ index, records }) => partitionAnswer(core, request, call, topic, index, records, pending)) }
   })
   if (request.acks === 0) {

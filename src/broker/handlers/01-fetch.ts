@@ -73,6 +73,7 @@ function attempt(core: Core, request: FetchRequest, call: Call): Attempt {
   const responses = request.topics.map(({ topic: name, topicId, partitions }) => {
     const byId = call.version >= TOPIC_IDS_SINCE_VERSION
     const topic = byId ? core.topics.byId(topicId) : core.topics.get(name)
+    if (topic !== undefined) core.clients.uses(call.connectionId, 'reads', topic.name)
     return {
       topic: name, topicId,
       partitions: partitions.map(partition => {

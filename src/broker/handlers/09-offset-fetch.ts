@@ -2,14 +2,17 @@
  * OffsetFetch (9), versions 1–9.
  *
  * Behaviour: a partition without a commit, and a group nobody knows, answer offset −1 without an error. With requireStable a
- * partition with offsets of an open transaction answers UNSTABLE_OFFSET_COMMIT. Null topics: all that have a commit.
+ * partition with offsets of an open transaction answers UNSTABLE_OFFSET_COMMIT. Null topics: all that have a commit. What is answered
+ * is durable: else a power cut could take back what was read, and an offset be seen before the records of its transaction can be.
  * Version notes: v2 all topics, top-level error · v5 leader epoch · v6 flexible · v7 requireStable · v8 many groups · v9 member epochs
  * (of the consumer protocol, which has no groups here).
  */
 import { offsetFetch } from '../../wire/apis/09-offset-fetch.ts'
 import { errorCode } from '../../wire/error-codes.ts'
+import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
 import { handler } from '../handler.ts'
-import type { Core } from '../handler.ts'
+import type { Call, Core } from '../handler.ts'
+import { GROUPS_TOPIC } from '../topics.ts'
 
 interface FetchedPartition {
   readonly partitionIndex: number
@@ -21,12 +24,19 @@ interface FetchedPartition {
 
 type Wanted = readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[] | null
 
-export const offsetFetchHandler = handler(offsetFetch, [1, 9], (core, request, call) => {
+export const offsetFetchHandler = handler(offsetFetch, [1, 9], async (core, request, call) => {
+  const answer = answerNow(core, request, call)
+  const log = core.topics.log(GROUPS_TOPIC, 0)
+  await log?.flushed(log.logEndOffset)
+  return answer
+})
+
+function answerNow(core: Core, request: RequestOf<typeof offsetFetch>, call: Call): ResponseInput<typeof offsetFetch> {
   if (call.version >= 8) {
     return { groups: request.groups.map(({ groupId, topics }) => ({ groupId, topics: fetched(core, groupId, topics, request.requireStable), errorCode: 0 })), errorCode: 0 }
   }
   return { topics: fetched(core, request.groupId, request.topics, request.requireStable), errorCode: 0 }
-})
+}
 
 function fetched(core: Core, groupId: string, wanted: Wanted, requireStable: boolean): { name: string; partitions: FetchedPartition[] }[] {
   return (wanted ?? allTopics(core, groupId)).map(({ name, partitionIndexes }) => ({

@@ -9,6 +9,7 @@ import { errorCode } from '../../wire/error-codes.ts'
 import { handler } from '../handler.ts'
 
 export const joinGroupHandler = handler(joinGroup, [0, 9], async (core, request, call) => {
+  core.clients.uses(call.connectionId, 'groups', request.groupId)
   const result = await core.groups.join(request.groupId, {
     memberId: request.memberId, groupInstanceId: request.groupInstanceId, clientId: call.clientId, clientHost: call.clientHost,
     sessionTimeoutMs: request.sessionTimeoutMs, rebalanceTimeoutMs: request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,

@@ -24,6 +24,7 @@ export const apiVersionsHandler = handler(apiVersions, [0, 4], (core, request, c
     if (client !== undefined) {
       client.softwareName = request.clientSoftwareName
       client.softwareVersion = request.clientSoftwareVersion
+      core.clients.identified()
     }
   }
   // Before v4 clients refuse a minimum of 0 (KAFKA-17011).

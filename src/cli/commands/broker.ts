@@ -7,6 +7,8 @@ import { isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, defineCommand, PORT_MAX, usage } from '../command.ts'
 import { counted } from '../render.ts'
 
+/** Of the 2 s within which a client is to be seen on the page. */
+const TELL_AFTER_MS = 250
 const DURABILITIES = ['sync', 'interval', 'os'] as const
 
 export function durabilityOf(call: Call): typeof DURABILITIES[number] {
@@ -60,9 +62,21 @@ export const brokerStart = defineCommand({
       call.output.line()
     }
     sayReady({ port: broker.port })
+    if (isSupervised()) tellClients(broker)
     // A broker whose disk failed has stopped by itself: it must not stand there as if it ran.
     await Promise.race([untilAsked(call.signal), broker.failed.then(error => { throw error })])
     await broker.close()
     return 0
   },
 })
+
+/** Tells the supervisor who uses which topics, a moment after that has changed: what came together is told together. */
+function tellClients(broker: Broker): void {
+  let timer: NodeJS.Timeout | undefined
+  const activity = broker.watchClients(() => { timer ??= setTimeout(tell, TELL_AFTER_MS).unref() })
+  const tell = (): void => {
+    timer = undefined
+    if (process.connected) process.send?.({ clients: activity() })
+  }
+  tell()
+}

@@ -13,10 +13,13 @@ import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../c
 import { SMALL } from '../footprint.ts'
 import { Host, nodeChild } from '../host.ts'
 import { nextFreePort } from '../ports.ts'
-import { formatBytes } from '../render.ts'
+import { formatBytes, groupDigits } from '../render.ts'
 import { durabilityOf } from './broker.ts'
 
 const demoFolder = new URL('../../../demo/recommender/', import.meta.url)
+const PROGRESS_INTERVAL_MS = 2000
+const PLAIN_EVERY_TICKS = 30
+const PLAIN_FIRST_TICK = 4
 const FORMATS = ['serenade', 'retail', 'jsonl'] as const
 
 export const demoRecommender = defineCommand({
@@ -60,6 +63,7 @@ async function runLive(call: Call): Promise<number> {
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, durability,
     processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 0, footprint: SMALL, logger,
     ledger: { balances: [{ name: 'shop.events → session.clicks', group: `${entry.app.name}.sessionize`, in: { topic: 'shop.events', id: 'coordinates' }, out: { topic: 'session.clicks', id: 'value:origin' } }] },
+    ownClientIds: ['millrace-shop'],
     children: bootstrap => [{
       name: 'shop', kind: 'process', ipc: true,
       ...nodeChild(SMALL, [fileURLToPath(new URL('serve.js', demoFolder)), '--bootstrap', bootstrap, '--port', String(shopPort), '--shoppers', String(call.number('shoppers') ?? 50), '--seed', String(call.number('seed') ?? 1)]),
@@ -82,12 +86,22 @@ async function runLive(call: Call): Promise<number> {
   call.output.line()
   line('Shop', shopUrl, `${call.number('shoppers')} simulated shoppers, seed ${call.number('seed')}`)
   line('Graph', host.statusUrl, 'kill buttons, the ledger; /metrics for Prometheus')
-  line('Kafka', host.bootstrap, 'any client: kcat -b ' + host.bootstrap + ' -L')
+  const wanted = call.number('port') ?? 9092
+  const moved = call.text('bootstrap') === undefined && !host.bootstrap.endsWith(`:${wanted}`) ? `port ${wanted} is taken, so the next free one · ` : ''
+  line('Kafka', host.bootstrap, `${moved}any client: kcat -b ${host.bootstrap} -L`)
   line('Data', dataDirectory, `kept between runs · durability ${durability} · delete the folder to forget`)
+  const { resumed } = host
+  if (resumed !== undefined) line('Resumed', `at ${resumed.topic} ${groupDigits(resumed.records)}`, `the last record is of ${new Date(resumed.lastAt).toISOString()}`)
   line('Tasks', String(entry.app.tasks.length), `${entry.app.tasks.map(task => task.name).join(', ')} in ${call.number('processes')} processes · exactly once`)
   call.output.line()
   call.output.line('  Ctrl-C ends it.')
-  const watch = setInterval(() => showProgress(call, host, latency), 2000)
+  let tick = 0
+  const watch = setInterval(() => {
+    const text = progressText(host, latency)
+    // Where no line can be drawn over itself: one soon, then one a minute.
+    if (call.output.live) call.output.progress(text)
+    else if (tick++ % PLAIN_EVERY_TICKS === PLAIN_FIRST_TICK) call.output.note(text)
+  }, PROGRESS_INTERVAL_MS)
   await untilAsked(stopped)
   clearInterval(watch)
   call.output.note('stopping …')
@@ -106,14 +120,14 @@ function latencyOf(message: object): Latency | undefined {
   return typeof times.p50 === 'number' && typeof times.p99 === 'number' ? { p50: times.p50, p99: times.p99 } : undefined
 }
 
-function showProgress(call: Call, host: Host, latency: Latency | undefined): void {
+function progressText(host: Host, latency: Latency | undefined): string {
   const { status, ledger } = host.live()
   const first = status.tasks[0]
   const lag = status.tasks.reduce((sum, task) => sum + (task.lagRecords ?? 0), 0)
   const balance = ledger?.balances[0]
   const books = balance === undefined ? 'ledger counting …' : `ledger in ${balance.in} counted ${balance.counted} lost ${balance.lost} doubled ${balance.doubled}: ${ledger?.balanced === true ? 'balanced' : 'NOT BALANCED'}`
   const page = latency === undefined ? '' : `event → page p50 ${latency.p50} p99 ${latency.p99} ms   `
-  call.output.progress(`  ● in ${(first?.inPerSecond ?? 0).toFixed(0)}/s   lag ${lag}   ${page}${books}   ${formatBytes(process.memoryUsage.rss())}`)
+  return `  ● in ${(first?.inPerSecond ?? 0).toFixed(0)}/s   lag ${lag}   ${page}${books}   ${formatBytes(process.memoryUsage.rss())}`
 }
 
 interface ReplayModule {

@@ -1,58 +1,142 @@
-/** Draws the graph as SVG: pills for topics, cards for tasks with their rate and lag, a kill button on each task. */
+/**
+ * Draws the graph as SVG: pills for topics, cards for tasks with their rate and lag, dashed boxes for clients that are no part of the
+ * app, in a band of their own below. Every box of ours has a kill button: a task's kills a process that runs it, a topic's the broker that holds it.
+ *
+ * GV1. Boxes of the app never move. The band is there from the start, a client keeps its place in it, and it never gets lower.
+ */
+import { make, shortNumber } from './elements.ts'
 import type { Strings } from './strings.ts'
 import { fill } from './strings.ts'
 
 export interface ViewNode { readonly id: string, readonly kind: 'topic' | 'task' | 'foreign', readonly name: string, readonly column: number, readonly row: number }
 export interface ViewGraph { readonly nodes: readonly ViewNode[], readonly edges: readonly { readonly from: string, readonly to: string }[], readonly columns: number, readonly rows: number }
 export interface TaskFigures { readonly state: string, readonly inPerSecond: number, readonly lagRecords: number | null }
+export interface OutsideClient { readonly id: string, readonly name: string, readonly about: string, readonly reads: readonly string[], readonly writes: readonly string[], readonly isGone: boolean }
+export interface Killing { readonly task: (name: string) => void, readonly broker: () => void }
+
+interface Place { readonly x: number, readonly y: number, readonly halfHeight: number }
 
 const COLUMN_WIDTH = 176
 const ROW_HEIGHT = 84
 const BOX_WIDTH = 148
 const TASK_HEIGHT = 58
 const TOPIC_HEIGHT = 30
-const SVG = 'http://www.w3.org/2000/svg'
+const OUTSIDE_HEIGHT = 44
+const OUTSIDE_ROW_HEIGHT = 60
+const BAND_TOP = 18
+const NAME_CHARACTERS = 20
+const TOPIC_CHARACTERS = 18
 
 export class GraphView {
   readonly element: SVGSVGElement
+  readonly #strings: Strings
+  readonly #columns: number
+  readonly #heightOfApp: number
   readonly #figures = new Map<string, { readonly card: SVGGElement, readonly text: SVGTextElement }>()
+  readonly #places: ReadonlyMap<string, Place>
+  readonly #outsideEdges = make('g', {})
+  readonly #outsideBoxes = make('g', {})
+  readonly #hint: SVGTextElement
+  /** `<column> <row>` of the band, by client. */
+  readonly #slots = new Map<string, { readonly column: number, readonly row: number }>()
+  #bandRows = 1
+  #drawn = ''
 
-  constructor(graph: ViewGraph, strings: Strings, onKill: ((task: string) => void) | undefined) {
-    const width = graph.columns * COLUMN_WIDTH + 8
-    const height = graph.rows * ROW_HEIGHT + 8
-    this.element = make('svg', { viewBox: `0 0 ${width} ${height}`, width, height, class: 'graph', role: 'img', 'aria-label': strings.graph })
+  constructor(graph: ViewGraph, strings: Strings, killing: Killing | undefined) {
+    this.#strings = strings
+    this.#columns = graph.columns
+    this.#heightOfApp = graph.rows * ROW_HEIGHT + 8
+    this.element = make('svg', { class: 'graph', role: 'group', 'aria-label': strings.graph })
     const counts = new Map<number, number>()
     for (const node of graph.nodes) counts.set(node.column, (counts.get(node.column) ?? 0) + 1)
-    const placeOf = (node: ViewNode): { x: number, y: number } => ({ x: 4 + node.column * COLUMN_WIDTH, y: (node.row + 0.5 + (graph.rows - (counts.get(node.column) ?? 0)) / 2) * ROW_HEIGHT })
-    const places = new Map(graph.nodes.map(node => [node.id, placeOf(node)]))
+    const placeOf = (node: ViewNode): Place => ({
+      x: 4 + node.column * COLUMN_WIDTH, y: (node.row + 0.5 + (graph.rows - (counts.get(node.column) ?? 0)) / 2) * ROW_HEIGHT,
+      halfHeight: (node.kind === 'topic' ? TOPIC_HEIGHT : TASK_HEIGHT) / 2,
+    })
+    this.#places = new Map(graph.nodes.map(node => [node.id, placeOf(node)]))
+    this.element.append(arrowHead(), this.#outsideEdges)
     for (const edge of graph.edges) {
-      const from = places.get(edge.from)
-      const to = places.get(edge.to)
-      if (from !== undefined && to !== undefined) this.element.append(arrow(from.x + BOX_WIDTH, from.y, to.x, to.y))
+      const [from, to] = [this.#places.get(edge.from), this.#places.get(edge.to)]
+      if (from !== undefined && to !== undefined) this.element.append(arrow(from, to))
     }
     for (const node of graph.nodes) {
-      const place = places.get(node.id)
-      if (place !== undefined) this.element.append(node.kind === 'topic' ? topicPill(node, place) : this.#taskCard(node, place, strings, onKill))
+      const place = this.#places.get(node.id)
+      if (place !== undefined) this.element.append(node.kind === 'topic' ? topicPill(node, place, strings, killing) : this.#taskCard(node, place, strings, killing))
     }
+    this.#hint = label('', 4, this.#heightOfApp + BAND_TOP + OUTSIDE_HEIGHT / 2 + 5, 'hint')
+    this.element.append(this.#hint, this.#outsideBoxes)
+    this.#resize()
   }
 
   update(task: string, figures: TaskFigures): void {
     const drawn = this.#figures.get(task)
     if (drawn === undefined) return
     drawn.card.setAttribute('data-state', figures.state)
-    drawn.text.textContent = `${shortNumber(figures.inPerSecond)}/s · ${figures.lagRecords === null ? 'n/a' : shortNumber(figures.lagRecords)}`
+    drawn.text.textContent = `${shortNumber(figures.inPerSecond)}/s · ${this.#strings.lag} ${figures.lagRecords === null ? 'n/a' : shortNumber(figures.lagRecords)}`
   }
 
-  #taskCard(node: ViewNode, place: { x: number, y: number }, strings: Strings, onKill: ((task: string) => void) | undefined): SVGGElement {
+  /** Clients from outside; `hint` says where one may connect, and is shown while none does. */
+  updateOutside(clients: readonly OutsideClient[], hint: string): void {
+    this.#hint.textContent = clients.length === 0 ? hint : ''
+    const drawn = JSON.stringify(clients)
+    if (drawn === this.#drawn) return
+    this.#drawn = drawn
+    for (const id of this.#slots.keys()) if (!clients.some(client => client.id === id)) this.#slots.delete(id)
+    this.#outsideEdges.replaceChildren()
+    this.#outsideBoxes.replaceChildren(...clients.map(client => this.#outsideBox(client)))
+    this.#resize()
+  }
+
+  #resize(): void {
+    const [width, height] = [this.#columns * COLUMN_WIDTH + 8, this.#heightOfApp + BAND_TOP + this.#bandRows * OUTSIDE_ROW_HEIGHT]
+    for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, width, height })) this.element.setAttribute(name, String(value))
+  }
+
+  #outsideBox(client: OutsideClient): SVGGElement {
+    const slot = this.#slotOf(client)
+    const place: Place = { x: 4 + slot.column * COLUMN_WIDTH, y: this.#heightOfApp + BAND_TOP + slot.row * OUTSIDE_ROW_HEIGHT + OUTSIDE_HEIGHT / 2, halfHeight: OUTSIDE_HEIGHT / 2 }
+    const box = make('g', { class: client.isGone ? 'outside gone' : 'outside', transform: `translate(${place.x} ${place.y - place.halfHeight})` })
+    const title = make('title', {})
+    const uses = [...client.reads.map(topic => `← ${topic}`), ...client.writes.map(topic => `→ ${topic}`)]
+    title.textContent = [client.name, client.about, client.isGone ? this.#strings.client_gone : '', ...uses].filter(text => text !== '').join('\n')
+    const about = client.isGone ? this.#strings.client_gone : uses.length === 0 ? this.#strings.client_looks : client.about
+    box.append(title, make('rect', { width: BOX_WIDTH, height: OUTSIDE_HEIGHT, rx: 8 }), label(cut(client.name), 10, 18, 'name'), label(cut(about), 10, 35, 'figures'))
+    for (const [topics, reads] of [[client.reads, true], [client.writes, false]] as const) {
+      for (const topic of topics) {
+        const at = this.#places.get(`topic:${topic}`)
+        if (at !== undefined) this.#outsideEdges.append(outsideArrow(at, place, reads, client.isGone))
+      }
+    }
+    return box
+  }
+
+  /** Right of what it reads, left of what it writes, on the first free place of that column. */
+  #slotOf(client: OutsideClient): { readonly column: number, readonly row: number } {
+    const known = this.#slots.get(client.id)
+    if (known !== undefined) return known
+    const columnOf = (topic: string | undefined): number | undefined => {
+      const at = topic === undefined ? undefined : this.#places.get(`topic:${topic}`)
+      return at === undefined ? undefined : Math.round((at.x - 4) / COLUMN_WIDTH)
+    }
+    const read = client.reads.map(columnOf).find(column => column !== undefined)
+    const written = client.writes.map(columnOf).find(column => column !== undefined)
+    const column = Math.max(0, Math.min(this.#columns - 1, read !== undefined ? read + 1 : written !== undefined ? written - 1 : 0))
+    let row = 0
+    while ([...this.#slots.values()].some(slot => slot.column === column && slot.row === row)) row++
+    const slot = { column, row }
+    this.#slots.set(client.id, slot)
+    this.#bandRows = Math.max(this.#bandRows, row + 1)
+    return slot
+  }
+
+  #taskCard(node: ViewNode, place: Place, strings: Strings, killing: Killing | undefined): SVGGElement {
     const card = make('g', { class: `task ${node.kind}`, transform: `translate(${place.x} ${place.y - TASK_HEIGHT / 2})`, 'data-state': 'absent' })
-    card.append(make('rect', { width: BOX_WIDTH, height: TASK_HEIGHT, rx: 8 }), label(node.name, 10, 22, 'name'))
+    card.append(make('rect', { width: BOX_WIDTH, height: TASK_HEIGHT, rx: 8 }), label(cut(node.name), 10, 22, 'name'))
     const figures = label('', 10, 43, 'figures')
     card.append(figures)
-    if (onKill !== undefined) {
-      const button = make('g', { class: 'kill', role: 'button', tabindex: 0, 'aria-label': fill(strings.kill_of, { name: node.name }), transform: `translate(${BOX_WIDTH - 40} 32)` })
+    if (killing !== undefined) {
+      const button = killButton(fill(strings.kill_of, { name: node.name }), `translate(${BOX_WIDTH - 40} 5)`, () => killing.task(node.name))
       button.append(make('rect', { width: 34, height: 19, rx: 5 }), label(strings.kill, 17, 13.5, 'kill-text'))
-      button.addEventListener('click', () => onKill(node.name))
-      button.addEventListener('keydown', event => { if (event.key === 'Enter' || event.key === ' ') onKill(node.name) })
       card.append(button)
     }
     this.#figures.set(node.name, { card, text: figures })
@@ -60,34 +144,65 @@ export class GraphView {
   }
 }
 
-function topicPill(node: ViewNode, place: { x: number, y: number }): SVGGElement {
+function topicPill(node: ViewNode, place: Place, strings: Strings, killing: Killing | undefined): SVGGElement {
   const pill = make('g', { class: 'topic', transform: `translate(${place.x} ${place.y - TOPIC_HEIGHT / 2})` })
   const title = make('title', {})
   title.textContent = node.name
-  pill.append(title, make('rect', { width: BOX_WIDTH, height: TOPIC_HEIGHT, rx: TOPIC_HEIGHT / 2 }), label(node.name.length > 20 ? `…${node.name.slice(-19)}` : node.name, BOX_WIDTH / 2, 19.5, 'topic-name'))
+  pill.append(title, make('rect', { width: BOX_WIDTH, height: TOPIC_HEIGHT, rx: TOPIC_HEIGHT / 2 }), label(node.name.length > TOPIC_CHARACTERS ? `…${node.name.slice(1 - TOPIC_CHARACTERS)}` : node.name, BOX_WIDTH / 2 - 6, 19.5, 'topic-name'))
+  if (killing !== undefined) {
+    const button = killButton(fill(strings.kill_broker_of, { name: node.name }), `translate(${BOX_WIDTH - 24} 6)`, killing.broker)
+    button.classList.add('kill-broker')
+    button.append(make('rect', { width: 18, height: 18, rx: 9 }), label('×', 9, 13.5, 'kill-text'))
+    pill.append(button)
+  }
   return pill
 }
 
-function arrow(x1: number, y1: number, x2: number, y2: number): SVGPathElement {
-  const middle = x2 > x1 ? (x1 + x2) / 2 : x1 + 40
-  const backwards = x2 > x1 ? (x1 + x2) / 2 : x2 - 40
-  return make('path', { class: 'edge', d: `M${x1} ${y1}C${middle} ${y1} ${backwards} ${y2} ${x2} ${y2}` })
+function killButton(what: string, transform: string, onKill: () => void): SVGGElement {
+  const button = make('g', { class: 'kill', role: 'button', tabindex: 0, 'aria-label': what, transform })
+  const title = make('title', {})
+  title.textContent = what
+  button.append(title)
+  button.addEventListener('click', onKill)
+  button.addEventListener('keydown', event => {
+    if (event.key !== 'Enter' && event.key !== ' ') return
+    event.preventDefault()
+    onKill()
+  })
+  return button
+}
+
+/** To the right; an edge that closes a cycle goes back below the boxes. */
+function arrow(from: Place, to: Place): SVGPathElement {
+  const [x1, x2] = [from.x + BOX_WIDTH, to.x - 3]
+  if (x2 > x1) {
+    const middle = (x1 + x2) / 2
+    return make('path', { class: 'edge', d: `M${x1} ${from.y}C${middle} ${from.y} ${middle} ${to.y} ${x2} ${to.y}`, 'marker-end': 'url(#arrow-head)' })
+  }
+  const [fromX, toX, fromY, toY] = [from.x + BOX_WIDTH / 2, to.x + BOX_WIDTH / 2, from.y + from.halfHeight, to.y + to.halfHeight + 3]
+  const below = Math.max(fromY, toY) + 30
+  return make('path', { class: 'edge', d: `M${fromX} ${fromY}C${fromX} ${below} ${toX} ${below} ${toX} ${toY}`, 'marker-end': 'url(#arrow-head)' })
+}
+
+function outsideArrow(topic: Place, box: Place, reads: boolean, isGone: boolean): SVGPathElement {
+  const [topicX, boxX, topicY, boxY] = [topic.x + BOX_WIDTH / 2, box.x + BOX_WIDTH / 2, topic.y + topic.halfHeight, box.y - box.halfHeight]
+  const middle = (topicY + boxY) / 2
+  const d = reads ? `M${topicX} ${topicY}C${topicX} ${middle} ${boxX} ${middle} ${boxX} ${boxY - 3}` : `M${boxX} ${boxY}C${boxX} ${middle} ${topicX} ${middle} ${topicX} ${topicY + 3}`
+  return make('path', { class: isGone ? 'edge outside-edge gone' : 'edge outside-edge', d, 'marker-end': 'url(#arrow-head)' })
+}
+
+function arrowHead(): SVGMarkerElement {
+  const marker = make('marker', { id: 'arrow-head', viewBox: '0 0 8 8', refX: 6, refY: 4, markerWidth: 4.5, markerHeight: 4.5, orient: 'auto' })
+  marker.append(make('path', { class: 'arrow-head', d: 'M0 0.5L7.5 4L0 7.5z' }))
+  return marker
+}
+
+function cut(text: string): string {
+  return text.length > NAME_CHARACTERS ? `${text.slice(0, NAME_CHARACTERS - 1)}…` : text
 }
 
 function label(text: string, x: number, y: number, className: string): SVGTextElement {
   const element = make('text', { x, y, class: className })
   element.textContent = text
   return element
-}
-
-function make<Name extends keyof SVGElementTagNameMap>(name: Name, attributes: Readonly<Record<string, string | number>>): SVGElementTagNameMap[Name] {
-  const element = document.createElementNS(SVG, name)
-  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, String(value))
-  return element
-}
-
-export function shortNumber(value: number): string {
-  if (value >= 1e6) return `${(value / 1e6).toFixed(1)}M`
-  if (value >= 1e4) return `${(value / 1e3).toFixed(1)}k`
-  return value >= 100 || Number.isInteger(value) ? Math.round(value).toString() : value.toFixed(1)
 }

@@ -2,7 +2,8 @@
  * The status page. It builds its parts once and then changes only texts, so that nothing jumps under the pointer.
  * Everything that came over the network is written with textContent.
  */
-import { GraphView, shortNumber, type ViewGraph } from './graph-view.ts'
+import { type Cell, element, grouped, section, setList, setRows, setText, shortNumber, table } from './elements.ts'
+import { GraphView, type OutsideClient, type ViewGraph } from './graph-view.ts'
 import { fill, type Language, LANGUAGES, type Strings } from './strings.ts'
 
 interface Task {
@@ -10,14 +11,16 @@ interface Task {
   readonly commitMsP50: number | null, readonly commitMsP99: number | null, readonly errors: number, readonly skipped: number, readonly deadLettered: number, readonly shards: number
   readonly restore: { readonly done: number, readonly total: number } | null, readonly restored: { readonly records: number, readonly ms: number } | null, readonly lastError: string | null
 }
-interface Process { readonly name: string, readonly kind: string, readonly state: string, readonly pid: number | null, readonly restarts: number, readonly gapMs: number | null }
+interface Process { readonly name: string, readonly kind: string, readonly state: string, readonly pid: number | null, readonly restarts: number, readonly gapMs: number | null, readonly error: string | null }
 interface Balance { readonly name: string, readonly in: number, readonly counted: number, readonly pending: number, readonly lost: number, readonly doubled: number, readonly foreign: number, readonly outOfOrder: number, readonly examples: readonly string[] }
 interface Live {
   readonly status: { readonly app: string, readonly tasks: readonly Task[] }
   readonly processes: readonly Process[]
   readonly ledger: { readonly balanced: boolean, readonly balances: readonly Balance[] } | null
   readonly guard: 'on' | 'off' | null
-  readonly events: readonly { readonly at: number, readonly text: string }[]
+  readonly events: readonly { readonly at: number, readonly text: string, readonly kind: string, readonly values: Readonly<Record<string, string | number>> }[]
+  readonly kafka: string
+  readonly outside: readonly OutsideClient[]
   readonly links: readonly { readonly name: string, readonly url: string }[]
 }
 
@@ -46,6 +49,7 @@ function connect(): void {
 interface View {
   readonly strings: Strings
   readonly verdict: HTMLElement
+  readonly errors: HTMLElement
   readonly graph: GraphView
   readonly ledgerVerdict: HTMLElement
   readonly ledgerRows: HTMLElement
@@ -61,7 +65,8 @@ function build(): View {
   const strings = LANGUAGES[language]
   document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
   const verdict = element('p', 'verdict', strings.connecting)
-  const graph = new GraphView(pageData.graph, strings, pageData.canKill ? task => void post('/api/kill', { name: processOf(task) }) : undefined)
+  const graph = new GraphView(pageData.graph, strings, pageData.canKill ? { task: task => kill(processOf(task)), broker: () => kill(brokerName()) } : undefined)
+  const errors = element('div', 'frames')
   const ledgerVerdict = element('p', 'books', strings.counting)
   const ledgerRows = element('tbody')
   const guardState = element('span', 'guard-state')
@@ -85,13 +90,13 @@ function build(): View {
   const header = element('header')
   header.append(element('h1', '', strings.title), links, switchLanguage)
   root.replaceChildren(
-    header, verdict,
+    header, verdict, errors,
     section(strings.graph, strings.graph_note, graphBox, processes),
     section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel),
     section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.commit, strings.errors, strings.restored], tasks)),
     section(strings.events, undefined, events),
   )
-  return { strings, verdict, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, tasks, events, links }
+  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, tasks, events, links }
 }
 
 function draw(): void {
@@ -102,14 +107,17 @@ function draw(): void {
     return
   }
   drawVerdict(live, strings)
+  setList(view.errors, live.processes.flatMap(process => process.error === null ? [] : [`${process.name}  ${process.error}`]), 'pre')
   for (const task of live.status.tasks) view.graph.update(task.task, task)
+  view.graph.updateOutside(live.outside, fill(strings.connect_hint, { address: live.kafka }))
+  view.graph.element.setAttribute('data-broker', brokerName() === '' ? 'none' : 'here')
   setRows(view.tasks, live.status.tasks.map(task => taskCells(task, strings)))
   drawLedger(live, strings)
   drawProcesses(live.processes, strings)
-  setList(view.events, live.events.length === 0 ? [strings.nothing_yet] : live.events.slice(-12).reverse().map(event => `${new Date(event.at).toLocaleTimeString()}  ${event.text}`))
+  setList(view.events, live.events.length === 0 ? [strings.nothing_yet] : live.events.slice(-12).reverse().map(event => `${new Date(event.at).toLocaleTimeString(language === 'zh' ? 'zh-CN' : 'en-GB')}  ${happenedText(event, strings)}`))
   if (view.links.childElementCount !== live.links.length) {
     view.links.replaceChildren(...live.links.map(link => {
-      const anchor = element('a', '', link.name)
+      const anchor = element('a', '', link.name === 'shop' ? strings.shop : link.name)
       if (/^https?:\/\//.test(link.url)) anchor.href = link.url
       return anchor
     }))
@@ -119,11 +127,13 @@ function draw(): void {
 function drawVerdict(now: Live, strings: Strings): void {
   const tasks = now.status.tasks
   const failed = tasks.find(task => task.state === 'failed')
+  const broken = now.processes.find(process => process.error !== null)
   const restoring = tasks.find(task => task.restore !== null)
   const late = tasks.filter(task => (task.lagSeconds ?? 0) > 2).sort((a, b) => (b.lagRecords ?? 0) - (a.lagRecords ?? 0))
   const first = late[0]
-  view.verdict.dataset['state'] = failed !== undefined ? 'failed' : first !== undefined || restoring !== undefined ? 'late' : 'good'
-  view.verdict.textContent = failed !== undefined ? fill(strings.failing, { task: failed.task, error: failed.lastError ?? '' })
+  view.verdict.dataset['state'] = failed !== undefined || broken !== undefined ? 'failed' : first !== undefined || restoring !== undefined ? 'late' : 'good'
+  view.verdict.textContent = failed !== undefined ? fill(strings.failing, { task: failed.task, error: failed.lastError?.split('\n')[0] ?? '' })
+    : broken !== undefined ? fill(strings.broken_verdict, { name: broken.name, how: stateText(broken.state, strings) })
     : restoring?.restore != null ? fill(strings.restoring, { task: restoring.task, done: restoring.restore.done, total: restoring.restore.total })
     : first !== undefined ? fill(strings.behind, { n: tasks.length - late.length, m: tasks.length, task: first.task, lag: shortNumber(first.lagRecords ?? 0) })
     : fill(strings.keeps_up, { n: tasks.length })
@@ -135,7 +145,7 @@ function taskCells(task: Task, strings: Strings): Cell[] {
     task.task, { text: stateText(task.state, strings), state: task.state }, String(task.shards), shortNumber(task.inPerSecond), shortNumber(task.outPerSecond),
     task.lagRecords === null ? 'n/a' : shortNumber(task.lagRecords), or(task.lagSeconds, 1), task.commitMsP50 === null ? 'n/a' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
     String(task.errors + task.skipped + task.deadLettered),
-    task.restore !== null ? `${shortNumber(task.restore.done)} / ${shortNumber(task.restore.total)}` : task.restored === null ? '–' : fill(strings.restored_value, { n: task.restored.records, s: (task.restored.ms / 1000).toFixed(1) }),
+    task.restore !== null ? `${shortNumber(task.restore.done)} / ${shortNumber(task.restore.total)}` : task.restored === null ? '–' : fill(strings.restored_value, { n: grouped(task.restored.records), s: (task.restored.ms / 1000).toFixed(1) }),
   ]
 }
 
@@ -144,8 +154,8 @@ function drawLedger(now: Live, strings: Strings): void {
   view.ledgerVerdict.textContent = ledger === null ? strings.counting : ledger.balanced ? strings.balanced : strings.unbalanced
   view.ledgerVerdict.dataset['state'] = ledger === null ? 'late' : ledger.balanced ? 'good' : 'failed'
   setRows(view.ledgerRows, (ledger?.balances ?? []).map((balance): Cell[] => {
-    const bad = (count: number): Cell => ({ text: String(count), state: count === 0 ? 'good' : 'failed' })
-    return [balance.name, String(balance.in), String(balance.counted), String(balance.pending), bad(balance.lost), bad(balance.doubled), bad(balance.foreign), bad(balance.outOfOrder)]
+    const bad = (count: number): Cell => ({ text: grouped(count), state: count === 0 ? 'good' : 'failed' })
+    return [balance.name, grouped(balance.in), grouped(balance.counted), grouped(balance.pending), bad(balance.lost), bad(balance.doubled), bad(balance.foreign), bad(balance.outOfOrder)]
   }))
   view.guardState.textContent = now.guard === 'off' ? strings.guard_off : strings.guard_on
   view.guardState.dataset['state'] = now.guard === 'off' ? 'failed' : 'good'
@@ -169,7 +179,7 @@ function processCard(name: string, strings: Strings): HTMLElement {
   if (pageData.canKill) {
     const button = element('button', 'kill', strings.kill)
     button.title = fill(strings.kill_of, { name })
-    button.addEventListener('click', () => void post('/api/kill', { name }))
+    button.addEventListener('click', () => kill(name))
     card.append(button)
   }
   return card
@@ -182,6 +192,21 @@ function processOf(task: string): string {
   return own?.name ?? running[Math.floor(Math.random() * running.length)]?.name ?? ''
 }
 
+function brokerName(): string {
+  return live?.processes.find(process => process.kind === 'broker')?.name ?? ''
+}
+
+function kill(name: string): void {
+  if (name !== '') void post('/api/kill', { name })
+}
+
+/** In the reader's language; as it is in the log where this page does not know the kind. */
+function happenedText(event: Live['events'][number], strings: Strings): string {
+  const templates: Readonly<Record<string, string>> = strings.happened
+  const template = templates[event.kind]
+  return template === undefined ? event.text : fill(template, event.values)
+}
+
 function stateText(state: string, strings: Strings): string {
   switch (state) {
     case 'running': case 'starting': case 'waiting': case 'stopped': case 'rebalancing': case 'failed': case 'absent': return strings[state]
@@ -192,57 +217,4 @@ function stateText(state: string, strings: Strings): string {
 
 async function post(path: string, body: Readonly<Record<string, string>>): Promise<void> {
   await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': pageData.token }, body: JSON.stringify(body) })
-}
-
-type Cell = string | { readonly text: string, readonly state: string }
-
-function setRows(body: HTMLElement, rows: readonly (readonly Cell[])[]): void {
-  while (body.childElementCount > rows.length) body.lastElementChild?.remove()
-  rows.forEach((cells, index) => {
-    const row = body.children[index] ?? body.appendChild(element('tr'))
-    cells.forEach((cell, column) => {
-      const drawn = row.children[column] ?? row.appendChild(element('td'))
-      const text = typeof cell === 'string' ? cell : cell.text
-      if (drawn.textContent !== text) drawn.textContent = text
-      if (typeof cell !== 'string') drawn.setAttribute('data-state', cell.state)
-    })
-  })
-}
-
-function setList(list: HTMLElement, texts: readonly string[]): void {
-  while (list.childElementCount > texts.length) list.lastElementChild?.remove()
-  texts.forEach((text, index) => {
-    const item = list.children[index] ?? list.appendChild(element('li'))
-    if (item.textContent !== text) item.textContent = text
-  })
-}
-
-function setText(parent: Element, selector: string, text: string): void {
-  const found = parent.querySelector(selector)
-  if (found !== null && found.textContent !== text) found.textContent = text
-}
-
-function section(title: string, note: string | undefined, ...children: readonly Node[]): HTMLElement {
-  const part = element('section')
-  part.append(element('h2', '', title), ...note === undefined ? [] : [element('p', 'muted', note)], ...children)
-  return part
-}
-
-function table(head: readonly string[], body: HTMLElement): HTMLElement {
-  const box = element('div', 'scroll')
-  const drawn = element('table')
-  const row = element('tr')
-  row.append(...head.map(title => element('th', '', title)))
-  const thead = element('thead')
-  thead.append(row)
-  drawn.append(thead, body)
-  box.append(drawn)
-  return box
-}
-
-function element<Name extends keyof HTMLElementTagNameMap>(name: Name, className = '', text = ''): HTMLElementTagNameMap[Name] {
-  const made = document.createElement(name)
-  if (className !== '') made.className = className
-  if (text !== '') made.textContent = text
-  return made
 }

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import { startKafka } from '../../support/kafka.ts'
-import { checkVerifiers } from '../../support/ledger-cases.ts'
+import { checkHeldRecords, checkVerifiers } from '../../support/ledger-cases.ts'
 import { need } from '../../support/need.ts'
 
 need('kafka', 'python')
@@ -9,6 +9,15 @@ test('both verifiers see what was lost, doubled, foreign or out of order, and ag
   const kafka = await startKafka()
   try {
     await checkVerifiers(kafka.bootstrap, ['node', 'python'])
+  } finally {
+    await kafka.stop()
+  }
+})
+
+test('records held back by the open transaction of a killed process are no loss, for both verifiers, on Apache Kafka', async () => {
+  const kafka = await startKafka()
+  try {
+    await checkHeldRecords(kafka.bootstrap, ['node', 'python'])
   } finally {
     await kafka.stop()
   }

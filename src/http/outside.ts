@@ -1,0 +1,70 @@
+/**
+ * Clients that are no part of the app and use its topics: dashed boxes in the graph.
+ *
+ * OC1. From the embedded broker's own list of connections everybody is seen, readers, writers and who only looks; of another cluster the
+ *      members of consumer groups alone, since Kafka tells of nobody else.
+ * OC2. Ours are left out: clients with the app's own groups or ids, this page, the shop, the ledger's verifier.
+ * OC3. Names and topics come from the network: they are data here, and text on the page.
+ */
+import type { ClientActivity } from '../broker/clients.ts'
+import type { AdminGroups } from '../client/admin-groups.ts'
+import { SOFTWARE_NAME } from '../client/broker-connection.ts'
+
+export interface OutsideClient {
+  /** Stays the same as long as the client is there. */
+  readonly id: string
+  readonly name: string
+  /** Software and version, and its groups, as far as they are known. */
+  readonly about: string
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+  /** Shown a while longer, so that one that only asked is seen too. */
+  readonly isGone: boolean
+}
+
+const OUTSIDE_MAX = 24
+const TEXT_MAX = 60
+
+/** What a child process said is `unknown`: `undefined` where it is no list of clients. */
+export function parseActivity(message: object): readonly ClientActivity[] | undefined {
+  if (!('clients' in message) || !Array.isArray(message.clients)) return undefined
+  // Our own broker's message, from this same build.
+  return message.clients as ClientActivity[]
+}
+
+export function outsideOf(app: string, ownIds: ReadonlySet<string>, activity: readonly ClientActivity[], shownSince: number): OutsideClient[] {
+  return activity.filter(client => !isOwn(app, ownIds, client) && (client.goneAt === null || client.goneAt > shownSince)).slice(-OUTSIDE_MAX).map(client => ({
+    id: JSON.stringify([client.clientId, client.softwareName, client.softwareVersion]),
+    name: short(nameOf(client)),
+    about: short([...client.groups, `${client.softwareName} ${client.softwareVersion}`.trim()].filter(text => text !== '').join(' · ')),
+    reads: client.reads, writes: client.writes, isGone: client.goneAt !== null,
+  }))
+}
+
+/** Members of groups that are not the app's, on any cluster. */
+export async function outsideGroups(app: string, admin: AdminGroups): Promise<OutsideClient[]> {
+  const groups = (await admin.listGroups()).filter(group => !group.groupId.startsWith(`${app}.`) && group.state !== 'Empty' && group.state !== 'Dead')
+  const described = await admin.describeGroups(groups.slice(0, OUTSIDE_MAX).map(group => group.groupId))
+  return described.filter(group => group.members.length > 0).map(group => ({
+    id: JSON.stringify(['group', group.groupId]),
+    name: short(group.groupId),
+    about: short([...new Set(group.members.map(member => member.clientId))].join(', ')),
+    reads: [...new Set(group.members.flatMap(member => [...member.topics, ...member.partitions.map(({ topic }) => topic)]))],
+    writes: [], isGone: false,
+  }))
+}
+
+function isOwn(app: string, ownIds: ReadonlySet<string>, client: ClientActivity): boolean {
+  if (client.groups.some(group => group.startsWith(`${app}.`)) || client.clientId.startsWith(`${app}.`)) return true
+  if (client.softwareName === SOFTWARE_NAME && (client.clientId === app || new RegExp(`^${app.replace(/[^\w]/g, '\\$&')}-\\d+$`).test(client.clientId))) return true
+  return ownIds.has(client.clientId)
+}
+
+/** What librdkafka calls itself unless it is told otherwise says less than the name of its wrapper. */
+function nameOf({ clientId, softwareName }: ClientActivity): string {
+  return softwareName !== '' && (clientId === '' || clientId === 'rdkafka') ? softwareName : clientId === '' ? '?' : clientId
+}
+
+function short(text: string): string {
+  return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX - 1)}…` : text
+}

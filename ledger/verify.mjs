@@ -67,7 +67,7 @@ try {
   do {
     let account = await cut()
     // One that ends with this account waits out its patience; one that watches comes back anyway.
-    for (; !args.watch && books.some(book => book.missing.size > 0) && account.balanced; account = await cut()) await new Promise(resolve => setTimeout(resolve, 200))
+    for (; !args.watch && account.balances.some(({ lost }, index) => books[index].missing.size > lost); account = await cut()) await new Promise(resolve => setTimeout(resolve, 200))
     balanced = account.balanced
     console.log(JSON.stringify(account))
     if (args.watch) await new Promise(resolve => setTimeout(resolve, 1000))

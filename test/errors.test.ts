@@ -146,26 +146,6 @@ for (const threads of ['0', '1']) {
   })
 }
 
-test('a watched app that fails on a record shows its frame on the status page, and says there that it failed', async () => {
-  await write('errors.orders', [GOOD, BAD, GOOD])
-  const [port = 0] = await freePorts(1)
-  const app = startMillrace(['start', ENTRY, '--bootstrap', broker.address, '--data', join(directory, 'watched'), '--processes', '2', '--status-port', String(port)], { env: { ERRORS_APP: 'fail' } })
-  await app.waitFor(/➜ Status/, MS_MAX)
-  const deadline = Date.now() + MS_MAX
-  let error: string | null = null
-  while (error === null && Date.now() < deadline) {
-    await realEnv.clock.sleep(200)
-    // The status server's own format.
-    const { processes } = await (await fetch(`http://127.0.0.1:${port}/api/status`)).json() as { processes: { error: string | null }[] }
-    error = processes.find(each => each.error !== null)?.error ?? null
-  }
-  assert.equal((await app.kill('SIGTERM')).exitCode, 0)
-  assert.match(error ?? '', new RegExp(`^✖ USER_CODE {2}Task "check" failed on a record {2}${SOURCE}:${markedLine()}:`))
-  assert.match(error ?? '', new RegExp(`\n.*▶ ${markedLine()} │ {3}if \\(order\\.total < 0\\)`))
-  assert.match(error ?? '', /\n {2}record {3}errors\.orders\/0@1 /)
-  assert.match(error ?? '', /\n {2}next {5}/)
-})
-
 test('policy skip: the record is left out and the rest goes on', async () => {
   await write('errors.orders', [GOOD, BAD, UNREADABLE, GOOD])
   const app = await running('skip')

@@ -59,7 +59,8 @@ test("the examples of each command's help are calls that it takes", async () => 
   for (const { load } of COMMANDS) {
     const command = await load()
     for (const example of command.examples) {
-      const call = example.split(' | ').find(part => /^(?:[A-Z_]+=\S+ )?millrace /.test(part))?.replace(/^[A-Z_]+=\S+ /, '') ?? ''
+      // Alone, behind a variable, behind a pipe, or in `$(…)`.
+      const call = /(?:^|\| |\$\(|=\S+ )(millrace [^|)]*)/.exec(example)?.[1] ?? ''
       const words = (call.match(/'[^']*'|"[^"]*"|\S+/g) ?? []).map(word => word.replace(/^['"]|['"]$/g, ''))
       await assert.doesNotReject(check(words.slice(1), true), example)
     }

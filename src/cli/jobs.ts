@@ -13,11 +13,14 @@ import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
 import type { EngineProcess, Job, JobContext, JobStatus } from '../engines/engine.ts'
+import { javaShortfall } from '../engines/install/java.ts'
+import { openEngineStore } from '../engines/install/store.ts'
 import { jobOf } from '../engines/job.ts'
 import { realEnv } from '../env/real/env.ts'
 import { prepareTopics } from '../runtime/topics.ts'
 import { upstreamFirst } from '../topology/order.ts'
 import type { ForeignTaskPlan, Plan } from '../topology/plan.ts'
+import { findJava } from './java.ts'
 import { nextFreePort } from './ports.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -132,8 +135,10 @@ export class Jobs {
     const { plan, bootstrap, supervisor, logger } = this.#options
     const directory = join(this.#options.directory, task.name)
     return {
-      app: plan.app, bootstrap, directory, logger: logger.child({ job: task.name }),
-      supervise: async process => { await supervisor.start(this.#childOf(process, directory, task.on.engine)) },
+      app: plan.app, bootstrap, directory, logger: logger.child({ job: task.name }), disk: realEnv.disk, admin: new Admin(this.#options.cluster),
+      installation: wanted => openEngineStore(realEnv.disk, process.env).installation(wanted),
+      java: javaFor,
+      supervise: async each => { await supervisor.start(this.#childOf(each, directory, task.on.engine)) },
       release: name => supervisor.release(name),
       freePort: async () => {
         const port = await nextFreePort(realEnv.network, HOST, this.#portNext)
@@ -143,8 +148,8 @@ export class Jobs {
     }
   }
 
-  #childOf(process: EngineProcess, directory: string, engine: string): Parameters<Supervisor['start']>[0] {
-    const { name, command, args, env, cwd, ready, readyMsMax, onLine } = process
+  #childOf(started: EngineProcess, directory: string, engine: string): Parameters<Supervisor['start']>[0] {
+    const { name, command, args, env, cwd, ready, readyMsMax, onLine } = started
     // A program of the user's own speaks to the user; an engine fills a file.
     const log = engine === 'process' ? undefined : this.#logOf(directory, name)
     const take = (line: string): void => {
@@ -166,4 +171,11 @@ export class Jobs {
     this.#logs.set(path, log)
     return log
   }
+}
+
+async function javaFor(major: number): Promise<string> {
+  const java = await findJava(process.env)
+  const shortfall = javaShortfall(major, java)
+  if (java === undefined || shortfall !== undefined) throw new MillraceError('ENGINE_MISSING', shortfall ?? 'No Java was found.')
+  return java.command
 }

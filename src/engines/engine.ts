@@ -13,7 +13,10 @@
  * J4. `status` costs nothing: it says what was last heard, and a number that is not known is `null`.
  */
 import type { Logger } from '../base/logger.ts'
+import type { Admin } from '../client/admin.ts'
+import type { Disk } from '../env/env.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
+import type { Installation } from './install/store.ts'
 
 export type JobState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopped' | 'external'
 
@@ -65,6 +68,13 @@ export interface JobContext {
   /** The job's own, made when first used: logs, checkpoints, positions. It outlives the process. */
   readonly directory: string
   readonly logger: Logger
+  readonly disk: Disk
+  /** Of the cluster that the app runs on. */
+  readonly admin: Admin
+  /** An installed distribution, as `flink@2.0` names it. Throws `ENGINE_MISSING` with the command that installs it. */
+  readonly installation: (wanted: string) => Installation
+  /** The `java` to run, of at least this major version. Rejects with `ENGINE_MISSING` and what to install. */
+  readonly java: (major: number) => Promise<string>
   /** Starts a process and keeps it running. Resolves when it is ready; rejects when it ends, or is not ready, before `readyMsMax`. */
   readonly supervise: (process: EngineProcess) => Promise<void>
   /** SIGTERM, and SIGKILL where that does not help; the supervisor forgets it. */

@@ -3,12 +3,14 @@ import { unreachable } from '../base/assert.ts'
 import type { ForeignSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import { type Job, type JobContext, type JobOf, UNKNOWN_STATUS } from './engine.ts'
+import { kafkaStreamsJob } from './kafka-streams-job.ts'
 import { processJob } from './process-job.ts'
 
 export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
   const { on } = task
   switch (on.engine) {
     case 'process': return make(processJob, task, on, context)
+    case 'kafkaStreams': return make(kafkaStreamsJob, task, on, context)
     case 'external': return { start: () => Promise.resolve(), stop: () => Promise.resolve(), status: () => ({ ...UNKNOWN_STATUS, state: 'external' }) }
     default: return unreachable(on)
   }

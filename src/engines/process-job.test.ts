@@ -5,6 +5,7 @@ import { topic } from '../dsl/topic.ts'
 import { text } from '../serde/text.ts'
 import { build } from '../topology/build.ts'
 import type { EngineProcess, Job } from './engine.ts'
+import { jobContext } from '../../test/support/job-context.ts'
 import { jobOf } from './job.ts'
 import { process } from './process.ts'
 
@@ -16,10 +17,7 @@ function jobIn(supervise: (process: EngineProcess) => Promise<void>, released: s
     on: process({ command: 'python3', args: ['score.py'], instances: 2, env: { MODE: 'fast', MILLRACE_GROUP: 'mine' } }), reads: [numbers], writes: [scores],
   })).tasks
   assert.ok(task?.kind === 'foreign')
-  return jobOf(task, {
-    app: 'shop', bootstrap: 'localhost:9092', directory: '/nowhere', supervise, release: name => { released.push(name); return Promise.resolve() },
-    freePort: () => Promise.resolve(1), logger: { debug() {}, info() {}, warn() {}, error() {}, child() { return this } },
-  })
+  return jobOf(task, jobContext({ supervise, release: name => { released.push(name); return Promise.resolve() } }))
 }
 
 test('each instance is a process with a name of its own, and Millrace\'s variables win over declared ones', async () => {

@@ -1,2 +1,3 @@
 /** `millrace/engines`: tasks that other engines run. */
 export { external, process, type ProcessOptions } from '../engines/process.ts'
+export { kafkaStreams, type KafkaStreamsOptions } from '../engines/kafka-streams.ts'

@@ -38,7 +38,7 @@ export interface Link {
 }
 
 /** How a task of another engine is started; one member per engine. */
-export type ForeignSpec = ProcessSpec | ExternalSpec
+export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec
 
 interface Spec {
   readonly link: Link
@@ -59,4 +59,23 @@ export interface ProcessSpec extends Spec {
 /** Somebody else runs it: it is drawn and watched, never started. */
 export interface ExternalSpec extends Spec {
   readonly engine: 'external'
+}
+
+/** What a JVM runs: a `.java` file (compiled as it starts), a jar, or a class of the class path. */
+export type JvmProgram = { readonly classPath: readonly string[] } & (
+  | { readonly kind: 'source'; readonly path: string }
+  | { readonly kind: 'jar'; readonly path: string; readonly mainClass: string | undefined }
+  | { readonly kind: 'class'; readonly name: string }
+)
+
+export interface KafkaStreamsSpec extends Spec {
+  readonly engine: 'kafkaStreams'
+  /** Of the distribution, as `millrace engines install kafka-streams@VERSION` takes it. */
+  readonly version: string
+  readonly program: JvmProgram
+  readonly args: readonly string[]
+  readonly instances: number
+  /** Written into the properties file that the program gets, over Millrace's own. */
+  readonly config: Readonly<Record<string, string>>
+  readonly javaOptions: readonly string[]
 }

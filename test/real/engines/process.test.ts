@@ -7,18 +7,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Admin } from '../../../src/client/admin.ts'
 import { Cluster } from '../../../src/client/cluster.ts'
-import { Producer } from '../../../src/client/producer.ts'
 import { realEnv } from '../../../src/env/real/env.ts'
-import { partitionOf } from '../../../src/wire/partitioner.ts'
-import { freePorts, startKafka } from '../../support/kafka.ts'
+import { startKafka } from '../../support/kafka.ts'
 import { type BalanceSpec, verifyLedger } from '../../support/ledger.ts'
-import { startMillrace, startTestBroker } from '../../support/millrace.ts'
-import { need, PYTHON_PACKAGES, ROOT } from '../../support/need.ts'
-import type { Started } from '../../support/processes.ts'
-import { processTree } from '../../support/sockets.ts'
+import { startTestBroker } from '../../support/millrace.ts'
+import { need, ROOT } from '../../support/need.ts'
+import { NumberedClicks } from '../../support/numbered-clicks.ts'
+import { until, Watched } from '../../support/watched.ts'
 import { readAll } from '../runtime/books.ts'
 
 need('kafka', 'python')
@@ -35,93 +32,6 @@ const BALANCES: readonly BalanceSpec[] = [
 
 function hop(task: string, from: string, to: string): BalanceSpec {
   return { name: task, group: `fraud.${task}`, in: { topic: from, id: 'value:id' }, out: { topic: to, id: 'value:id', order: 'value:seq' } }
-}
-
-/** A watched app, and its status page as its users see it. */
-class Watched {
-  readonly #started: Started
-  readonly #url: string
-
-  constructor(started: Started, url: string) {
-    this.#started = started
-    this.#url = url
-  }
-
-  static async start(bootstrap: string, directory: string): Promise<Watched> {
-    const [port] = await freePorts(1)
-    const started = startMillrace(['start', ENTRY, '--processes', '2', '--bootstrap', bootstrap, '--data', directory, '--status-port', String(port), '--json'], { env: { PYTHONPATH: PYTHON_PACKAGES } })
-    const [, url = ''] = await started.waitFor(/"status":"([^"]+)"/, 120_000)
-    return new Watched(started, url)
-  }
-
-  async processes(): Promise<readonly { readonly name: string; readonly state: string; readonly restarts: number; readonly pid: number | null; readonly gapMs: number | null }[]> {
-    const answer = await fetch(`${this.#url}api/status`)
-    // The status server's own format.
-    return (await answer.json() as { processes: Awaited<ReturnType<Watched['processes']>> }).processes
-  }
-
-  /** SIGKILLs a process by its button, and waits until it runs again. */
-  async kill(name: string): Promise<void> {
-    const before = (await this.processes()).find(each => each.name === name)
-    assert.ok(before !== undefined, `there is a process ${name}`)
-    const token = /"token":"([^"]+)"/.exec(await (await fetch(this.#url)).text())?.[1] ?? ''
-    const answer = await fetch(`${this.#url}api/kill`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': token }, body: JSON.stringify({ name }) })
-    assert.equal(answer.status, 200, await answer.text())
-    await until(`${name} runs again`, async () => {
-      const now = (await this.processes()).find(each => each.name === name)
-      return now?.state === 'running' && now.restarts > before.restarts && now.pid !== before.pid
-    }, this.log)
-  }
-
-  readonly log = (): string => this.#started.stderr().slice(-4000)
-
-  /** Ctrl-C: it must end by itself with 0 and leave no process. */
-  async stop(): Promise<void> {
-    const tree = processTree(this.#started.pid)
-    const ran = await this.#started.kill('SIGINT')
-    assert.equal(ran.exitCode, 0, ran.stderr.slice(-4000))
-    for (const pid of tree) assert.throws(() => process.kill(pid, 0), /ESRCH/, `process ${pid} is left`)
-  }
-
-  async end(): Promise<void> {
-    await this.#started.kill('SIGTERM')
-  }
-}
-
-/** Writes numbered clicks: per key `seq` goes up. */
-class Clicks {
-  readonly #producer: Producer
-  #timer: NodeJS.Timeout | undefined
-  sent = 0
-
-  constructor(cluster: Cluster) {
-    this.#producer = new Producer(cluster, { lingerMs: 5 })
-  }
-
-  async start(): Promise<void> {
-    await this.#producer.init()
-    this.#timer = setInterval(() => { for (let index = 0; index < PER_SECOND / 20; index++) this.#send() }, 50)
-  }
-
-  #send(): void {
-    const seq = this.sent++
-    const key = Buffer.from(`shopper-${seq % KEYS}`)
-    const event = { id: `e${seq}`, seq, type: 'click', price: seq % 997, at: AT + seq * 60_000 }
-    this.#producer.send('fraud.events', partitionOf(key, 4), Date.now(), key, Buffer.from(JSON.stringify(event)))
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#producer.close()
-  }
-}
-
-async function until(what: string, holds: () => Promise<boolean>, log: () => string, seconds = 120): Promise<void> {
-  const deadline = Date.now() + seconds * 1000
-  while (!await holds()) {
-    assert.ok(Date.now() < deadline, `${what}, within ${seconds} s\n${log()}`)
-    await sleep(250)
-  }
 }
 
 interface Risk {
@@ -157,9 +67,9 @@ async function checkRisks(cluster: Cluster): Promise<number> {
 
 async function survivesKills(bootstrap: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-foreign-'))
-  const watched = await Watched.start(bootstrap, directory)
+  const watched = await Watched.start(ENTRY, bootstrap, directory)
   const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'foreign-test' })
-  const clicks = new Clicks(cluster)
+  const clicks = new NumberedClicks(cluster, { topic: 'fraud.events', perSecond: PER_SECOND, keys: KEYS, more: seq => ({ type: 'click', price: seq % 997, at: AT + seq * 60_000 }) })
   try {
     assert.deepEqual((await watched.processes()).map(each => each.name).sort(), ['score', 'tasks-1', 'tasks-2'])
     await clicks.start()

@@ -1,0 +1,110 @@
+/**
+ * The job of a `kafkaStreams()` task: a JVM per instance under the supervisor, each with a properties file and a state directory of its own.
+ *
+ * KS1. An instance keeps its number, and with it its state directory: one that is killed finds its stores again.
+ * KS2. It runs when its consumer group is stable and has a member of the instance's: Kafka Streams says nothing else that could be relied on.
+ */
+import { join } from 'node:path'
+import type { KafkaStreamsSpec } from '../topology/foreign.ts'
+import type { ForeignTaskPlan } from '../topology/plan.ts'
+import { type Job, type JobContext, type JobState, type JobStatus, UNKNOWN_STATUS } from './engine.ts'
+import { writeText } from './files.ts'
+import { jvmArguments } from './jvm.ts'
+import { processEnvironment } from './process.ts'
+
+const JAVA_MIN = 17
+/** A source file is compiled first, and a group may wait for a member that has died. */
+const READY_MS_MAX = 120_000
+const COMMIT_INTERVAL_MS = 100
+
+type Task = ForeignTaskPlan & { readonly on: KafkaStreamsSpec }
+
+export function kafkaStreamsJob(task: Task, context: JobContext): Job {
+  return new KafkaStreamsJob(task, context)
+}
+
+class KafkaStreamsJob implements Job {
+  readonly #task: Task
+  readonly #context: JobContext
+  readonly #membersSeen = new Set<string>()
+  #state: JobState = 'stopped'
+
+  constructor(task: Task, context: JobContext) {
+    this.#task = task
+    this.#context = context
+  }
+
+  async start(): Promise<void> {
+    this.#state = 'starting'
+    try {
+      const { version, program, javaOptions } = this.#task.on
+      const java = await this.#context.java(JAVA_MIN)
+      const { classpath } = this.#context.installation(`kafka-streams@${version}`)
+      const jvm = jvmArguments(this.#context.disk, program, classpath, javaOptions)
+      await Promise.all(this.#names().map((name, instance) => this.#startInstance(name, instance, java, jvm)))
+      this.#state = 'running'
+    } catch (error) {
+      this.#state = 'failed'
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#names().map(name => this.#context.release(name)))
+    this.#state = 'stopped'
+  }
+
+  status(): JobStatus {
+    return { ...UNKNOWN_STATUS, state: this.#state }
+  }
+
+  async #startInstance(name: string, instance: number, java: string, jvm: readonly string[]): Promise<void> {
+    const config = join(this.#context.directory, `${name}.properties`)
+    writeText(this.#context.disk, config, propertiesText(streamsConfig(this.#task, this.#context, name)))
+    const args = this.#task.on.args.map(arg => arg.replaceAll('{config}', config))
+    await this.#context.supervise({
+      name, command: java, args: [...jvm, ...args], cwd: undefined, readyMsMax: READY_MS_MAX,
+      env: { ...processEnvironment(this.#context.app, this.#task, this.#context.bootstrap, instance), MILLRACE_CONFIG: config },
+      ready: { kind: 'probe', check: () => this.#isMember(name) },
+    })
+  }
+
+  /** KS2. Kafka Streams begins the ids of its consumers with `client.id`. A member that was killed stays in the group for a while: it does not count again. */
+  async #isMember(name: string): Promise<boolean> {
+    const [group] = await this.#context.admin.describeGroups([this.#task.group])
+    const members = (group?.members ?? []).filter(member => member.clientId.startsWith(`${clientIdOf(this.#context.app, name)}-`))
+    if (group?.state !== 'Stable' || !members.some(member => !this.#membersSeen.has(member.memberId))) return false
+    for (const member of members) this.#membersSeen.add(member.memberId)
+    return true
+  }
+
+  #names(): string[] {
+    const { name, on: { instances } } = this.#task
+    return Array.from({ length: instances }, (_, index) => instances === 1 ? name : `${name}-${index + 1}`)
+  }
+}
+
+function clientIdOf(app: string, name: string): string {
+  return `${app}.${name}`
+}
+
+/** What the instance is told; the user's own settings come last. */
+export function streamsConfig(task: Task, context: Pick<JobContext, 'app' | 'bootstrap' | 'directory'>, name: string): Record<string, string> {
+  const { guarantee, isolation } = task.link
+  return {
+    'bootstrap.servers': context.bootstrap, 'application.id': task.group, 'client.id': clientIdOf(context.app, name),
+    'processing.guarantee': guarantee === 'exactlyOnce' ? 'exactly_once_v2' : 'at_least_once', 'commit.interval.ms': String(COMMIT_INTERVAL_MS),
+    'main.consumer.isolation.level': isolation, 'auto.offset.reset': 'earliest', 'state.dir': join(context.directory, `${name}-state`),
+    // A member that was killed is missed for this long: Kafka's own 45 s are for machines, not for a process that is back at once.
+    'main.consumer.session.timeout.ms': '10000', 'main.consumer.heartbeat.interval.ms': '3000',
+    ...task.on.config,
+  }
+}
+
+/** As `java.util.Properties` reads it: backslash, line ends and what is not Latin-1 are escaped. */
+export function propertiesText(config: Readonly<Record<string, string>>): string {
+  const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
+    .replaceAll(/[^\x20-\x7e]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const name = (text: string): string => escaped(text).replaceAll(/[ :=#!]/g, char => `\\${char}`)
+  return Object.entries(config).map(([key, value]) => `${name(key)}=${escaped(value).replace(/^ /, '\\ ')}\n`).join('')
+}

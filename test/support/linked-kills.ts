@@ -1,0 +1,110 @@
+/**
+ * An app with a task of another engine, killed while numbered clicks flow through it: nothing lost, nothing doubled, state exact.
+ *
+ * The chain is `clicks → … → counted`, where the engine's task adds to each click how many its key has had: so the output says by itself whether
+ * the engine's state survived. The ledger's two verifiers recount what came through, and `checkCounts` recomputes the counts.
+ */
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Cluster } from '../../src/client/cluster.ts'
+import { realEnv } from '../../src/env/real/env.ts'
+import { Admin } from '../../src/client/admin.ts'
+import { readAll } from '../real/runtime/books.ts'
+import { type BalanceSpec, verifyLedger } from './ledger.ts'
+import type { LedgerAccount } from '../../src/http/ledger.ts'
+import { NumberedClicks } from './numbered-clicks.ts'
+import { until, Watched } from './watched.ts'
+
+export interface LinkedKillsOptions {
+  /** The app's module. */
+  readonly entry: string
+  readonly bootstrap: string
+  /** Names of processes to kill, in turn. */
+  readonly kills: readonly string[]
+  readonly input: string
+  readonly output: string
+  readonly balances: readonly BalanceSpec[]
+  readonly env?: Readonly<Record<string, string>> | undefined
+  readonly perSecond?: number | undefined
+  /** Verifiers to recount with; both without it. */
+  readonly clients?: readonly ('node' | 'python')[] | undefined
+  /** False: an engine that doubles what it has not committed when killed; then the accounts are for the caller to judge. */
+  readonly exact?: boolean | undefined
+}
+
+export interface LinkedKillsResult {
+  readonly sent: number
+  readonly accounts: readonly LedgerAccount[]
+  /** Rows of `output` whose count is not one more than the one before of its key. */
+  readonly countsWrong: number
+}
+
+const PARTITIONS = 4
+const KEYS = 31
+/** A job of another engine takes its time to come back. */
+const FLOW_SECONDS_MAX = 180
+
+export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKillsResult> {
+  const { bootstrap, input, output, exact = true } = options
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-linked-'))
+  const watched = await Watched.start(options.entry, bootstrap, directory, options.env)
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'linked-test' })
+  const clicks = new NumberedClicks(cluster, { topic: input, perSecond: options.perSecond ?? 200, keys: KEYS })
+  try {
+    await clicks.start()
+    for (const name of options.kills) {
+      await flows(cluster, output, `before ${name} is killed`, watched)
+      await watched.kill(name)
+    }
+    await flows(cluster, output, 'after the last kill', watched)
+    await clicks.stop()
+    await until('every click has come out', async () => (await recounted(cluster, output)).ids >= clicks.sent, watched.log, FLOW_SECONDS_MAX)
+    const { wrong } = await recounted(cluster, output)
+    if (exact) assert.equal(wrong, 0, 'rows whose count is not one more than the one before')
+    const accounts = []
+    for (const client of options.clients ?? ['node', 'python'] as const) {
+      const { account } = await verifyLedger(client, bootstrap, options.balances)
+      if (exact) assert.ok(account.balanced, `${client}: ${JSON.stringify(account)}`)
+      accounts.push(account)
+    }
+    const gaps = (await watched.processes()).map(({ name, restarts, gapMs }) => `${name}: ${restarts} restarts, last gap ${gapMs} ms`)
+    console.log(`${clicks.sent} clicks, ${options.kills.length} kills; ${gaps.join('; ')}`)
+    await watched.stop()
+    return { sent: clicks.sent, accounts, countsWrong: wrong }
+  } catch (error) {
+    console.log(watched.log())
+    throw error
+  } finally {
+    await clicks.stop()
+    await cluster.close()
+    await watched.end()
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function flows(cluster: Cluster, topic: string, when: string, watched: Watched): Promise<void> {
+  const before = await endOf(cluster, topic)
+  await until(`${topic} grows ${when}`, async () => await endOf(cluster, topic) > before + 100, watched.log, FLOW_SECONDS_MAX)
+}
+
+async function endOf(cluster: Cluster, topic: string): Promise<number> {
+  const ends = await new Admin(cluster).listOffsets(Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition })), 'latest', { isolation: 'read_committed' })
+  return ends.reduce((sum, { offset }) => sum + offset, 0)
+}
+
+/** Recomputes the counts of `topic` from its own rows: per key 1, 2, 3 … */
+async function recounted(cluster: Cluster, topic: string): Promise<{ readonly ids: number; readonly wrong: number }> {
+  const counts = new Map<string, number>()
+  const ids = new Set<string>()
+  let wrong = 0
+  await readAll(cluster, topic, (_partition, _offset, key, value) => {
+    const { id, count } = JSON.parse(value) as { id: string; count: number } // Written by the task under test.
+    const expected = (counts.get(key) ?? 0) + 1
+    if (count !== expected) wrong++
+    counts.set(key, count)
+    ids.add(id)
+  })
+  return { ids: ids.size, wrong }
+}

@@ -15,6 +15,8 @@
  * G4. With a static id (`groupInstanceId`) closing does not leave the group unless told to: whoever comes back with the id
  *     within the session timeout has its partitions at once.
  * G5. One callback runs at a time, in the order of events.
+ * G6. Closing waits for callbacks, for nobody else: a join or sync that others hold up is abandoned, and what is owned is revoked in the
+ *     generation of before it, in which the coordinator takes commits until the join ends.
  */
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { joinGroup } from '../wire/apis/11-join-group.ts'
@@ -78,6 +80,10 @@ export class GroupMember {
   #rejoinReason: string | undefined
   #lost = false
   #signal: () => void = () => {}
+  /** Rejects when the member closes; steps that wait for other members are raced with it (G6). */
+  readonly #closing: Promise<never>
+  #abandon: () => void = () => {}
+  #closed: Promise<void> | undefined
   #loop: Promise<void> | undefined
   /** Where this member is the leader: partition counts that its assignment was made from. */
   #counts: ReadonlyMap<string, number> | undefined
@@ -93,6 +99,10 @@ export class GroupMember {
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 45_000
     this.#rebalanceTimeoutMs = options.rebalanceTimeoutMs ?? 60_000
     this.#lane = cluster.newLane(`group:${options.groupId}`)
+    this.#closing = new Promise((_, reject) => {
+      this.#abandon = () => reject(new MillraceError('GROUP_ERROR', `The membership in ${options.groupId} is being closed.`, { retriable: true }))
+    })
+    this.#closing.catch(() => { /* Nobody may be waiting for a step. */ })
     this.#heartbeats = new Heartbeats(cluster, {
       lane: this.#lane,
       intervalMs: Math.min(options.heartbeatIntervalMs ?? 3_000, this.#sessionTimeoutMs / 3),
@@ -103,13 +113,13 @@ export class GroupMember {
     })
   }
 
-  /** Joins in the background; resolves when the first join and its callbacks are done. Rejects where the group cannot be joined. */
+  /** Joins in the background; resolves when the first join and its callbacks are done, or the member was closed before. Rejects where the group cannot be joined. */
   start(): Promise<void> {
     if (this.#state !== 'new') throw new MillraceError('USAGE', 'A group member is started once.')
     this.#state = 'joining'
     this.#stopMetadata = this.#cluster.onMetadata(() => this.#checkCounts())
     return new Promise((resolve, reject) => {
-      this.#loop = this.#run(resolve).catch((error: unknown) => {
+      this.#loop = this.#run(resolve).then(resolve, (error: unknown) => {
         const failure = error instanceof Error ? error : new Error(String(error))
         reject(failure)
         return this.#fail(failure)
@@ -157,13 +167,16 @@ export class GroupMember {
   }
 
   /** Revokes what is owned (awaiting `onRevoked`), leaves (a static member only with `leave: true`, see G4), stops. */
-  async close(options: { readonly leave?: boolean | undefined } = {}): Promise<void> {
+  close(options: { readonly leave?: boolean | undefined } = {}): Promise<void> {
+    this.#closed ??= this.#close(options)
+    return this.#closed
+  }
+
+  async #close(options: { readonly leave?: boolean | undefined }): Promise<void> {
     if (this.#state === 'stopped') return
-    const joining = this.#state === 'joining'
     this.#state = 'closing'
     this.#signal()
-    // A join may wait for others for minutes.
-    if (joining) this.#cluster.closeLane(this.#lane)
+    this.#abandon()
     await this.#loop
     if (this.#isStopped()) return
     await this.#giveUp(this.#owned)
@@ -181,7 +194,7 @@ export class GroupMember {
         if (!this.#isRunning()) break
         if (!(error instanceof MillraceError && error.retriable)) throw error
         this.#cluster.logger.debug('joining the group again', { group: this.#options.groupId, reason: messageOf(error) })
-        await this.#cluster.pause(attempt++)
+        await Promise.race([this.#cluster.pause(attempt++), this.#closing]).catch(() => { /* The loop's condition says it. */ })
         continue
       }
       if (!this.#isRunning()) break
@@ -216,7 +229,7 @@ export class GroupMember {
 
   async #join(): Promise<JoinAnswer> {
     for (;;) {
-      const answer = await this.#cluster.request({ group: this.#options.groupId }, joinGroup, {
+      const answer = await this.#step(this.#cluster.request({ group: this.#options.groupId }, joinGroup, {
         groupId: this.#options.groupId,
         sessionTimeoutMs: this.#sessionTimeoutMs,
         rebalanceTimeoutMs: this.#rebalanceTimeoutMs,
@@ -225,7 +238,7 @@ export class GroupMember {
         protocolType: CONSUMER_PROTOCOL_TYPE,
         protocols: this.#options.assignors.map(assignor => ({ name: assignor.name, metadata: this.#subscription(assignor) })),
         reason: null,
-      }, { lane: this.#lane, timeoutMs: this.#rebalanceTimeoutMs + 10_000, retry: false })
+      }, { lane: this.#lane, timeoutMs: this.#rebalanceTimeoutMs + 10_000, retry: false }))
       if (answer.errorCode === MEMBER_ID_REQUIRED) {
         this.#memberId = answer.memberId
         continue
@@ -235,6 +248,11 @@ export class GroupMember {
       this.#generation = answer.generationId
       return answer
     }
+  }
+
+  /** A request that the coordinator may answer only when all members have done theirs (G6). */
+  #step<Answer>(request: Promise<Answer>): Promise<Answer> {
+    return Promise.race([request, this.#closing])
   }
 
   #subscription(assignor: Assignor): Buffer {
@@ -255,7 +273,7 @@ export class GroupMember {
 
   async #sync(assignor: Assignor, assignments: readonly { memberId: string, assignment: Buffer }[]): Promise<Buffer> {
     if (assignments.length === 0) this.#counts = undefined
-    const answer = await this.#cluster.request({ group: this.#options.groupId }, syncGroup, {
+    const answer = await this.#step(this.#cluster.request({ group: this.#options.groupId }, syncGroup, {
       groupId: this.#options.groupId,
       generationId: this.#generation,
       memberId: this.#memberId,
@@ -263,7 +281,7 @@ export class GroupMember {
       protocolType: CONSUMER_PROTOCOL_TYPE,
       protocolName: assignor.name,
       assignments,
-    }, { lane: this.#lane, timeoutMs: this.#rebalanceTimeoutMs + 10_000, retry: false })
+    }, { lane: this.#lane, timeoutMs: this.#rebalanceTimeoutMs + 10_000, retry: false }))
     if (answer.errorCode !== 0) throw this.#stepFailed(answer.errorCode, 'SyncGroup')
     return answer.assignment
   }

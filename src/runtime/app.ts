@@ -7,7 +7,8 @@
  * ```
  * R1. Several processes may run the same app, or some of its tasks each: the groups share out the shards.
  * R2. A task that fails does not stop the others; `failed` resolves with the first failure, and `close` ends the rest in order.
- * R3. `close` commits and hands over everything, leaves the groups, and leaves nothing behind: no timer, socket or lock.
+ * R3. `close` commits and hands over everything, leaves the groups, and leaves nothing behind: no timer, socket or lock. It may come while the
+ *     app still starts, and waits neither then nor later for a rebalance that somebody else holds up.
  */
 import { durationMs } from '../base/duration.ts'
 import type { Duration } from '../base/duration.ts'
@@ -56,6 +57,8 @@ export interface RunOptions {
   readonly guarantee?: Guarantee | undefined
   /** A process that is not heard of for this long loses its shards. Default 10 s. */
   readonly sessionTimeoutMs?: number | undefined
+  /** Aborted, it closes the app, also while that starts: `run` resolves with one that is closed. */
+  readonly signal?: AbortSignal | undefined
   readonly logger?: Logger | undefined
   /** Publish a snapshot each second to `__millrace.metrics`. Default true. */
   readonly metrics?: boolean | undefined
@@ -82,6 +85,9 @@ const MIB = 1 << 20
 
 export async function run(app: AppDescription, options: RunOptions): Promise<RunningApp> {
   const running = new AppProcess(app, options)
+  const end = (): void => { void running.close() }
+  options.signal?.addEventListener('abort', end)
+  if (options.signal?.aborted === true) end()
   try {
     await running.start()
     return running
@@ -108,6 +114,7 @@ export class AppProcess implements RunningApp {
   readonly #failures = new Map<string, unknown>()
   #cluster: Cluster | undefined
   #metrics: MetricsReporter | undefined
+  #starting: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
   #tellFailed: (error: Error) => void = () => {}
 
@@ -124,22 +131,31 @@ export class AppProcess implements RunningApp {
     this.failed = new Promise(resolve => { this.#tellFailed = resolve })
   }
 
-  async start(): Promise<void> {
+  /** Resolves when everything runs, or `close` came first. */
+  start(): Promise<void> {
+    this.#starting = this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
     const { bootstrap, dataDirectory } = this.#options
     const cluster = await Cluster.connect(this.#env, { bootstrap, clientId: this.name, logger: this.#logger })
     this.#cluster = cluster
     const partitions = await prepareTopics({ cluster, admin: new Admin(cluster), logger: this.#logger }, this.#plan, this.#tasks, { metrics: this.#metricsWanted })
     for (const { name, group } of this.#tasks) {
+      if (this.#isClosing()) return
       const slot = await takeSlot(this.#env, { dataDirectory, app: this.name, task: name })
       this.#slots.set(name, slot)
       await endLastMember(this.#env, cluster, this.#logger, { group, directory: slot.directory })
     }
+    if (this.#isClosing()) return
     await this.#startWorkers(partitions)
     for (const plan of this.#tasks) this.#memberships.set(plan.name, this.#membership(cluster, plan, partitions))
     if (this.#metricsWanted) {
       this.#metrics = new MetricsReporter(cluster, this.#logger, () => this.status())
       await this.#metrics.start()
     }
+    if (this.#isClosing()) return
     await Promise.all([...this.#memberships.values()].map(membership => membership.start()))
   }
 
@@ -248,7 +264,13 @@ export class AppProcess implements RunningApp {
     return this.#closing
   }
 
+  #isClosing(): boolean {
+    return this.#closing !== undefined
+  }
+
   async #close(): Promise<void> {
+    // So that a start that waits for others to join goes on, and is over when the rest is closed. Its failure is for who called it.
+    await Promise.allSettled([...[...this.#memberships.values()].map(membership => membership.close()), this.#starting])
     const results = await Promise.allSettled([...this.#memberships.values()].map(membership => membership.close()))
     for (const result of results) if (result.status === 'rejected') this.#logger.warn('leaving a group', { problem: messageOf(result.reason) })
     await this.#metrics?.close()

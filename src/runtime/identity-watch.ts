@@ -2,6 +2,8 @@
  * Who this task's shards are owned as: the current member id and generation, and whether ownership was ever interrupted.
  *
  * I1. `interrupt` (shards lost) ends every wait of before with `undefined`: what was done under the old ownership must not be committed under a new one.
+ * I2. `end` (the member leaves for good): no identity will follow, so nothing waits for one any more. What cannot be committed as it stands is done
+ *     again by whoever gets the shards.
  */
 import { assert } from '../base/assert.ts'
 import type { GroupIdentity } from '../client/types.ts'
@@ -9,6 +11,7 @@ import type { TaskContext } from './task-context.ts'
 
 export class IdentityWatch {
   #identity: GroupIdentity | undefined
+  #ended = false
   #waiting: ((identity: GroupIdentity | undefined) => void)[] = []
 
   current(): GroupIdentity {
@@ -21,6 +24,11 @@ export class IdentityWatch {
     this.#tell(identity)
   }
 
+  end(): void {
+    this.#ended = true
+    this.#tell(undefined)
+  }
+
   interrupt(): void {
     this.#tell(undefined)
   }
@@ -29,6 +37,7 @@ export class IdentityWatch {
   after(stale: GroupIdentity, context: TaskContext): Promise<GroupIdentity | undefined> {
     const now = this.#identity
     if (now !== undefined && now.memberId === stale.memberId && now.generation > stale.generation) return Promise.resolve(now)
+    if (this.#ended) return Promise.resolve(undefined)
     return new Promise(resolve => {
       const timer = context.env.clock.setTimer(() => resolve(undefined), context.settings.sessionTimeoutMs, { background: true })
       this.#waiting.push(identity => {

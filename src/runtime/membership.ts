@@ -77,8 +77,9 @@ export class TaskMembership {
     return this.#member.commitOffsets(offsets, identity)
   }
 
-  /** Hands everything back, committed, and leaves the group. */
+  /** Hands everything back, committed, and leaves the group. Waits for no rebalance (G6). */
   close(): Promise<void> {
+    for (const worker of this.#options.workers) worker.leaving(this.task)
     return this.#member.close()
   }
 

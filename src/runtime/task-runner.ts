@@ -132,6 +132,11 @@ export class TaskRunner implements SourceHooks {
     this.#identity.set(identity)
   }
 
+  /** The member leaves its group for good: `revoke` of all shards follows. */
+  leaving(): void {
+    this.#identity.end()
+  }
+
   /** Commits what the shards have done and lets go of them. */
   async revoke(shards: readonly ShardId[]): Promise<void> {
     const leaving = this.#seats.mark(shards, 'closing')

@@ -54,6 +54,10 @@ export class ThreadedWorker implements WorkerHandle {
     this.#post({ kind: 'identity', task, identity })
   }
 
+  leaving(task: string): void {
+    this.#post({ kind: 'leaving', task })
+  }
+
   async revoke(task: string, shards: readonly ShardId[]): Promise<void> {
     await this.#call({ kind: 'revoke', task, shards })
   }

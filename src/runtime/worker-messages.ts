@@ -18,6 +18,7 @@ export interface ThreadStart {
 export type ToThread =
   | { readonly kind: 'assign'; readonly task: string; readonly shards: readonly ShardId[]; readonly identity: GroupIdentity }
   | { readonly kind: 'identity'; readonly task: string; readonly identity: GroupIdentity }
+  | { readonly kind: 'leaving'; readonly task: string }
   | { readonly kind: 'call'; readonly id: number; readonly call: ThreadCall }
   /** Answer to `commitOffsets`. */
   | { readonly kind: 'committed'; readonly id: number; readonly error: PlainError | undefined }

@@ -38,6 +38,7 @@ function receive(message: ToThread): void {
   switch (message.kind) {
     case 'assign': return worker.assign(message.task, message.shards, message.identity)
     case 'identity': return worker.setIdentity(message.task, message.identity)
+    case 'leaving': return worker.leaving(message.task)
     case 'committed': {
       const commit = commits.get(message.id)
       commits.delete(message.id)

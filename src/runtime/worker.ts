@@ -57,6 +57,8 @@ export interface WorkerEvents {
 export interface WorkerHandle {
   assign(task: string, shards: readonly ShardId[], identity: GroupIdentity): void
   setIdentity(task: string, identity: GroupIdentity): void
+  /** The task's member leaves its group for good: a rebalance that is under way brings no new identity any more. */
+  leaving(task: string): void
   revoke(task: string, shards: readonly ShardId[]): Promise<void>
   lost(task: string, shards: readonly ShardId[]): Promise<void>
   report(): Promise<readonly TaskSnapshot[]>
@@ -119,6 +121,10 @@ export class Worker implements WorkerHandle {
 
   setIdentity(task: string, identity: GroupIdentity): void {
     this.#runners.get(task)?.setIdentity(identity)
+  }
+
+  leaving(task: string): void {
+    this.#runners.get(task)?.leaving()
   }
 
   async revoke(task: string, shards: readonly ShardId[]): Promise<void> {

@@ -23,6 +23,8 @@ interface Event {
   callback: (() => void) | undefined
 }
 
+/** Below it a sum of fractions would not move: whoever waits for the rest of a time would be woken at the same instant for ever. */
+const DELAY_MS_MIN = 1e-6
 const EPOCH_MS = Date.UTC(2026, 0, 1)
 
 export class VirtualTime {
@@ -36,7 +38,7 @@ export class VirtualTime {
 
   /** Schedules `callback` in `delayMs`. */
   schedule(owner: Owner, kind: EventKind, delayMs: number, callback: () => void, background = false): Timer {
-    const event: Event = { time: this.elapsedMs + Math.max(0, delayMs), sequence: this.#sequence++, kind, background, owner, callback }
+    const event: Event = { time: this.elapsedMs + (delayMs > 0 ? Math.max(delayMs, DELAY_MS_MIN) : 0), sequence: this.#sequence++, kind, background, owner, callback }
     if (kind === 'io') this.#ioPending += 1
     push(this.#heap, event)
     return { cancel: () => {

@@ -12,7 +12,7 @@ import { Hono } from 'hono'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { MillraceError } from '../base/errors.ts'
 import type { Graph } from './graph.ts'
-import { createGuard, type Guard } from './guard.ts'
+import { Guard } from './guard.ts'
 import type { ShownEvent } from './happened.ts'
 import type { LedgerAccount } from './ledger.ts'
 import type { OutsideClient } from './outside.ts'
@@ -71,7 +71,7 @@ const PUSH_INTERVAL_MS = 1000
 const SOCKETS_MAX = 64
 
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const guard = createGuard()
+  const guard = new Guard({ dataImages: true })
   const app = routes(options, guard)
   const { server, port } = await listen(app, options)
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 4096, perMessageDeflate: false })

@@ -1,13 +1,13 @@
-/** The shop's HTTP routes. GET changes nothing but the visitor's cookie; everything else is POST and JSON (guard.ts). */
+/** The shop's HTTP routes. GET changes nothing but the visitor's cookie; everything else is POST and JSON (`Guard` of millrace/http). */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Hono, type Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 import { bodyLimit } from 'hono/body-limit'
+import type { Guard } from 'millrace/http'
 import { isInComparison } from '../tasks/recommend.ts'
 import { categoryOf, ITEMS, itemOf, type Item } from './catalogue.ts'
-import type { Guard } from './guard.ts'
 import { readEvents, type Ingested } from './ingest.ts'
 import type { Numbers, Row } from './messages.ts'
 import { gridCards, renderPage } from './page.ts'

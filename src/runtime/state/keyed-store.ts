@@ -6,6 +6,7 @@
  *     Otherwise a missing row that was asked for has an entry too (value `undefined`), so that asking again costs no read of the store.
  */
 import type { Serde } from '../../serde/serde.ts'
+import { EvictionHand } from './eviction-hand.ts'
 import { PREFIX_BYTES, storeEnd, storeStart, valueTime } from './layout.ts'
 import { type EntryOwner, LiveEntry, setEntry } from './live-entry.ts'
 import { RowCodec } from './row-codec.ts'
@@ -25,7 +26,7 @@ export class KeyedStore implements EntryOwner {
   readonly #codec: RowCodec
   readonly #live = new Map<unknown, LiveEntry>()
   #complete: boolean
-  #hand: Iterator<LiveEntry> = this.#live.values()
+  readonly #hand = new EvictionHand(this.#live, entry => this.#drop(entry))
 
   constructor(name: string, core: ShardStateCore, prefix: number, codec: RowCodec) {
     this.name = name
@@ -97,23 +98,7 @@ export class KeyedStore implements EntryOwner {
   }
 
   evict(bytes: number): number {
-    let freed = 0
-    for (let looked = 0, limit = this.#live.size; looked < limit && freed < bytes; looked++) {
-      let next = this.#hand.next()
-      if (next.done === true) {
-        this.#hand = this.#live.values()
-        next = this.#hand.next()
-        if (next.done === true) return freed
-      }
-      const entry = next.value
-      if (entry.held) continue
-      if (entry.used) entry.used = false
-      else {
-        freed += entry.bytes
-        this.#drop(entry)
-      }
-    }
-    return freed
+    return this.#hand.evict(bytes)
   }
 
   #load(identity: unknown): LiveEntry {

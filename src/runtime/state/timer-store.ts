@@ -12,6 +12,7 @@
  */
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
+import { EvictionHand } from './eviction-hand.ts'
 import { EMPTY, PREFIX_BYTES, TIME_BYTES, VALUE_HEADER_BYTES, encodeValue, readTime, timerKey, valueTime } from './layout.ts'
 import { type EntryOwner, LiveEntry, setEntry } from './live-entry.ts'
 import { RowCodec } from './row-codec.ts'
@@ -60,7 +61,7 @@ export class TimerStore implements EntryOwner {
     event: { domain: DOMAINS.event, heap: new TimerHeap(), horizon: 0, cutAt: HEAP_MAX },
     wall: { domain: DOMAINS.wall, heap: new TimerHeap(), horizon: 0, cutAt: HEAP_MAX },
   }
-  #hand: Iterator<LiveEntry> = this.#lists.values()
+  readonly #hand = new EvictionHand(this.#lists, entry => this.#dropList(entry))
 
   constructor(name: string, core: ShardStateCore, prefix: number, codec: RowCodec) {
     this.name = name
@@ -140,23 +141,7 @@ export class TimerStore implements EntryOwner {
   }
 
   evict(bytes: number): number {
-    let freed = 0
-    for (let looked = 0, limit = this.#lists.size; looked < limit && freed < bytes; looked++) {
-      let next = this.#hand.next()
-      if (next.done === true) {
-        this.#hand = this.#lists.values()
-        next = this.#hand.next()
-        if (next.done === true) return freed
-      }
-      const entry = next.value
-      if (entry.held) continue
-      if (entry.used) entry.used = false
-      else {
-        freed += entry.bytes
-        this.#dropList(entry)
-      }
-    }
-    return freed
+    return this.#hand.evict(bytes)
   }
 
   // ------------------------------------------------------------ lists

@@ -4,21 +4,14 @@
  * Version notes: v1 pattern types (KIP-290) · v2 flexible · v3 user resources.
  */
 import { array, defineApi, field, int16, int32, int8, nullableString, string, struct } from '../schema.ts'
+import { aclFilterFields, PATTERN_LITERAL } from './acl-filter.ts'
 
 export const describeAcls = defineApi({
   key: 29,
   name: 'DescribeAcls',
   versions: [1, 3],
   flexibleFrom: 2,
-  request: struct({
-    resourceTypeFilter: int8,
-    resourceNameFilter: nullableString,
-    patternTypeFilter: field(int8, { versions: '1+', default: 3 }),
-    principalFilter: nullableString,
-    hostFilter: nullableString,
-    operation: int8,
-    permissionType: int8,
-  }),
+  request: struct(aclFilterFields),
   response: struct({
     throttleTimeMs: field(int32, {}),
     errorCode: int16,
@@ -26,7 +19,7 @@ export const describeAcls = defineApi({
     resources: array(struct({
       resourceType: int8,
       resourceName: string,
-      patternType: field(int8, { versions: '1+', default: 3 }),
+      patternType: field(int8, { versions: '1+', default: PATTERN_LITERAL }),
       acls: array(struct({ principal: string, host: string, operation: int8, permissionType: int8 })),
     })),
   }),

@@ -4,6 +4,7 @@
  * Version notes: v1 pattern types (KIP-290) · v2 flexible · v3 user resources.
  */
 import { array, defineApi, field, int16, int32, int8, nullableString, string, struct } from '../schema.ts'
+import { aclFilterFields, PATTERN_LITERAL } from './acl-filter.ts'
 
 export const deleteAcls = defineApi({
   key: 31,
@@ -11,15 +12,7 @@ export const deleteAcls = defineApi({
   versions: [1, 3],
   flexibleFrom: 2,
   request: struct({
-    filters: array(struct({
-      resourceTypeFilter: int8,
-      resourceNameFilter: nullableString,
-      patternTypeFilter: field(int8, { versions: '1+', default: 3 }),
-      principalFilter: nullableString,
-      hostFilter: nullableString,
-      operation: int8,
-      permissionType: int8,
-    })),
+    filters: array(struct(aclFilterFields)),
   }),
   response: struct({
     throttleTimeMs: field(int32, {}),
@@ -31,7 +24,7 @@ export const deleteAcls = defineApi({
         errorMessage: nullableString,
         resourceType: int8,
         resourceName: string,
-        patternType: field(int8, { versions: '1+', default: 3 }),
+        patternType: field(int8, { versions: '1+', default: PATTERN_LITERAL }),
         principal: string,
         host: string,
         operation: int8,

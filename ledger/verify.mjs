@@ -11,7 +11,7 @@
 //   of `in` must be in `out` (the offset and the output were one transaction); from it on, a record may be under way.
 //   `order` (optional): "value:field", a number that must not fall among the records of one key in `out`.
 //
-// Prints one JSON object, and one a second with --watch: { "balanced", "balances": [ { "name", "in", "counted", "pending",
+// Prints one JSON object; with --watch one a second while anything comes in or is under way, else one in ten seconds: { "balanced", "balances": [ { "name", "in", "counted", "pending",
 // "lost", "doubled", "foreign", "outOfOrder", "examples" } ] }. Ends with 0 where the books balance, 1 where they do not,
 // 2 for bad arguments, 3 where it could not finish reading.
 //   lost: below the cut in `in`, not in `out`, and still not there after --patience (30 s).   doubled: further occurrences of an id in `out`.
@@ -30,16 +30,22 @@ if (args.bootstrap === undefined || args.ledger === undefined) {
   console.error('usage: node ledger/verify.mjs --bootstrap HOST:PORT --ledger FILE.json [--watch] [--timeout SECONDS] [--patience SECONDS]')
   process.exit(2)
 }
+// kafkajs 2.2 arms a timer of negative delay for each connection, again and again: 700 wake-ups a second for nothing. It is there for
+// throttled clients, for whom a second is soon enough.
+const setTimer = globalThis.setTimeout
+globalThis.setTimeout = (callback, delayMs, ...rest) => setTimer(callback, delayMs < 0 ? 1000 : delayMs, ...rest)
+
 const { balances } = JSON.parse(readFileSync(args.ledger, 'utf8'))
 const kafka = new kafkajs.Kafka({ clientId: 'ledger', brokers: args.bootstrap.split(','), logLevel: kafkajs.logLevel.NOTHING, retry: { retries: 20, maxRetryTime: 2000 } })
 const groupId = `ledger-${process.pid}-${Date.now()}`
 const admin = kafka.admin()
 // kafkajs reads committed unless told otherwise; `readUncommitted: false` says so aloud.
-const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: 500, sessionTimeout: 60_000 })
+const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: args.watch ? 5000 : 500, sessionTimeout: 60_000 })
 
 /** Per topic-partition the offset before which everything was read, and that before which every record is in the books. */
 const position = new Map()
 const entered = new Map()
+let lastEnteredAt = 0
 /** Per balance what was seen. */
 const books = balances.map(() => ({ in: new Map(), out: new Map(), missing: new Map(), lastOrder: new Map(), outOfOrder: 0, examples: [] }))
 const topics = [...new Set(balances.flatMap(balance => [balance.in.topic, balance.out.topic]))]
@@ -60,17 +66,21 @@ try {
       if (Number(message.offset) < (entered.get(name) ?? 0)) continue
       enter(batch.topic, batch.partition, message)
       entered.set(name, Number(message.offset) + 1)
+      lastEnteredAt = Date.now()
     }
     await heartbeat()
   } })
   let balanced
   do {
+    const cutAt = Date.now()
     let account = await cut()
     // One that ends with this account waits out its patience; one that watches comes back anyway.
     for (; !args.watch && account.balances.some(({ lost }, index) => books[index].missing.size > lost); account = await cut()) await new Promise(resolve => setTimeout(resolve, 200))
     balanced = account.balanced
     console.log(JSON.stringify(account))
-    if (args.watch) await new Promise(resolve => setTimeout(resolve, 1000))
+    // With nothing pending, only a record can change the books.
+    const isQuiet = () => lastEnteredAt < cutAt && account.balances.every(each => each.pending === 0) && Date.now() - cutAt < 10_000
+    if (args.watch) do await new Promise(resolve => setTimeout(resolve, 1000)); while (isQuiet())
   } while (args.watch)
   await finish(balanced ? 0 : 1)
 } catch (error) {

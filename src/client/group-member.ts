@@ -43,6 +43,8 @@ export interface GroupMemberOptions {
   readonly sessionTimeoutMs?: number | undefined
   /** Default 3,000, at most a third of the session timeout. */
   readonly heartbeatIntervalMs?: number | undefined
+  /** The same once no rebalance was seen for 20 s. Default: as before that. */
+  readonly calmHeartbeatIntervalMs?: number | undefined
   /** How long members may take to rejoin. Default 60,000. */
   readonly rebalanceTimeoutMs?: number | undefined
   readonly groupInstanceId?: string | undefined
@@ -103,9 +105,11 @@ export class GroupMember {
       this.#abandon = () => reject(new MillraceError('GROUP_ERROR', `The membership in ${options.groupId} is being closed.`, { retriable: true }))
     })
     this.#closing.catch(() => { /* Nobody may be waiting for a step. */ })
+    const intervalMs = Math.min(options.heartbeatIntervalMs ?? 3_000, this.#sessionTimeoutMs / 3)
     this.#heartbeats = new Heartbeats(cluster, {
       lane: this.#lane,
-      intervalMs: Math.min(options.heartbeatIntervalMs ?? 3_000, this.#sessionTimeoutMs / 3),
+      intervalMs,
+      calmIntervalMs: Math.max(intervalMs, Math.min(options.calmHeartbeatIntervalMs ?? 0, this.#sessionTimeoutMs / 3)),
       sessionTimeoutMs: this.#sessionTimeoutMs,
       identity: () => this.identity(),
       alive: () => this.#lookForTopics(),

@@ -12,6 +12,8 @@ import type { GroupIdentity } from './types.ts'
 export interface HeartbeatsOptions {
   readonly lane: string
   readonly intervalMs: number
+  /** Once a generation has been stable for `CALM_AFTER_MS`. */
+  readonly calmIntervalMs: number
   /** An attempt may take a third of it, so that a hanging connection is replaced before the session is over. */
   readonly sessionTimeoutMs: number
   readonly identity: () => GroupIdentity
@@ -21,6 +23,8 @@ export interface HeartbeatsOptions {
   readonly refused: (code: number) => void
 }
 
+const CALM_AFTER_MS = 20_000
+
 export class Heartbeats {
   readonly #cluster: Cluster
   readonly #options: HeartbeatsOptions
@@ -28,6 +32,7 @@ export class Heartbeats {
   /** Rises with each start and stop: an answer to an older run is dropped. */
   #run = 0
   #running = false
+  #startedAt = 0
 
   constructor(cluster: Cluster, options: HeartbeatsOptions) {
     this.#cluster = cluster
@@ -37,6 +42,7 @@ export class Heartbeats {
   start(): void {
     this.stop()
     this.#running = true
+    this.#startedAt = this.#cluster.env.clock.monotonic()
     this.#schedule(this.#run, this.#options.intervalMs)
   }
 
@@ -54,7 +60,8 @@ export class Heartbeats {
 
   async #beat(run: number): Promise<void> {
     const { groupId, generation, memberId, groupInstanceId } = this.#options.identity()
-    let delayMs = this.#options.intervalMs
+    const isCalm = this.#cluster.env.clock.monotonic() - this.#startedAt > CALM_AFTER_MS
+    let delayMs = isCalm ? this.#options.calmIntervalMs : this.#options.intervalMs
     try {
       const answer = await this.#cluster.request({ group: groupId }, heartbeat, {
         groupId, generationId: generation, memberId, groupInstanceId: groupInstanceId ?? null,

@@ -21,7 +21,11 @@ import { collectLag, type PartitionLag } from './lag.ts'
 import { type OutsideClient, outsideGroups } from './outside.ts'
 
 const SILENT_MS_MAX = 3500
+/** How often lag is asked for while somebody looks, and while nobody does. */
 const LAG_INTERVAL_MS = 1000
+const LAG_UNSEEN_INTERVAL_MS = 5000
+/** Who asked for the status this long ago looks no more. */
+const LOOKING_MS = 10_000
 
 export interface TaskStatus {
   readonly task: string
@@ -83,6 +87,9 @@ export class StatusCollector {
   #outside: readonly OutsideClient[] = []
   #closed = false
   #lagLoop: Promise<void> = Promise.resolve()
+  #lagAskedAt = -Infinity
+  #statusAskedAt = -Infinity
+  #endPause: () => void = () => {}
 
   constructor(cluster: Cluster, app: AppDescription, logger: Logger, options: CollectorOptions = {}) {
     this.#options = options
@@ -103,6 +110,7 @@ export class StatusCollector {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#endPause()
     await this.#fetcher.close()
     await this.#lagLoop
   }
@@ -114,6 +122,9 @@ export class StatusCollector {
 
   status(): AppStatus {
     const live = this.#live()
+    const now = this.#cluster.env.clock.monotonic()
+    this.#statusAskedAt = now
+    if (now - this.#lagAskedAt > LAG_INTERVAL_MS) this.#endPause()
     return {
       at: this.#cluster.env.clock.now(),
       app: this.#app.name,
@@ -162,14 +173,29 @@ export class StatusCollector {
   async #watchLag(): Promise<void> {
     const groups = this.#app.tasks.map(task => `${this.#app.name}.${task.name}`)
     while (!this.#closed) {
+      this.#lagAskedAt = this.#cluster.env.clock.monotonic()
       try {
         this.#lag = await collectLag(this.#cluster, this.#admin, groups, { now: () => this.#cluster.env.clock.now() })
         if (this.#options.watchGroups === true) this.#outside = await outsideGroups(this.#app.name, this.#admin)
       } catch (error) {
         if (!this.#closed) this.#logger.debug('lag could not be read; it is tried again', { error: messageOf(error) })
       }
-      await this.#cluster.env.clock.sleep(LAG_INTERVAL_MS)
+      await this.#pause()
     }
+  }
+
+  /** Until lag is due again; `#endPause` ends it before. */
+  #pause(): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    const { clock } = this.#cluster.env
+    const isLookedAt = clock.monotonic() - this.#statusAskedAt < LOOKING_MS
+    return new Promise(resolve => {
+      const timer = clock.setTimer(resolve, isLookedAt ? LAG_INTERVAL_MS : LAG_UNSEEN_INTERVAL_MS)
+      this.#endPause = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
   }
 }
 

@@ -81,6 +81,8 @@ export interface RunningApp {
 const SESSION_TIMEOUT_MS = 10_000
 /** A member learns of a rebalance by its heartbeat: often enough that a hand-over takes well under a second. */
 const HEARTBEAT_INTERVAL_MS = 400
+/** While nothing moves, the first to learn of it may be a little late: an idle app should cost nothing. */
+const CALM_HEARTBEAT_INTERVAL_MS = 1_000
 const MIB = 1 << 20
 
 export async function run(app: AppDescription, options: RunOptions): Promise<RunningApp> {
@@ -185,7 +187,7 @@ export class AppProcess implements RunningApp {
     const slot = this.#slotOf(plan.name)
     return new TaskMembership({
       cluster, logger: this.#logger, plan, partitions, workers: this.#workers, slot: slot.name,
-      sessionTimeoutMs: this.#sessionTimeoutMs, heartbeatIntervalMs: Math.min(HEARTBEAT_INTERVAL_MS, Math.floor(this.#sessionTimeoutMs / 4)),
+      sessionTimeoutMs: this.#sessionTimeoutMs, heartbeatIntervalMs: Math.min(HEARTBEAT_INTERVAL_MS, Math.floor(this.#sessionTimeoutMs / 4)), calmHeartbeatIntervalMs: CALM_HEARTBEAT_INTERVAL_MS,
       held: () => this.#heldBy(slot),
       onFailed: (task, error) => this.#onTaskFailed(task, error),
       onMember: memberId => rememberMember(this.#env, slot.directory, memberId),

@@ -27,6 +27,7 @@ export interface MembershipOptions {
   readonly held: () => Readonly<Record<string, number>>
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs?: number | undefined
+  readonly calmHeartbeatIntervalMs?: number | undefined
   readonly rebalanceTimeoutMs?: number | undefined
   readonly onFailed: (task: string, error: unknown) => void
   /** The member has a (new) id. */
@@ -52,7 +53,8 @@ export class TaskMembership {
       groupId: plan.group,
       topics: [...new Set(this.#groups.flatMap(group => group.topics.map(topic => topic.topic)))],
       assignors: [this.#assignor()],
-      sessionTimeoutMs: options.sessionTimeoutMs, heartbeatIntervalMs: options.heartbeatIntervalMs, rebalanceTimeoutMs: options.rebalanceTimeoutMs,
+      sessionTimeoutMs: options.sessionTimeoutMs, heartbeatIntervalMs: options.heartbeatIntervalMs, calmHeartbeatIntervalMs: options.calmHeartbeatIntervalMs,
+      rebalanceTimeoutMs: options.rebalanceTimeoutMs,
       onAssigned: (partitions, identity) => this.#onAssigned(partitions, identity),
       onRevoked: (partitions, identity) => this.#onRevoked(partitions, identity),
       onLost: partitions => this.#onLost(partitions),

@@ -254,4 +254,8 @@ test('Python packages are placed whole or not at all', async () => {
   await install([python], { wheels: async (wheels, target) => writeFileSync(join(target, `${wheels[0]?.name}.py`), '') })
   assert.deepEqual(readdirSync(store.pythonPath(python)), ['pkg.py'])
   assert.equal(store.installation('python').pythonPath, store.pythonPath(python))
+  rmSync(store.pythonPath(python), { recursive: true })
+  assert.throws(() => store.installation('python'), /python@1\.0\.0 is damaged: .*python is missing\. Run: millrace engines install/)
+  await install([python], { wheels: async (_, target) => writeFileSync(join(target, 'pkg.py'), '') })
+  assert.ok(store.isInstalled(python))
 })

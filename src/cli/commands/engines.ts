@@ -78,9 +78,8 @@ export const enginesInstall = defineCommand({
 })
 
 function stateOf(store: EngineStore, manifest: Manifest): string {
-  const missing = store.missingJars(manifest)
-  if (store.isMarked(manifest)) return missing.length === 0 ? 'installed' : `damaged: ${missing.length} of ${manifest.jars.length} jars missing`
-  return 'not installed'
+  if (!store.isMarked(manifest)) return 'not installed'
+  return store.damageOf(manifest) === undefined ? 'installed' : 'damaged: install it again'
 }
 
 function eventsOn(output: Output): InstallEvents {

@@ -81,7 +81,7 @@ export function planInstall(store: EngineStore, manifest: Manifest, disk: Disk):
     const part = `${store.pathOf(jar)}.part`
     return disk.exists(part) ? Math.min(jar.bytes, disk.size(part)) : 0
   }
-  const wheelBytes = store.isMarked(manifest) ? 0 : manifest.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0)
+  const wheelBytes = store.hasWheels(manifest) ? 0 : manifest.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0)
   const bytes = bytesOf(manifest)
   return { manifest, bytes, missing, hereBytes: bytes - wheelBytes - missing.reduce((sum, jar) => sum + jar.bytes - partBytes(jar), 0) }
 }
@@ -125,10 +125,11 @@ async function installOne(manifest: Manifest, options: InstallOptions): Promise<
   const { store, world, events, signal } = options
   const started = world.clock.monotonic()
   const plan = planInstall(store, manifest, world.disk)
-  if (plan.missing.length === 0 && store.isMarked(manifest)) return { manifest, fetchedBytes: 0, elapsedMs: 0 }
+  if (store.isInstalled(manifest)) return { manifest, fetchedBytes: 0, elapsedMs: 0 }
   checkRoom(plan, options)
   const fetchedBytes = await fetchJars(plan, options)
-  if (manifest.wheels.length > 0) {
+  const wheels = store.hasWheels(manifest) ? [] : manifest.wheels
+  if (wheels.length > 0) {
     events.wheels(manifest)
     await placeWheels(manifest, options)
   }
@@ -138,7 +139,7 @@ async function installOne(manifest: Manifest, options: InstallOptions): Promise<
   } catch (error) {
     throw diskError(error, store.markPath(manifest))
   }
-  return { manifest, fetchedBytes: fetchedBytes + manifest.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0), elapsedMs: world.clock.monotonic() - started }
+  return { manifest, fetchedBytes: fetchedBytes + wheels.reduce((sum, wheel) => sum + wheel.bytes, 0), elapsedMs: world.clock.monotonic() - started }
 }
 
 /** Better said before half of it is fetched. */

@@ -51,7 +51,19 @@ export class EngineStore {
   }
 
   isInstalled(manifest: Manifest): boolean {
-    return this.isMarked(manifest) && this.missingJars(manifest).length === 0
+    return this.isMarked(manifest) && this.damageOf(manifest) === undefined
+  }
+
+  /** What a marked distribution lacks, in words; `undefined` where it is whole. */
+  damageOf(manifest: Manifest): string | undefined {
+    const missing = this.missingJars(manifest)
+    if (missing.length > 0) return `${missing.length} of its ${manifest.jars.length} jars are missing or cut off, the first is ${this.pathOf(missing[0])}`
+    return this.hasWheels(manifest) ? undefined : `${this.pythonPath(manifest)} is missing`
+  }
+
+  /** Its Python packages, where it has some, are in place. */
+  hasWheels(manifest: Manifest): boolean {
+    return manifest.wheels.length === 0 || (this.isMarked(manifest) && this.#disk.exists(this.pythonPath(manifest)))
   }
 
   /** An install of exactly this content has ended well once; S2 wants the jars too. */
@@ -75,7 +87,7 @@ export class EngineStore {
     if (!this.isInstalled(manifest)) {
       const missing = this.missingJars(manifest)
       const bytes = missing.length === 0 ? bytesOf(manifest) : missing.reduce((sum, jar) => sum + jar.bytes, 0)
-      const state = !this.isMarked(manifest) ? 'is not installed' : `is damaged: ${missing.length} of its ${manifest.jars.length} jars are missing or cut off, the first is ${this.pathOf(missing[0])}`
+      const state = !this.isMarked(manifest) ? 'is not installed' : `is damaged: ${this.damageOf(manifest)}`
       throw new MillraceError('ENGINE_MISSING', `${titleOf(manifest)} ${state}. Run: millrace engines install ${manifest.name}@${shortVersion(manifest.version)} (${megabytes(bytes)})`, { detail: { engine: manifest.name, version: manifest.version, directory: this.directory } })
     }
     return this.#installationOf(manifest)

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { WebSocket } from 'ws'
-import { realEnv } from 'millrace/client'
+import { Admin, Cluster, realEnv } from 'millrace/client'
+import app from '../../../demo/recommender/app.ts'
 import { startShop, type RunningShop } from '../../../demo/recommender/shop/server.ts'
 import { ITEMS } from '../../../demo/recommender/shop/catalogue.ts'
 import { startBroker, type BrokerProcess } from '../../support/broker.ts'
@@ -141,6 +142,15 @@ test('any instance serves any visitor, and a page that comes back gets the curre
   while (recent.exec(await htmlOf(second.url))?.[1] !== 'vase-3' && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 50))
   for (const url of [shop.url, second.url]) assert.equal(recent.exec(await htmlOf(url))?.[1], 'vase-3')
   assert.notDeepEqual(here, [])
+  // The web processes read without groups: those that there are belong to the tasks.
+  const cluster = await Cluster.connect(realEnv, { bootstrap: bootstrapOf(broker) })
+  try {
+    const groups = (await new Admin(cluster).listGroups()).map(group => group.groupId)
+    assert.deepEqual(groups.filter(group => !app.tasks.some(task => group === `${app.name}.${task.name}`)), [])
+    assert.equal(groups.length, app.tasks.length)
+  } finally {
+    await cluster.close()
+  }
 })
 
 test('a list that comes after a newer one changes nothing: the page drops it', { timeout: 120_000 }, async () => {

@@ -88,6 +88,21 @@ export const CASES: readonly OracleCase[] = [
     in a x @10
     in2 a y @5
     in b z @7`),
+  one('event time comes from the value; a negative one drops the record, and no clock moves', 'extractedTime', 'T1 T4 M5', `
+    in a 10 @1 h=1
+    in a -1 @2
+    in a later @3
+    in a 5 @4
+    in a - @5
+    in a 0 @6`),
+  one('windows go by the time from the value, not by that of the record', 'extractedTimeWindows', 'T1 T2 W1', `
+    in a 1 @100
+    in a 12 @0
+    in a 4 @50
+    in a -7 @1000
+    in a 15 @1
+    in a 9 @2
+    in a 14 @3`),
   one('re-keyed records are counted under the new key; a null key is dropped', 'rekeyCount', 'P1 W2 T4', `
     in a cat @10 h=1
     in b cow @5 h=2

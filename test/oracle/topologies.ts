@@ -18,6 +18,9 @@ const reduce = (left: string | undefined, right: string | undefined): string => 
 const joined = (left: string | undefined, row: string | undefined): string => `${left ?? 'null'}&${row ?? 'null'}`
 const prefixOf = (text: string | undefined): string | undefined => text === undefined || !text.includes(':') ? undefined : text.slice(0, text.indexOf(':'))
 
+/** Values are their times; text that is no number has none. */
+const timed = topic('in', { key: optional(text), value, time: text => /^-?\d+$/.test(text ?? '') ? Number(text) : -1 })
+
 const TOPOLOGIES: Readonly<Record<string, (tools: TaskTools) => void>> = {
   stateless: ({ read }) => read(input).peek(() => undefined).filter(text => text === undefined || !text.startsWith('x')).map((text, { key }) => `${key ?? 'null'}=${text ?? 'null'}`).write(out),
   flatMap: ({ read }) => read(input).flatMap(text => text?.split(',') ?? []).write(out),
@@ -29,6 +32,8 @@ const TOPOLOGIES: Readonly<Record<string, (tools: TaskTools) => void>> = {
   },
   merge: ({ read }) => read(input).map(text => `1${text ?? 'null'}`).merge(read(input2).map(text => `2${text ?? 'null'}`)).write(out),
   pass: ({ read }) => read(input).write(out),
+  extractedTime: ({ read }) => read(timed).write(out),
+  extractedTimeWindows: ({ read }) => read(timed).window(tumbling).aggregate(fold).write(out, { key: windowKey }),
   rekeyCount: ({ read }) => read(input).filter(text => text !== undefined).keyBy(text => text === '' ? undefined : text?.slice(0, 1), { key: optional(text) }).count().map(String).write(out),
   count: ({ read }) => read(input).count().map(String).write(out),
   reduce: ({ read }) => read(input).reduce(reduce).write(out),

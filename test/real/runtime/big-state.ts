@@ -63,50 +63,67 @@ async function until(app: Started, what: string, holds: (status: TaskSnapshot) =
 
 const residentMb = (pid: number): number => Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { bootstrap: { type: 'string', default: 'localhost:19092' }, keys: { type: 'string', default: '2000000' } } })
-  const keys = Number(values.keys)
+export interface BigState {
+  /** Records of the changelogs that were read after the SIGKILL, and with an empty disk. */
+  readonly restored: TaskSnapshot['restored']
+  readonly rebuilt: TaskSnapshot['restored']
+  /** At most so many changes were made in the two seconds before the SIGKILL. */
+  readonly changedInLast2s: number
+}
+
+const CHANGES_PER_S = 4_000
+const SINCE_MS = 2_000
+
+/** Fills a store, kills its process while changes go on, starts it again, and once more without its disk. */
+export async function bigState(options: { readonly bootstrap: string; readonly keys: number; readonly log: (line: string) => void }): Promise<BigState> {
+  const { bootstrap, keys, log } = options
   const bigPrefix = `big${process.pid}`
   const data = mkdtempSync(join(tmpdir(), 'millrace-big-'))
-  const cluster = await Cluster.connect(realEnv, { bootstrap: values.bootstrap, clientId: 'big' })
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'big' })
   const admin = new Admin(cluster)
   await admin.createTopics([{ name: `${bigPrefix}.input`, partitions: PARTITIONS }])
   const producer = new Producer(cluster, { lingerMs: 5 })
   await producer.init()
+  let sent = 0
   const send = async (count: number): Promise<void> => {
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; index < count; index++, sent++) {
       if (producer.full) await producer.drained()
-      producer.send(`${bigPrefix}.input`, index % PARTITIONS, Date.now(), Buffer.from(`key-${String(index).padStart(12, '0')}`), Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]))
+      producer.send(`${bigPrefix}.input`, sent % PARTITIONS, Date.now(), Buffer.from(`key-${String(sent % keys).padStart(12, '0')}`), Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]))
     }
     await producer.flush()
   }
   const start = (): Started => startProcess(process.execPath, ['--enable-source-maps', '--max-old-space-size=512', fileURLToPath(import.meta.url)], {
-    env: { BIG_ROLE: 'app', BIG_PREFIX: bigPrefix, BIG_BOOTSTRAP: values.bootstrap, BIG_DATA: data },
+    env: { BIG_ROLE: 'app', BIG_PREFIX: bigPrefix, BIG_BOOTSTRAP: bootstrap, BIG_DATA: data },
   })
   let one = start()
   try {
     const fillStart = Date.now()
     await send(keys)
     await until(one, 'filling', status => status.in >= keys && status.lag === 0)
-    console.log(`filled: ${keys} keys in ${Date.now() - fillStart} ms, RSS ${residentMb(one.pid)} MB`)
-    await realEnv.clock.sleep(2_000)
-    // Changes under way while it dies: what a restore may replay is what the store lags behind, at most a second or two.
-    const changing = send(Math.floor(keys / 20))
-    await realEnv.clock.sleep(500)
+    log(`filled: ${keys} keys in ${Date.now() - fillStart} ms, RSS ${residentMb(one.pid)} MB`)
+    // Changes go on for longer than what may be replayed; what was done two seconds before the end is known from the status line of then.
+    const samples: { readonly at: number; readonly in: number }[] = []
+    for (const from = Date.now(); Date.now() < from + SINCE_MS * 3;) {
+      await send(CHANGES_PER_S / 10)
+      samples.push({ at: Date.now(), in: lastStatus(one)?.in ?? 0 })
+      await realEnv.clock.sleep(100)
+    }
     await one.kill('SIGKILL')
-    await changing
+    const killedAt = Date.now()
+    const changedInLast2s = sent - (samples.findLast(sample => sample.at <= killedAt - SINCE_MS)?.in ?? 0)
     const restartAt = Date.now()
     one = start()
-    const restored = await until(one, 'restoring', status => status.state === 'running' && status.restored !== null)
-    console.log(`restored after SIGKILL: ${JSON.stringify(restored.restored)}, running again after ${Date.now() - restartAt} ms, RSS ${residentMb(one.pid)} MB`)
+    const { restored } = await until(one, 'restoring', status => status.state === 'running' && status.restored !== null)
+    log(`restored after SIGKILL: ${JSON.stringify(restored)} (changed in the 2 s before: at most ${changedInLast2s}), running again after ${Date.now() - restartAt} ms, RSS ${residentMb(one.pid)} MB`)
     await until(one, 'catching up', status => status.lag === 0)
     await one.kill('SIGKILL')
     rmSync(data, { recursive: true, force: true })
     const rebuildAt = Date.now()
     one = start()
-    const rebuilt = await until(one, 'rebuilding', status => status.state === 'running' && status.restored !== null)
-    console.log(`rebuilt from the changelog, no disk: ${JSON.stringify(rebuilt.restored)}, longest turn of the event loop ${(rebuilt as TaskSnapshot & { loopDelayMsMax?: number }).loopDelayMsMax} ms, running after ${Date.now() - rebuildAt} ms, RSS ${residentMb(one.pid)} MB`)
-    for (const line of one.stdout().split('\n')) if (line !== '' && !line.startsWith('status ')) console.log(`  it said: ${line}`)
+    const status = await until(one, 'rebuilding', each => each.state === 'running' && each.restored !== null)
+    log(`rebuilt from the changelog, no disk: ${JSON.stringify(status.restored)}, longest turn of the event loop ${(status as TaskSnapshot & { loopDelayMsMax?: number }).loopDelayMsMax} ms, running after ${Date.now() - rebuildAt} ms, RSS ${residentMb(one.pid)} MB`)
+    for (const line of one.stdout().split('\n')) if (line !== '' && !line.startsWith('status ')) log(`  it said: ${line}`)
+    return { restored, rebuilt: status.restored, changedInLast2s }
   } finally {
     await one.kill('SIGKILL')
     await producer.close()
@@ -114,6 +131,11 @@ async function main(): Promise<void> {
     await cluster.close()
     rmSync(data, { recursive: true, force: true })
   }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { bootstrap: { type: 'string', default: 'localhost:19092' }, keys: { type: 'string', default: '2000000' } } })
+  await bigState({ bootstrap: values.bootstrap, keys: Number(values.keys), log: line => console.log(line) })
 }
 
 if (process.argv[1]?.endsWith('big-state.js') === true) await (process.env['BIG_ROLE'] === 'app' ? runApp() : main())

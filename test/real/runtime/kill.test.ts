@@ -11,8 +11,8 @@ let kafka: Kafka
 before(async () => { kafka = await startKafka() })
 after(async () => { await kafka.stop() })
 
-test('Apache Kafka: one process is killed 9 times, at random and at every failpoint of a commit, and the books balance', async () => {
-  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 9 })
+test('Apache Kafka: one process is killed 20 times, at random and at every failpoint of a commit, and the books balance', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 20, log: line => console.log(line) })
   assert.ok(balanced(books), JSON.stringify(books))
 })
 

@@ -11,6 +11,7 @@ import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.kstream.Branched;
+import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KStream;
@@ -46,6 +47,8 @@ final class Topologies {
       }
       case "merge" -> builder.<String, String>stream("in").mapValues(value -> "1" + value).merge(builder.<String, String>stream("in2").mapValues(value -> "2" + value)).to("out");
       case "pass" -> builder.<String, String>stream("in").to("out");
+      case "extractedTime" -> builder.stream("in", timed()).to("out");
+      case "extractedTimeWindows" -> windows(builder.stream("in", timed()), TimeWindows.ofSizeAndGrace(Duration.ofMillis(10), Duration.ofMillis(5)), false);
       case "rekeyCount" -> builder.<String, String>stream("in").filter((key, value) -> value != null).groupBy((key, value) -> value.isEmpty() ? null : value.substring(0, 1)).count()
           .toStream().mapValues(String::valueOf).to("out");
       case "count" -> builder.<String, String>stream("in").groupByKey(Grouped.with(Serdes.String(), Serdes.String())).count().toStream().mapValues(String::valueOf).to("out");
@@ -85,12 +88,22 @@ final class Topologies {
     return new Built(builder.build(), outputs);
   }
 
+  /** Values are their times; text that is no number has none. */
+  private static Consumed<String, String> timed() {
+    return Consumed.with(Serdes.String(), Serdes.String())
+        .withTimestampExtractor((record, partitionTime) -> record.value() instanceof String text && text.matches("-?\\d+") ? Long.parseLong(text) : -1);
+  }
+
   private static String add(String state, String value) {
     return state + "," + value;
   }
 
   private static void windows(StreamsBuilder builder, TimeWindows windows, boolean isFinal) {
-    KTable<Windowed<String>, String> table = builder.<String, String>stream("in").groupByKey(Grouped.with(Serdes.String(), Serdes.String())).windowedBy(windows).aggregate(() -> "0", (key, value, state) -> add(state, value), Materialized.with(Serdes.String(), Serdes.String()));
+    windows(builder.stream("in"), windows, isFinal);
+  }
+
+  private static void windows(KStream<String, String> stream, TimeWindows windows, boolean isFinal) {
+    KTable<Windowed<String>, String> table = stream.groupByKey(Grouped.with(Serdes.String(), Serdes.String())).windowedBy(windows).aggregate(() -> "0", (key, value, state) -> add(state, value), Materialized.with(Serdes.String(), Serdes.String()));
     shown(isFinal ? table.suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded())) : table);
   }
 

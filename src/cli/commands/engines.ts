@@ -86,6 +86,7 @@ function eventsOn(output: Output): InstallEvents {
   let rate = new Rate(realEnv.clock)
   let quarter = 0
   let drawnAt = 0
+  const reasons = new Set<string>()
   return {
     planned({ manifest, bytes, hereBytes, missing }) {
       const parts = [manifest.jars.length > 0 ? `${manifest.jars.length} jars` : '', manifest.wheels.length > 0 ? `${manifest.wheels.length} Python packages` : ''].filter(part => part !== '').join(' and ')
@@ -105,7 +106,11 @@ function eventsOn(output: Output): InstallEvents {
       if (reached > quarter && reached < 4) output.progress(`${titleOf(progress.manifest)}: ${reached * 25} %, ${megabytes(progress.doneBytes)} of ${megabytes(progress.bytes)}`, { final: true })
       quarter = Math.max(quarter, reached)
     },
-    retry: (file, reason) => output.note(`${file}: ${reason}; trying again`),
+    retry(file, reason) {
+      // Four files at a time fail for one reason: it is told once.
+      if (!reasons.has(reason)) output.note(`${file}: ${reason}; trying again`)
+      reasons.add(reason)
+    },
     waiting: () => output.note('Another install uses this folder; waiting until it is done.'),
     wheels: manifest => output.note(`${titleOf(manifest)}: pip fetches and builds ${manifest.wheels.map(wheel => `${wheel.name} ${wheel.version} (${megabytes(wheel.bytes)})`).join(', ')}; this takes minutes`),
     done({ manifest, fetchedBytes, elapsedMs }) {

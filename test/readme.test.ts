@@ -7,13 +7,19 @@ import { findCommand } from '../src/cli/command.ts'
 import { COMMANDS } from '../src/cli/commands/index.ts'
 import { ROOT } from './support/need.ts'
 
+const LINES_MAX = 45
 const readmes = ['README.md', 'README.zh-CN.md'].map(name => ({ name, text: readFileSync(join(ROOT, name), 'utf8') }))
 
-test("the README's app is the one that is compiled", () => {
-  const shown = /```ts\n([\s\S]*?)```/.exec(readmes[0]?.text ?? '')?.[1]
-  const compiled = readFileSync(join(ROOT, 'test', 'types', 'readme.ts'), 'utf8').split('\n').slice(1).join('\n')
-  assert.equal(shown, compiled)
-})
+for (const { name, text } of readmes) {
+  test(`${name}: its app is the one that is compiled, and it fits one screen`, () => {
+    const shown = /```ts\n([\s\S]*?)```/.exec(text)?.[1]
+    const compiled = readFileSync(join(ROOT, 'test', 'types', 'readme.ts'), 'utf8').split('\n').slice(1).join('\n')
+    assert.equal(shown, compiled)
+    assert.ok(text.split('\n').length <= LINES_MAX, `${text.split('\n').length} lines`)
+    for (const part of ['docs/images/status.png', 'npm ci && npm start', 'npm ci && npm test', '--bootstrap', 'Windows', 'macOS', 'TLS']) assert.ok(text.includes(part), part)
+    assert.ok(text.includes(name === 'README.md' ? '[中文](README.zh-CN.md)' : '[English](README.md)'))
+  })
+}
 
 for (const { name, text } of readmes) {
   test(`${name}: every linked file exists, every command exists`, () => {

@@ -35,10 +35,10 @@ def stop(*_):
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGINT, stop)
 
-consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "group.instance.id": identity, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+consumer = Consumer({"bootstrap.servers": bootstrap, "client.id": identity, "group.id": group, "group.instance.id": identity, "enable.auto.commit": False, "auto.offset.reset": "earliest",
                      "isolation.level": "read_committed", "session.timeout.ms": 6000, "heartbeat.interval.ms": 500})
 # Java's partitioner, so that a key's records stay where a Millrace task would put them.
-producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": identity, "partitioner": "murmur2_random", "transaction.timeout.ms": 10000})
+producer = Producer({"bootstrap.servers": bootstrap, "client.id": identity, "transactional.id": identity, "partitioner": "murmur2_random", "transaction.timeout.ms": 10000})
 producer.init_transactions()
 consumer.subscribe(reads)
 print("ready", flush=True)

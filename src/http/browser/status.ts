@@ -107,7 +107,7 @@ function draw(): void {
     return
   }
   drawVerdict(live, strings)
-  setList(view.errors, live.processes.flatMap(process => process.error === null ? [] : [`${process.name}  ${process.error}`]), 'pre')
+  setList(view.errors, live.processes.filter(isOfApp).flatMap(process => process.error === null ? [] : [`${process.name}  ${process.error}`]), 'pre')
   for (const task of live.status.tasks) view.graph.update(task.task, task)
   view.graph.updateOutside(live.outside, fill(strings.connect_hint, { address: live.kafka }))
   view.graph.element.setAttribute('data-broker', brokerName() === '' ? 'none' : 'here')
@@ -127,7 +127,7 @@ function draw(): void {
 function drawVerdict(now: Live, strings: Strings): void {
   const tasks = now.status.tasks
   const failed = tasks.find(task => task.state === 'failed')
-  const broken = now.processes.find(process => process.error !== null)
+  const broken = now.processes.find(process => isOfApp(process) && process.error !== null)
   const restoring = tasks.find(task => task.restore !== null)
   const late = tasks.filter(task => (task.lagSeconds ?? 0) > 2).sort((a, b) => (b.lagRecords ?? 0) - (a.lagRecords ?? 0))
   const first = late[0]
@@ -190,6 +190,11 @@ function processOf(task: string): string {
   const own = live?.processes.find(process => process.name === task)
   const running = (live?.processes ?? []).filter(process => process.kind === 'tasks' && process.state === 'running')
   return own?.name ?? running[Math.floor(Math.random() * running.length)]?.name ?? ''
+}
+
+/** The verifier ends where it loses its broker, and is started again: what it finds is in the ledger, not here. */
+function isOfApp(process: Process): boolean {
+  return process.kind !== 'ledger'
 }
 
 function brokerName(): string {

@@ -24,8 +24,9 @@ const TOPIC_HEIGHT = 30
 const OUTSIDE_HEIGHT = 44
 const OUTSIDE_ROW_HEIGHT = 60
 const BAND_TOP = 18
-const NAME_CHARACTERS = 20
+const NAME_CHARACTERS = 17
 const TOPIC_CHARACTERS = 18
+const ABOUT_CHARACTERS = 21
 
 export class GraphView {
   readonly element: SVGSVGElement
@@ -100,7 +101,7 @@ export class GraphView {
     const uses = [...client.reads.map(topic => `← ${topic}`), ...client.writes.map(topic => `→ ${topic}`)]
     title.textContent = [client.name, client.about, client.isGone ? this.#strings.client_gone : '', ...uses].filter(text => text !== '').join('\n')
     const about = client.isGone ? this.#strings.client_gone : uses.length === 0 ? this.#strings.client_looks : client.about
-    box.append(title, make('rect', { width: BOX_WIDTH, height: OUTSIDE_HEIGHT, rx: 8 }), label(cut(client.name), 10, 18, 'name'), label(cut(about), 10, 35, 'figures'))
+    box.append(title, make('rect', { width: BOX_WIDTH, height: OUTSIDE_HEIGHT, rx: 8 }), label(cut(client.name), 10, 18, 'name'), label(cut(about, ABOUT_CHARACTERS), 10, 35, 'figures'))
     for (const [topics, reads] of [[client.reads, true], [client.writes, false]] as const) {
       for (const topic of topics) {
         const at = this.#places.get(`topic:${topic}`)
@@ -197,8 +198,8 @@ function arrowHead(): SVGMarkerElement {
   return marker
 }
 
-function cut(text: string): string {
-  return text.length > NAME_CHARACTERS ? `${text.slice(0, NAME_CHARACTERS - 1)}…` : text
+function cut(text: string, charactersMax = NAME_CHARACTERS): string {
+  return text.length > charactersMax ? `${text.slice(0, charactersMax - 1)}…` : text
 }
 
 function label(text: string, x: number, y: number, className: string): SVGTextElement {

@@ -177,7 +177,9 @@ export class InProcess {
         const value = record.value === null ? undefined : head.value.deserialize(record.value, 0, record.value.length)
         const key = record.key === null ? undefined : head.key.deserialize(record.key, 0, record.key.length)
         const time = head.kind !== 'repartitionSource' && head.time !== undefined && value !== undefined ? head.time(value, record.time) : record.time
-        run.sources.get(head.id)?.process(key, value, time, origin)
+        // As the engine does (T1).
+        if (time >= 0) run.sources.get(head.id)?.process(key, value, time, origin)
+        else this.dropped.set(`${record.topic}:negativeTime`, (this.dropped.get(`${record.topic}:negativeTime`) ?? 0) + 1)
       }
     }
   }

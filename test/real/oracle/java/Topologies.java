@@ -88,10 +88,10 @@ final class Topologies {
     return new Built(builder.build(), outputs);
   }
 
-  /** Values are their times; text that is no number has none. */
+  /** Values are their times; text that is no number has none. A record without value keeps its own: a time function is asked of values only. */
   private static Consumed<String, String> timed() {
     return Consumed.with(Serdes.String(), Serdes.String())
-        .withTimestampExtractor((record, partitionTime) -> record.value() instanceof String text && text.matches("-?\\d+") ? Long.parseLong(text) : -1);
+        .withTimestampExtractor((record, partitionTime) -> record.value() == null ? record.timestamp() : record.value() instanceof String text && text.matches("-?\\d+") ? Long.parseLong(text) : -1);
   }
 
   private static String add(String state, String value) {

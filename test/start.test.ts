@@ -6,11 +6,14 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { LedgerAccount } from '../src/http/ledger.ts'
 import { freePorts } from './support/kafka.ts'
+import { residentOf } from './support/memory.ts'
 import { startMillrace } from './support/millrace.ts'
 import type { Started } from './support/processes.ts'
 import { isLoopback, processTree, socketsOf } from './support/sockets.ts'
 
 const READY_MS_MAX = 120_000
+/** 290 (Node 20) to 360 (Node 24) are usual, 540 were; a hundred shoppers and a slow machine may take more than fifty on a quick one. */
+const RESIDENT_MIB_MAX = 450
 
 interface Page {
   readonly status: { readonly tasks: readonly { readonly task: string, readonly state: string, readonly in: number }[] }
@@ -107,6 +110,14 @@ test('every task runs in two processes, and the books balance', async () => {
   const now = await until('all tasks run and something was counted', each => each.status.tasks.every(task => task.state === 'running') && counted(each) > 100)
   assert.equal(now.processes.filter(process => process.name.startsWith('tasks-')).length, 2)
   assert.equal(now.ledger?.balanced, true, JSON.stringify(now.ledger))
+})
+
+test('all its processes together fit into little memory, with traffic', { skip: process.platform === 'linux' ? false : 'reads /proc, which is Linux' }, async () => {
+  await until('a thousand events were counted', each => counted(each) > 1000)
+  const pids = processTree(demo.pid)
+  assert.ok(pids.length >= 6, `host, broker, two processes of tasks, shop, verifier: ${pids.join(' ')}`)
+  const { pssBytes, rssBytes } = residentOf(pids)
+  assert.ok(pssBytes > 0 && pssBytes < RESIDENT_MIB_MAX * 2 ** 20, `${Math.round(pssBytes / 2 ** 20)} MiB are resident (${Math.round(rssBytes / 2 ** 20)} with shared pages counted in each process)`)
 })
 
 test('a killed task process and a killed broker come back, and the books still balance', async () => {

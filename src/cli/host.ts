@@ -30,7 +30,7 @@ import { type ChildSpec, Supervisor } from './supervisor.ts'
 const HOST = '127.0.0.1'
 const EVENTS_MAX = 100
 /** Enough for readers that keep up; what is older is in the system's page cache anyway. */
-const BROKER_CACHE_MIB = 8
+const BROKER_CACHE_MIB = 4
 /** At least once is commonly run with seconds between commits (Kafka Streams: 30): what a kill doubles is what came in meanwhile. */
 const UNGUARDED_COMMIT_MS = 2000
 /** The status collector here, and the verifier. */

@@ -8,17 +8,28 @@ export function isSupervised(): boolean {
 }
 
 export function sayReady(details: Readonly<Record<string, unknown>>): void {
-  process.send?.({ ready: details })
+  if (process.connected) process.send?.({ ready: details })
 }
 
-/** Resolves when this process is to end: by `signal` (Ctrl-C, SIGTERM), or because its supervisor's channel closed. */
-export function untilAsked(signal: AbortSignal): Promise<void> {
+/** Aborted when this process is to end: by `signal` (Ctrl-C, SIGTERM), or because its supervisor's channel closed. Ask before anything that takes time. */
+export function endSignal(signal: AbortSignal): AbortSignal {
+  if (!isSupervised()) return signal
+  const end = new AbortController()
+  signal.addEventListener('abort', () => end.abort())
+  process.once('disconnect', () => end.abort())
+  // It may have happened before, while this process was loading.
+  if (signal.aborted || !process.connected) end.abort()
+  return end.signal
+}
+
+/** Resolves when this process is to end, as `endSignal` says. */
+export function untilAsked(asked: AbortSignal): Promise<void> {
+  const signal = endSignal(asked)
   return new Promise(resolve => {
     if (signal.aborted) return resolve()
     // A pending promise alone does not keep a process alive; the work it stands for may be idle.
     const timer = setInterval(() => {}, 60_000)
     const end = (): void => { clearInterval(timer); resolve() }
     signal.addEventListener('abort', end)
-    if (isSupervised()) process.once('disconnect', end)
   })
 }

@@ -8,7 +8,7 @@ import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
 import type { Guarantee } from '../../topology/node.ts'
 import { loadEntry } from '../app-entry.ts'
-import { isSupervised, sayReady, untilAsked } from '../child.ts'
+import { endSignal, isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
 import { bootstrapOf } from '../cluster.ts'
 import { groupDigits } from '../render.ts'
@@ -50,7 +50,7 @@ async function runHere(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>,
   const started = performance.now()
   const directory = resolve(call.text('data') ?? '.millrace')
   const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
-  const options = { dataDirectory: directory, threads: call.number('threads') ?? 1, guarantee, tasks: tasks.length > 0 ? tasks : undefined, entry: entry.url, signal: call.signal, logger, commitIntervalMs: commitEveryMs, drainedCommitMs: commitEveryMs }
+  const options = { dataDirectory: directory, threads: call.number('threads') ?? 1, guarantee, tasks: tasks.length > 0 ? tasks : undefined, entry: entry.url, signal: endSignal(call.signal), logger, commitIntervalMs: commitEveryMs, drainedCommitMs: commitEveryMs }
   const named = call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP']
   const running = named === undefined
     ? await (await import('../../embedded.ts')).startEmbedded(realEnv, entry.app, { ...options, port: call.number('port') ?? 9092 })

@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dsl: ['topology', 'serde', 'wire', 'base'],
   runtime: ['topology', 'client', 'wire', 'serde', 'env', 'base'],
   engines: ['topology', 'serde', 'wire', 'client', 'env', 'base'],
+  planner: ['runtime', 'topology', 'serde', 'client', 'wire', 'env', 'base'],
   http: ['*'],
   cli: ['*'],
   testing: ['*'],

@@ -35,7 +35,7 @@ export interface MembershipOptions {
 }
 
 /** In the group protocol; a change of what the user data means takes a new name, offered beside the old one for a release. */
-const ASSIGNOR_NAME = 'millrace'
+export const ASSIGNOR_NAME = 'millrace'
 
 export class TaskMembership {
   readonly #options: MembershipOptions

@@ -30,14 +30,20 @@ export async function prepareTopics(tools: TopicTools, plan: Plan, tasks: readon
   const counts = new Map<string, number>()
   await make(tools, counts, [
     ...plan.topics.map(topic => declaredTopic(topic, replicasMax)),
-    ...plan.tasks.flatMap(task => task.kind === 'native' && task.onError.kind === 'deadLetter' ? [{ name: task.onError.topic, configs: { 'retention.ms': '-1' } }] : []),
+    ...deadLetterTopics(plan),
     ...options.metrics ? [{ name: METRICS_TOPIC, partitions: 1, configs: { 'retention.ms': String(METRICS_RETENTION_MS) } }] : [],
   ], existing)
   for (const task of tasks) await make(tools, counts, internalTopics(task, counts, replicasMax), existing)
   return counts
 }
 
-function declaredTopic(topic: TopicSpec, replicasMax: number): NewTopic {
+/** Where records go that a task could not process. */
+export function deadLetterTopics(plan: Plan): NewTopic[] {
+  return plan.tasks.flatMap(task => task.kind === 'native' && task.onError.kind === 'deadLetter' ? [{ name: task.onError.topic, configs: { 'retention.ms': '-1' } }] : [])
+}
+
+/** As it is made on a cluster of `replicasMax` brokers. */
+export function declaredTopic(topic: TopicSpec, replicasMax: number): NewTopic {
   const configs: Record<string, string> = {}
   if (topic.retentionMs !== undefined) configs['retention.ms'] = String(topic.retentionMs)
   if (topic.cleanup !== undefined) configs['cleanup.policy'] = topic.cleanup
@@ -47,7 +53,8 @@ function declaredTopic(topic: TopicSpec, replicasMax: number): NewTopic {
   }
 }
 
-function internalTopics(task: NativeTaskPlan, declared: ReadonlyMap<string, number>, replicasMax: number): (NewTopic & { readonly partitions: number })[] {
+/** Repartition and changelog topics of a task; `declared`: partition counts of what it reads. Throws `TOPOLOGY_INVALID` where those do not fit together. */
+export function internalTopics(task: NativeTaskPlan, declared: ReadonlyMap<string, number>, replicasMax: number): (NewTopic & { readonly partitions: number })[] {
   const counts = resolvePartitions(task, declared)
   const replicas = replicasMax < 2 ? undefined : Math.min(3, replicasMax)
   return [

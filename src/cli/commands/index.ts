@@ -9,6 +9,8 @@ import type { Command, CommandEntry } from '../command.ts'
 export const COMMANDS: readonly CommandEntry[] = [
   { path: ['demo', 'recommender'], load: async () => (await import('./demo.ts')).demoRecommender },
   { path: ['start'], load: async () => (await import('./start.ts')).start },
+  { path: ['plan'], load: async () => (await import('./plan.ts')).plan },
+  { path: ['topology'], load: async () => (await import('./topology.ts')).topology },
   { path: ['topic', 'ls'], load: async () => (await import('./topic.ts')).topicList },
   { path: ['topic', 'new'], load: async () => (await import('./topic.ts')).topicNew },
   { path: ['topic', 'describe'], load: async () => (await import('./topic.ts')).topicDescribe },

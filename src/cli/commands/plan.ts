@@ -1,0 +1,84 @@
+/**
+ * `millrace plan [ENTRY]`: what an app would find and make on a cluster, and every contract between its tasks that is broken. Changes nothing.
+ *
+ * Without a cluster's address it is the description alone; with one that does not answer it is an error (exit 3). A broken contract is exit 4.
+ */
+import { exitCodeOf, MillraceError } from '../../base/errors.ts'
+import { collectFacts } from '../../planner/collect.ts'
+import { ASSUMED, type Load } from '../../planner/capacity.ts'
+import type { ClusterFacts } from '../../planner/facts.ts'
+import { planReport } from '../../planner/report.ts'
+import { build } from '../../topology/build.ts'
+import { declaredTwice } from '../../topology/contracts/contracts.ts'
+import { loadEntry } from '../app-entry.ts'
+import { bootstrapOf, withCluster } from '../cluster.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
+import { showContracts, showPlan } from '../plan-text.ts'
+
+const SAMPLE_DEFAULT = 100
+const BROKEN = exitCodeOf(new MillraceError('TOPIC_MISMATCH', ''))
+
+export const plan = defineCommand({
+  path: ['plan'],
+  summary: 'what an app needs, what differs from the cluster, and every broken contract',
+  positionals: [{ name: 'ENTRY', describe: 'the module whose default export is the app; default app.js', optional: true }],
+  options: {
+    ...CLUSTER_OPTIONS,
+    bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster to hold it against; default $MILLRACE_BOOTSTRAP, else the description alone' },
+    sample: { type: 'number', value: 'N', describe: 'read the last N records of each topic and decode them; 0: none', default: SAMPLE_DEFAULT },
+    processes: { type: 'number', describe: 'how many processes are to run it', default: 1 },
+    threads: { type: 'number', describe: 'worker threads of each', default: 1 },
+    rate: { type: 'number', value: 'N', describe: 'records a second in each topic from outside: says what that needs' },
+    'record-bytes': { type: 'number', value: 'N', describe: 'size of a record (default 500, with --rate)' },
+    'latency-ms': { type: 'number', value: 'N', describe: 'from a record to its last result, 99th percentile' },
+    'worker-rate': { type: 'number', value: 'N', describe: `records a second of one worker through one stage, as measured (default ${ASSUMED.workerRate})` },
+    'hop-ms': { type: 'number', value: 'N', describe: `one transactional hop, 99th percentile, as measured (default ${ASSUMED.hopMs})` },
+  },
+  examples: ['millrace plan app.js', 'millrace plan app.js --bootstrap kafka-1:9092 --processes 3', 'millrace plan app.js --rate 20000 --record-bytes 400 --latency-ms 500'],
+  async run(call) {
+    const load = loadOf(call)
+    const workers = { processes: wholeOf(call, 'processes', 1), threads: wholeOf(call, 'threads', 0) }
+    const sample = wholeOf(call, 'sample', 0)
+    const entry = await loadEntry(call.positional('ENTRY') ?? 'app.js')
+    const twice = declaredTwice(entry.app)
+    if (twice.length > 0) {
+      call.output.document({ app: entry.app.name, contracts: twice, holds: false })
+      showContracts(call.output, twice)
+      return BROKEN
+    }
+    const built = build(entry.app)
+    const isAsked = (call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP']) !== undefined
+    const show = (facts: ClusterFacts | undefined): number => {
+      const report = planReport(built, facts, { workers, load })
+      call.output.document(report)
+      showPlan(call.output, report)
+      return report.holds ? 0 : BROKEN
+    }
+    return isAsked ? withCluster(call, async (cluster, admin) => show(await collectFacts(cluster, admin, built, { bootstrap: bootstrapOf(call), sample }))) : show(undefined)
+  },
+})
+
+function loadOf(call: Call): Load | undefined {
+  const rate = positiveOf(call, 'rate')
+  const given = ['record-bytes', 'latency-ms', 'worker-rate', 'hop-ms'].filter(name => call.number(name) !== undefined)
+  if (rate === undefined) {
+    if (given.length > 0) throw usage(`--${given[0] ?? ''} says how to plan for a load; state the load too: --rate N (records a second).`)
+    return undefined
+  }
+  return {
+    rate, recordBytes: positiveOf(call, 'record-bytes') ?? 500, latencyMs: positiveOf(call, 'latency-ms'),
+    workerRate: positiveOf(call, 'worker-rate') ?? ASSUMED.workerRate, hopMs: positiveOf(call, 'hop-ms') ?? ASSUMED.hopMs,
+  }
+}
+
+function positiveOf(call: Call, name: string): number | undefined {
+  const value = call.number(name)
+  if (value !== undefined && value <= 0) throw usage(`--${name} takes a number above 0, not ${value}.`)
+  return value
+}
+
+function wholeOf(call: Call, name: string, least: number): number {
+  const value = call.number(name) ?? least
+  if (!Number.isInteger(value) || value < least) throw usage(`--${name} takes a whole number of at least ${least}, not ${value}.`)
+  return value
+}

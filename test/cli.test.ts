@@ -1,8 +1,7 @@
 /** The command line against a real embedded broker, each command a process as a user runs it. */
 import { strict as assert } from 'node:assert'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { checkHeldRecords, checkVerifiers } from './support/ledger-cases.ts'
 import { millrace, startMillrace, startTestBroker, type TestBroker } from './support/millrace.ts'
@@ -62,65 +61,6 @@ test('a group is reset only when asked twice, and its lag is told in records and
   assert.match(unknownLag.stderr, /Group 'nobody' does not exist/)
 })
 
-test('what a broker refuses because of the arguments is a wrong use: exit code 2, with its reason', async () => {
-  await cli(['topic', 'new', 'narrow'])
-  const refused: readonly (readonly [readonly string[], RegExp])[] = [
-    [['topic', 'new', 'narrow'], /USAGE .*TOPIC_ALREADY_EXISTS/],
-    [['topic', 'new', 'bad name'], /USAGE .*'bad name' contains .*INVALID_TOPIC_EXCEPTION/],
-    [['topic', 'new', 'x', '-c', 'no.such=1'], /USAGE .*Unknown topic config name: no\.such/],
-    [['topic', 'new', 'x', '-r', '3'], /USAGE .*INVALID_REPLICATION_FACTOR/],
-    [['topic', 'new', 'x', '-p', '0'], /--partitions takes a whole number from 1 on, not '0'/],
-    [['topic', 'new', 'x', '-p', '-1'], /--partitions takes a whole number from 1 on, not '-1'/],
-    [['topic', 'tail', 'narrow', '-p', '9'], /'narrow' has 1 partition, number 0, and no 9/],
-    [['topic', 'tail', 'narrow', '-n', '0'], /--count takes a whole number from 1 on/],
-    [['topic', 'produce', 'narrow', '-v', 'x', '-p', '9'], /'narrow' has 1 partition, number 0, and no 9/],
-    [['topic', 'produce', 'narrow', '-v', 'x', '-p', '0.5'], /--partition takes a whole number/],
-  ]
-  for (const [args, pattern] of refused) {
-    const ran = await cli(args)
-    assert.deepEqual([ran.exitCode, ran.stdout], [2, ''], `${args.join(' ')}\n${ran.stderr}`)
-    assert.match(ran.stderr, pattern)
-    assert.doesNotMatch(ran.stderr, /^ +at /m, 'no stack for a wrong argument')
-  }
-  assert.deepEqual(await document(['topic', 'ls']), { topics: [{ topic: 'clicks', partitions: 1, offsets: 4 }, { topic: 'narrow', partitions: 1, offsets: 0 }] })
-})
-
-test('ports and directories that cannot be: exit code 2, and what is wrong with them', async () => {
-  const file = `${broker.directory}-file`
-  writeFileSync(file, '')
-  try {
-    const cannot: readonly (readonly [readonly string[], RegExp])[] = [
-      [['--port', '70000', '--data', file], /--port takes a whole number from 0 to 65535, not '70000'/],
-      [['--port', '1.5', '--data', file], /--port takes a whole number from 0 to 65535, not '1\.5'/],
-      [['--port', '0', '--data', file], /CONFIG_INVALID {2}\S+-file cannot be used to keep data: a file stands in its place/],
-      [['--port', '0', '--data', `${file}/below`], /CONFIG_INVALID {2}\S+-file\/below cannot be used to keep data/],
-      [['--port', '0', '--data', '/proc/millrace'], /CONFIG_INVALID {2}\/proc\/millrace cannot be used to keep data/],
-    ]
-    for (const [args, pattern] of process.platform === 'linux' ? cannot : cannot.slice(0, -1)) {
-      const ran = await millrace(['broker', 'start', ...args])
-      assert.equal(ran.exitCode, 2, `${args.join(' ')}\n${ran.stderr}`)
-      assert.match(ran.stderr, pattern)
-    }
-  } finally {
-    rmSync(file)
-  }
-})
-
-test('events that are not there or not whole: exit code 2, and the path', async () => {
-  const broken = `${broker.directory}-events.jsonl.gz`
-  writeFileSync(broken, 'this is no gzip')
-  try {
-    const none = await millrace(['demo', 'recommender', '--events', `${broken}-none`, '--format', 'jsonl'])
-    assert.equal(none.exitCode, 2, none.stderr)
-    assert.match(none.stderr, /USAGE {2}\S+-none: no such file or folder/)
-    const ran = await millrace(['demo', 'recommender', '--events', broken, '--format', 'jsonl'])
-    assert.equal(ran.exitCode, 2, ran.stderr)
-    assert.match(ran.stderr, /USAGE {2}\S+ cannot be read after line 0: .*Is it whole, and gzip\?/)
-  } finally {
-    rmSync(broken)
-  }
-})
-
 test('what is wrong is said with its exit code: usage 2, no broker 3, port taken 2, data held 5', async () => {
   assert.equal((await millrace(['topic', 'ls', '--bootsrap', 'x'])).exitCode, 2)
   assert.match((await millrace(['topic', 'ls', '--bootsrap', 'x'])).stderr, /Did you mean '--bootstrap'/)
@@ -165,33 +105,6 @@ test('Ctrl-C ends a command that waits: for stdin (what was read is written), fo
   assert.deepEqual([interrupted.exitCode, interrupted.signal], [130, null], 'by the interruption, not by the time-out')
 })
 
-test('a batch that the disk has spoiled: who reads it is told where, a start is refused (5), and goes on without it where that is accepted', async () => {
-  const spoiled = await startTestBroker({ args: ['--cache', '0'] })
-  const on = (bootstrap: string, args: readonly string[]): Promise<Ran> => millrace([...args, '--bootstrap', bootstrap])
-  await on(spoiled.bootstrap, ['topic', 'new', 'rotten'])
-  for (const value of ['first', 'second', 'third']) await on(spoiled.bootstrap, ['topic', 'produce', 'rotten', '-v', value])
-  const segment = join(spoiled.directory, 'rotten-0', '00000000000000000000.log')
-  const bytes = readFileSync(segment)
-  bytes[bytes.indexOf('second')] = 0x53
-  writeFileSync(segment, bytes)
-  const read = await on(spoiled.bootstrap, ['topic', 'tail', 'rotten', '-o', 'earliest', '-e', '-f', '%v\n'])
-  assert.equal(read.exitCode, 5, read.stderr)
-  assert.match(read.stderr, /✖ BATCH_CORRUPT {2}rotten-0: .*checksum/)
-  await spoiled.process.kill('SIGKILL')
-
-  const refused = await millrace(['broker', 'start', '--port', '0', '--data', spoiled.directory])
-  assert.equal(refused.exitCode, 5, refused.stderr)
-  assert.match(refused.stderr, /✖ LOG_CORRUPT {2}.*rotten-0.*--accept-data-loss/s)
-  assert.deepEqual(readFileSync(segment), bytes, 'a refusal changes nothing')
-
-  const accepted = await startTestBroker({ directory: spoiled.directory, args: ['--accept-data-loss'] })
-  assert.equal((await on(accepted.bootstrap, ['topic', 'tail', 'rotten', '-o', 'earliest', '-e', '-f', '%v\n'])).stdout, 'first\n')
-  assert.equal((await on(accepted.bootstrap, ['topic', 'produce', 'rotten', '-v', 'fourth'])).exitCode, 0)
-  assert.equal(await accepted.stop(), 0)
-  assert.ok(readdirSync(join(spoiled.directory, 'rotten-0')).some(name => name.includes('.corrupt')), 'what was cut is kept aside')
-  spoiled.remove()
-})
-
 test('every command explains itself', async () => {
   const overview = await millrace(['--help'])
   assert.equal(overview.exitCode, 0)
@@ -208,11 +121,30 @@ test("the ledger's verifier tells true accounts of the embedded broker's topics"
 
 test('records held back by an open transaction are no loss', () => checkHeldRecords(broker.bootstrap, ['node']))
 
+test('the banner says where data is and what a power cut may take', async () => {
+  const directory = `${broker.directory}-banner`
+  try {
+    for (const [durability, promise] of [['sync', 'acknowledged after fsync'], ['interval', 'fsync every 100 ms or 256 KiB'], ['os', 'no fsync']] as const) {
+      const started = startMillrace(['broker', 'start', '--port', '0', '--data', directory, '--durability', durability])
+      await started.waitFor(new RegExp(`Durability {2}${durability} +${promise}`))
+      assert.ok(started.stdout().includes(directory), started.stdout())
+      assert.match(started.stdout(), /➜ Kafka {7}localhost:\d+ .*this machine only/)
+      assert.equal((await started.kill('SIGINT')).exitCode, 0)
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
 test('a broker that was asked to end ends with 0 and finds its data again', async () => {
   const first = await startTestBroker()
   await millrace(['topic', 'new', 'kept', '--bootstrap', first.bootstrap])
   await millrace(['topic', 'produce', 'kept', '-v', 'still here', '--bootstrap', first.bootstrap])
+  const tailing = startMillrace(['topic', 'tail', 'kept', '-o', 'earliest', '--bootstrap', first.bootstrap])
+  await tailing.waitFor(/still here/)
   assert.equal(await first.stop(), 0)
+  await tailing.waitFor(/metadata could not be refreshed .*it is tried again; Ctrl-C ends/)
+  assert.equal((await tailing.kill('SIGINT')).exitCode, 0)
   const second = await startTestBroker({ directory: first.directory })
   const tail = await millrace(['topic', 'tail', 'kept', '-o', 'earliest', '-e', '-f', '%v', '--bootstrap', second.bootstrap])
   assert.equal(tail.stdout, 'still here')

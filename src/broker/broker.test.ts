@@ -17,7 +17,7 @@ import { initProducerId } from '../wire/apis/22-init-producer-id.ts'
 import { endTxn } from '../wire/apis/26-end-txn.ts'
 import { txnOffsetCommit } from '../wire/apis/28-txn-offset-commit.ts'
 import { loadCompression } from '../wire/compression.ts'
-import { errorName } from '../wire/error-codes.ts'
+import { errorCode, errorName } from '../wire/error-codes.ts'
 import { encodeRequest } from '../wire/frames.ts'
 import { readPartition, textBatch, textValues, WireClient } from '../../test/support/wire-client.ts'
 import { Broker } from './broker.ts'
@@ -328,4 +328,27 @@ test('who uses which topics is told as it changes, also of a client that only as
   await sim.advance(20_000)
   assert.deepEqual(activity(), [])
   await sim.run(running.broker.close())
+})
+
+test('a disk that is full to its last byte: commits and producers are told to try again, on a connection that stays, and go on once there is room', async () => {
+  const sim = new Sim({ seed: 21 })
+  const running = await start(sim)
+  const client = await running.client()
+  await sim.run(client.request(createTopics, 5, create('t')))
+  const commit = async (offset: number): Promise<number | undefined> => {
+    const { topics } = await sim.run(client.request(offsetCommit, 8, { groupId: 'g', topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: 0, committedMetadata: '' }] }] }))
+    return topics[0]?.partitions[0]?.errorCode
+  }
+  const init = async (): Promise<number> => (await sim.run(client.request(initProducerId, 4, { transactionalId: null, transactionTimeoutMs: 60_000 }))).errorCode
+  const committed = async (): Promise<number | undefined> => (await sim.run(client.request(offsetFetch, 7, { groupId: 'g', topics: [{ name: 't', partitionIndexes: [0] }] }))).topics[0]?.partitions[0]?.committedOffset
+  assert.equal(await commit(1), 0)
+  const roomy = sim.disk.capacityBytes
+  sim.disk.capacityBytes = sim.disk.usedBytes()
+  const notAvailable = errorCode('COORDINATOR_NOT_AVAILABLE')
+  assert.deepEqual([await commit(2), await init(), await committed()], [notAvailable, notAvailable, 1])
+  sim.disk.capacityBytes = roomy
+  assert.deepEqual([await commit(3), await init(), await committed()], [0, 0, 3])
+  assert.equal(client.closed, false)
+  await sim.run(running.broker.close())
+  assert.equal((await sim.run(Broker.start(sim.process('again').env, { directory: '/data', port: PORT }))).describe().groups.length, 1)
 })

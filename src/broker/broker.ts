@@ -26,6 +26,7 @@ import { GroupCoordinator } from './groups/coordinator.ts'
 import { SERVED } from './handlers/index.ts'
 import type { Core } from './handler.ts'
 import { Listeners } from './listeners.ts'
+import { INTERVAL_DEFAULT } from './options.ts'
 import type { BrokerOptions, ResolvedOptions } from './options.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { ApiMetrics } from './request-metrics.ts'
@@ -36,7 +37,6 @@ import { TransactionService } from './transactions/service.ts'
 import { Waiters } from './waiters.ts'
 
 const CLOSE_GRACE_MS = 500
-const INTERVAL_DEFAULT = { kind: 'interval', ms: 100, bytes: 262_144 } as const
 
 export interface BrokerDescription {
   readonly clusterId: string

@@ -5,6 +5,9 @@ import type { Logger } from '../base/logger.ts'
 import type { Durability } from '../log/types.ts'
 import type { Control } from './control.ts'
 
+/** What a power cut may take under `interval`: this much time or this many bytes, whichever is less. */
+export const INTERVAL_DEFAULT = { kind: 'interval', ms: 100, bytes: 262_144 } as const
+
 export interface BrokerOptions {
   /** Absolute path; made if absent. One broker holds it at a time. */
   readonly directory: string

@@ -1,5 +1,6 @@
 /** Connecting for one command: to the cluster that the options name, closed when the command ends. */
 import { MillraceError } from '../base/errors.ts'
+import { createLogger, type Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
@@ -15,6 +16,7 @@ export function bootstrapOf(call: Call): string {
 
 /** How long a command asks again where a broker cannot do it now: long enough for a leader to be elected, short enough for who waits. */
 export const PATIENCE_MS = 15_000
+const WARN_EVERY_MS = 5000
 /** A command ends by itself on Ctrl-C where it can; one that waits for a broker is not waited for. */
 const INTERRUPTED_MS = 1000
 const INTERRUPTED_EXIT_CODE = 130
@@ -22,6 +24,19 @@ const INTERRUPTED_EXIT_CODE = 130
 /** Runs `work` with a connected cluster and closes it, whatever happens; gives the exit code. */
 export async function withCluster(call: Call, work: (cluster: Cluster, admin: Admin) => Promise<number>): Promise<number> {
   return Promise.race([connected(call, work), interrupted(call.signal)])
+}
+
+/** Says that the cluster is not to be reached, and not ten times a second. */
+function patientLogger(call: Call): Logger {
+  let saidMs = -Infinity
+  return createLogger({
+    level: 'warn', now: Date.now,
+    write: line => {
+      if (performance.now() - saidMs < WARN_EVERY_MS) return
+      saidMs = performance.now()
+      call.output.note(`${line} (it is tried again; Ctrl-C ends)`)
+    },
+  })
 }
 
 function interrupted(signal: AbortSignal): Promise<number> {
@@ -35,7 +50,7 @@ async function connected(call: Call, work: (cluster: Cluster, admin: Admin) => P
   if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(bootstrap) && !bootstrap.includes('[')) {
     throw new MillraceError('USAGE', `--bootstrap takes HOST:PORT[,HOST:PORT…], not '${bootstrap}'.`)
   }
-  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-cli', connectTimeoutMs: 5000, deliveryTimeoutMs: PATIENCE_MS })
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-cli', connectTimeoutMs: 5000, deliveryTimeoutMs: PATIENCE_MS, logger: patientLogger(call) })
   try {
     return await work(cluster, new Admin(cluster))
   } catch (error) {

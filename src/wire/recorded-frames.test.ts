@@ -9,7 +9,7 @@ import type { RecordedFrame } from '../../test/support/recorded-frames.ts'
 import { APIS } from './apis/index.ts'
 import { decodeAssignment, decodeSubscription } from './consumer-protocol.ts'
 import { decodeRequest, decodeRequestHeader, decodeResponse, decodeResponseHeader, encodeRequest, encodeResponse } from './frames.ts'
-import { loadCompression } from './compression.ts'
+import { CODECS, loadCompression } from './compression.ts'
 import { validateBatches } from './record-batch.ts'
 import type { Shape } from './schema-compiler.ts'
 
@@ -77,18 +77,23 @@ test('the frames are not hollow: every array of every table holds an element in 
 test('record batches of real clients are sound, whatever their codec', async () => {
   await loadCompression()
   const codecs = new Set<number>()
+  const snappyFramings = new Set<string>()
   let batches = 0
   for (const { records, what } of frames.flatMap(recordsOf)) {
     // A fetched range may end inside of a batch; whole ones must be sound.
     const result = validateBatches(records, { records: true })
     assert.ok(result.ok || (result.fault === 'truncated' && what.startsWith('Fetch')), `${what}: ${result.ok ? '' : result.message}`)
     for (let at = 0; at + 61 <= records.length; at += records.readInt32BE(at + 8) + 12) {
-      codecs.add(records.readInt16BE(at + 21) & 7)
+      const codec = records.readInt16BE(at + 21) & 7
+      codecs.add(codec)
+      if (codec === CODECS.snappy) snappyFramings.add(records.toString('latin1', at + 62, at + 68) === 'SNAPPY' ? 'xerial' : 'one raw block')
       batches++
     }
   }
   assert.ok(batches > 100)
   assert.deepEqual([...codecs].sort(), [0, 1, 2, 3, 4])
+  // xerial's framing is what is written here (record-batch.test.ts) and what Java writes (test/real/broker/java-tools.test.ts).
+  assert.deepEqual([...snappyFramings], ['one raw block'])
 })
 
 test('subscriptions and assignments of real consumers are read', () => {

@@ -11,13 +11,16 @@ import { METADATA_BYTES_MAX } from '../groups/coordinator.ts'
 import type { OffsetToCommit } from '../groups/coordinator.ts'
 import { handler } from '../handler.ts'
 import type { Core } from '../handler.ts'
+import { unavailable } from '../unavailable.ts'
 
 export const offsetCommitHandler = handler(offsetCommit, [2, 9], async (core, request) => {
   const { problems, offsets } = sortOffsets(core, request.topics)
-  const error = await core.groups.commit({
-    groupId: request.groupId, memberId: request.memberId, groupInstanceId: request.groupInstanceId, generationId: request.generationIdOrMemberEpoch, offsets,
-  })
-  return { topics: commitAnswers(request.topics, problems, error) }
+  const commit = { groupId: request.groupId, memberId: request.memberId, groupInstanceId: request.groupInstanceId, generationId: request.generationIdOrMemberEpoch, offsets }
+  try {
+    return { topics: commitAnswers(request.topics, problems, await core.groups.commit(commit)) }
+  } catch (error) {
+    return { topics: commitAnswers(request.topics, problems, unavailable(core, error)) }
+  }
 })
 
 interface TopicToCommit {

@@ -7,14 +7,19 @@
 import { initProducerId } from '../../wire/apis/22-init-producer-id.ts'
 import { errorCode } from '../../wire/error-codes.ts'
 import { handler } from '../handler.ts'
+import { unavailable } from '../unavailable.ts'
 
 export const initProducerIdHandler = handler(initProducerId, [0, 5], async (core, request, call) => {
   const { producerId, producerEpoch } = request
   // Both or none.
   if ((producerId < 0) !== (producerEpoch < 0)) return { errorCode: errorCode('INVALID_REQUEST'), producerId: -1, producerEpoch: -1 }
-  const answer = await core.transactions.coordinator.initProducerId({
-    transactionalId: request.transactionalId, timeoutMs: request.transactionTimeoutMs, expected: producerId < 0 ? undefined : { producerId, producerEpoch },
-  })
-  const error = answer.error === 'PRODUCER_FENCED' && call.version < 4 ? 'INVALID_PRODUCER_EPOCH' : answer.error
-  return { errorCode: errorCode(error), producerId: answer.producerId, producerEpoch: answer.producerEpoch }
+  try {
+    const answer = await core.transactions.coordinator.initProducerId({
+      transactionalId: request.transactionalId, timeoutMs: request.transactionTimeoutMs, expected: producerId < 0 ? undefined : { producerId, producerEpoch },
+    })
+    const error = answer.error === 'PRODUCER_FENCED' && call.version < 4 ? 'INVALID_PRODUCER_EPOCH' : answer.error
+    return { errorCode: errorCode(error), producerId: answer.producerId, producerEpoch: answer.producerEpoch }
+  } catch (error) {
+    return { errorCode: errorCode(unavailable(core, error)), producerId: -1, producerEpoch: -1 }
+  }
 })

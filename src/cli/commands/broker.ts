@@ -1,11 +1,12 @@
 /** `millrace broker start`: the embedded broker alone, for clients of any language. */
 import { resolve } from 'node:path'
 import { Broker } from '../../broker/broker.ts'
+import { INTERVAL_DEFAULT } from '../../broker/options.ts'
 import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
 import { isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, defineCommand, PORT_MAX, usage } from '../command.ts'
-import { counted } from '../render.ts'
+import { counted, formatBytes } from '../render.ts'
 
 /** Of the 2 s within which a client is to be seen on the page. */
 const TELL_AFTER_MS = 250
@@ -58,7 +59,7 @@ export const brokerStart = defineCommand({
       call.output.line()
       call.output.line(`  ➜ Kafka       ${address}        any client, plain text, this machine only`)
       call.output.line(`  ➜ Data        ${directory}        kept between runs`)
-      call.output.line(`  ➜ Durability  ${durability}        ${{ sync: 'acknowledged after fsync', interval: 'fsync every second: a power cut may take the last second', os: 'no fsync: a power cut may take what the system had not written' }[durability]}`)
+      call.output.line(`  ➜ Durability  ${durability}        ${{ sync: 'acknowledged after fsync', interval: `fsync every ${INTERVAL_DEFAULT.ms} ms or ${formatBytes(INTERVAL_DEFAULT.bytes)}: a power cut may take what was acknowledged since`, os: 'no fsync: a power cut may take what the system had not written' }[durability]}`)
       call.output.line()
     }
     sayReady({ port: broker.port })

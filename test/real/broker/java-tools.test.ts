@@ -1,9 +1,12 @@
 /** The console, perf and admin tools of Apache Kafka 4.1 (its Java client: the newest versions of the protocol). */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startBroker } from '../../support/broker.ts'
 import type { BrokerProcess } from '../../support/broker.ts'
 import { kafkaTool, startKafkaTool } from '../../support/kafka.ts'
+import { millrace } from '../../support/millrace.ts'
 import { need } from '../../support/need.ts'
 
 need('kafka')
@@ -53,6 +56,23 @@ test('console producer and consumer in a group; the group is described, reset an
   await tool('consumer.group.ConsumerGroupCommand', ['--delete-offsets', '--group', 'listeners', '--topic', 'spoken'])
   await tool('consumer.group.ConsumerGroupCommand', ['--delete', '--group', 'listeners'])
   assert.doesNotMatch(await tool('consumer.group.ConsumerGroupCommand', ['--list']), /listeners/)
+})
+
+test('each codec, as Java packs it, is stored so and read by the Java consumer and by ours', async () => {
+  const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+  const valuesOf = (codec: string): string[] => Array.from({ length: 200 }, (_, index) => `${codec} ${index} ${'mill'.repeat(50)}`)
+  const stored: number[] = []
+  for (const codec of codecs) {
+    await tool('ConsoleProducer', ['--topic', codec, '--compression-codec', codec], valuesOf(codec).join('\n'))
+    const segment = readFileSync(join(broker.directory, `${codec}-0`, '00000000000000000000.log'))
+    stored.push(segment.readInt16BE(21) & 7)
+    if (codec === 'snappy') assert.equal(segment.toString('latin1', 62, 68), 'SNAPPY', "xerial's framing")
+    const ours = await millrace(['topic', 'tail', codec, '-o', 'earliest', '-e', '-f', '%v\n', '--bootstrap', broker.bootstrap])
+    assert.deepEqual(ours.stdout.trim().split('\n'), valuesOf(codec), ours.stderr)
+  }
+  assert.deepEqual(stored, [0, 1, 2, 3, 4])
+  const theirs = await tool('consumer.ConsoleConsumer', ['--include', codecs.join('|'), '--from-beginning', '--max-messages', String(codecs.length * 200)])
+  assert.deepEqual(theirs.trim().split('\n').sort(), codecs.flatMap(valuesOf).sort())
 })
 
 test('a running group shows its members, and is not deleted while it runs', async () => {

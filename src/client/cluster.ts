@@ -79,6 +79,9 @@ const LOOKUP_TIMEOUT_MS = 10_000
 const GROUP_KEY = 0
 const TRANSACTION_KEY = 1
 const COORDINATOR_MOVED = new Set([errorCode('NOT_COORDINATOR'), errorCode('COORDINATOR_NOT_AVAILABLE')])
+/** The end of the transaction before is being written: soon over. */
+const CONCURRENT_BACKOFF = { minMs: 2, maxMs: 100 }
+const CONCURRENT = errorCode('CONCURRENT_TRANSACTIONS')
 const ASK_AGAIN = new Set([errorCode('COORDINATOR_LOAD_IN_PROGRESS'), errorCode('CONCURRENT_TRANSACTIONS')])
 const NOT_CONTROLLER = errorCode('NOT_CONTROLLER')
 const UNKNOWN_TOPIC = errorCode('UNKNOWN_TOPIC_OR_PARTITION')
@@ -255,12 +258,14 @@ export class Cluster {
     const retry = options.retry ?? !(typeof target === 'object' && 'node' in target)
     for (let attempt = 0; ; attempt++) {
       let failure: unknown
+      let { backoff } = this
       try {
         const broker = await this.#brokerFor(target, options.lane ?? 'main')
         const response = await broker.request(api, body, options)
         const code = options.errorOf?.(response) ?? topLevelError(response)
         if (!retry || !this.#mayAskAgain(target, code)) return response
         failure = kafkaError(code, `${api.name} at ${broker.connection.address}`)
+        if (code === CONCURRENT) backoff = CONCURRENT_BACKOFF
       } catch (error) {
         if (this.#closed) throw closedError()
         if (!(error instanceof MillraceError && error.retriable)) throw error
@@ -269,7 +274,7 @@ export class Cluster {
         failure = error
       }
       if (this.env.clock.monotonic() >= until) throw failure
-      await this.pause(attempt)
+      await this.sleep(backoffMs(attempt, backoff, this.env.random))
     }
   }
 

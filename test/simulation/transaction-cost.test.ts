@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { app, int64, text, topic } from 'millrace'
 import { Broker } from '../../src/broker/broker.ts'
+import { Control } from '../../src/broker/control.ts'
 import { Admin } from '../../src/client/admin.ts'
 import { Cluster } from '../../src/client/cluster.ts'
 import { Fetcher } from '../../src/client/fetcher.ts'
@@ -11,8 +12,8 @@ import { AppProcess } from '../../src/runtime/app.ts'
 import { MemoryStores } from '../../src/runtime/state/memory-store.ts'
 import { Sim } from '../../src/testing/sim/sim.ts'
 
-async function connected(sim: Sim): Promise<Cluster> {
-  await sim.run(Broker.start(sim.process('broker').env, { directory: '/data', port: 9092 }))
+async function connected(sim: Sim, control?: Control): Promise<Cluster> {
+  await sim.run(Broker.start(sim.process('broker').env, { directory: '/data', port: 9092, control }))
   return sim.run(Cluster.connect(sim.process('test').env, { bootstrap: '127.0.0.1:9092', clientId: 'test' }))
 }
 
@@ -64,4 +65,34 @@ test('a record that comes alone goes through an exactly-once task without waitin
   await sim.run(fetcher.close())
   await sim.run(producer.close())
   await sim.run(running.close())
+})
+
+test('an end that is still being written, as Apache Kafka tells of it after each commit, is waited for by the millisecond', async () => {
+  const sim = new Sim({ seed: 3 })
+  const control = new Control()
+  const cluster = await connected(sim, control)
+  await sim.run(new Admin(cluster).createTopics([{ name: 't', partitions: 1 }]))
+  const producer = new Producer(cluster, { transactionalId: 'one' })
+  await sim.run(producer.init())
+  const group = { groupId: 'g', generation: -1, memberId: '' }
+  const commit = async (offset: number): Promise<number> => {
+    const began = sim.time.elapsedMs
+    producer.begin()
+    producer.send('t', 0, 0, null, Buffer.from('x'))
+    await sim.run(producer.sendOffsets(group, [{ topic: 't', partition: 0, offset }]))
+    await sim.run(producer.commit())
+    return sim.time.elapsedMs - began
+  }
+  await commit(1)
+  let refused = 0
+  for (const api of ['TxnOffsetCommit', 'Produce']) {
+    control.on(api, () => {
+      refused++
+      return { kind: 'fail', error: 'CONCURRENT_TRANSACTIONS' }
+    }, { times: 1 })
+  }
+  const tookMs = await commit(2)
+  assert.equal(refused, 2)
+  assert.ok(tookMs < 15, `${tookMs.toFixed(1)} ms`)
+  await sim.run(producer.close())
 })

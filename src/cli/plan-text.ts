@@ -8,6 +8,7 @@ import { counted, groupDigits, type Output } from './render.ts'
 export function showPlan(output: Output, report: PlanReport): void {
   const { cluster, topics, tasks, capacity } = report
   output.line(`${output.style('bold', report.app)}   ${counted(tasks.length, 'task')} · ${counted(topics.length, 'topic')} · ${cluster === null ? 'no cluster asked (--bootstrap HOST:PORT): what the description alone tells' : `${cluster.bootstrap}, ${counted(cluster.brokers, 'broker')}, ${counted(cluster.sampled, 'record')} sampled`}`)
+  for (const gap of cluster?.gaps ?? []) output.line(`  not known: ${gap}`)
   output.line()
   showGraph(output, report.graph)
   if (report.fromOutside.length > 0) output.line(`  from outside the app: ${report.fromOutside.join(', ')}`)

@@ -93,12 +93,14 @@ function groupMembersRule(plan: Plan, facts: ClusterFacts): Broken[] {
   return plan.tasks.flatMap((task): Broken[] => {
     const group = facts.groups.get(task.group)
     if (group === undefined || group.members.length === 0 || (task.kind === 'foreign' && !task.link.commitsOffsets)) return []
-    const own = new Set([...task.reads.map(topic => topic.name), ...task.kind === 'native' ? task.repartitionTopics.map(topic => topic.name) : []])
-    const strangers = group.members.filter(member => member.topics.some(topic => !own.has(topic)))
+    const reads = new Set(task.reads.map(topic => topic.name))
+    // Repartition topics bear the group's name, ours and those of Kafka Streams.
+    const isOwn = (topic: string): boolean => reads.has(topic) || topic.startsWith(`${task.group}.`) || topic.startsWith(`${task.group}-`)
+    const strangers = group.members.filter(member => !member.topics.every(isOwn))
     const isOther = group.protocol !== '' && (task.kind === 'native') !== (group.protocol === ASSIGNOR_NAME)
     if (strangers.length === 0 && !isOther) return []
     const who = strangers.length > 0 ? strangers : group.members
-    const topics = [...new Set(strangers.flatMap(member => member.topics).filter(topic => !own.has(topic)))]
+    const topics = [...new Set(strangers.flatMap(member => member.topics).filter(topic => !isOwn(topic)))]
     return [{
       rule: 'group-twice', severity: 'broken', ends: [task.name, task.group, ...new Set(who.map(member => member.clientId))],
       message: `The group ${task.group} of '${task.name}' is in use by ${quoted([...new Set(who.map(member => `${member.clientId} at ${member.host}`))])}, which ${topics.length > 0 ? `reads ${topics.join(', ')}` : `shares partitions by '${group.protocol}'`} and is no process of '${task.name}': they would take partitions from each other, or refuse each other. Give one of them another group.`,

@@ -2,8 +2,10 @@
  * Fills `ClusterFacts` through the client: a few requests, nothing changed on the cluster.
  *
  * C1. Only topics and groups of the app are asked about, and only what exists.
- * C2. A transaction is reported as unknown to its coordinator only if it was still open after the coordinators had been asked.
+ * C2. What the cluster does not allow (its brokers' settings, its transactions) is a gap that is named, not a failure; topics and groups are needed.
+ * C3. A transaction is reported as unknown to its coordinator only if it was still open after the coordinators had been asked.
  */
+import { MillraceError } from '../base/errors.ts'
 import type { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
 import type { TopicPartition } from '../client/types.ts'
@@ -11,6 +13,9 @@ import type { Plan } from '../topology/plan.ts'
 import { appTopicNames } from './topics.ts'
 import type { BrokerFacts, ClusterFacts, GroupFacts, OpenTransaction, TopicFacts } from './facts.ts'
 import { sampleTopics } from './sample.ts'
+
+/** Answers to one who may not ask. A cluster too old for the request is VERSION_UNSUPPORTED. */
+const NOT_ALLOWED: ReadonlySet<unknown> = new Set(['CLUSTER_AUTHORIZATION_FAILED', 'TOPIC_AUTHORIZATION_FAILED', 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED'])
 
 export interface CollectOptions {
   readonly bootstrap: string
@@ -21,12 +26,23 @@ export interface CollectOptions {
 export async function collectFacts(cluster: Cluster, admin: Admin, plan: Plan, options: CollectOptions): Promise<ClusterFacts> {
   const existing = new Set(await admin.listTopics({ internal: true }))
   const names = appTopicNames(plan).filter(name => existing.has(name))
-  const [brokers, topics, groups] = await Promise.all([brokerFacts(cluster, admin), topicFacts(admin, names), groupFacts(admin, plan)])
-  const openTransactions = await heldBy(admin, topics)
+  const gaps: string[] = []
+  const allowed = async <T>(what: string, instead: T, ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof MillraceError) || !(error.code === 'VERSION_UNSUPPORTED' || NOT_ALLOWED.has(error.detail['kafkaError']))) throw error
+      gaps.push(`${what}: ${error.message}`)
+      return instead
+    }
+  }
+  const unknown = cluster.nodes.map(({ id: broker }) => ({ id: broker, configs: new Map<string, string>() }))
+  const [brokers, topics, groups] = await Promise.all([allowed('settings of the brokers', unknown, () => brokerFacts(cluster, admin)), topicFacts(admin, names), groupFacts(admin, plan)])
+  const openTransactions = await allowed('open transactions', [], () => heldBy(admin, topics))
   const declared = topics.filter(topic => plan.topics.some(each => each.name === topic.name))
   const samples = options.sample === 0 ? [] : await sampleTopics(cluster, declared, options.sample)
   return {
-    at: cluster.env.clock.now(), bootstrap: options.bootstrap, brokers, openTransactions, samples,
+    at: cluster.env.clock.now(), bootstrap: options.bootstrap, brokers, openTransactions, samples, gaps,
     topics: new Map(topics.map(topic => [topic.name, topic])),
     groups,
   }
@@ -80,7 +96,7 @@ async function heldBy(admin: Admin, topics: readonly TopicFacts[]): Promise<Open
   if (before.length === 0) return []
   const listings = await admin.listTransactions()
   const listed = await admin.describeTransactions(listings.filter(each => before.some(open => open.producerId === each.producerId)).map(each => each.transactionalId))
-  // Some may have ended while the coordinators were asked (C2).
+  // Some may have ended while the coordinators were asked (C3).
   const after = new Set((await openIn(admin, held)).map(each => `${id(each)}@${each.startOffset}`))
   const still = before.filter(each => after.has(`${id(each)}@${each.startOffset}`))
   return [...new Set(still.map(each => each.producerId))].map(producerId => {

@@ -14,6 +14,8 @@ export interface ClusterFacts {
   readonly openTransactions: readonly OpenTransaction[]
   /** The last records of each topic. */
   readonly samples: readonly SampledRecord[]
+  /** What could not be asked, each with its reason: a cluster need not allow everything. */
+  readonly gaps: readonly string[]
 }
 
 export interface BrokerFacts {

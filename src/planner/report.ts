@@ -19,7 +19,7 @@ import { topicRows, type TopicRow } from './topics.ts'
 export interface PlanReport {
   readonly app: string
   /** `null`: no cluster was asked. */
-  readonly cluster: { readonly bootstrap: string; readonly brokers: number; readonly sampled: number } | null
+  readonly cluster: { readonly bootstrap: string; readonly brokers: number; readonly sampled: number; readonly gaps: readonly string[] } | null
   readonly graph: AppGraph
   /** Read by a task, written by none: they come from outside. */
   readonly fromOutside: readonly string[]
@@ -49,7 +49,7 @@ export function planReport(plan: Plan, facts: ClusterFacts | undefined, options:
   ])
   return {
     app: plan.app, topics, tasks, capacity, contracts,
-    cluster: facts === undefined ? null : { bootstrap: facts.bootstrap, brokers: facts.brokers.length, sampled: facts.samples.length },
+    cluster: facts === undefined ? null : { bootstrap: facts.bootstrap, brokers: facts.brokers.length, sampled: facts.samples.length, gaps: facts.gaps },
     graph: describe(plan), fromOutside: topicsFromOutside(plan, links),
     holds: contracts.every(each => each.severity === 'warning'),
   }

@@ -59,7 +59,7 @@ test('against a cluster: what is to be made, and an address that does not answer
 })
 
 test('wrong arguments exit 2 and say what is expected', async () => {
-  for (const [args, said] of [[['--rate', '0'], /--rate takes a number above 0/], [['--latency-ms', '5'], /state the load too: --rate/], [['--processes', '0'], /whole number of at least 1/]] as const) {
+  for (const [args, said] of [[['--rate', '0'], /--rate takes a whole number from 1 on/], [['--latency-ms', '5'], /state the load too: --rate/], [['--processes', '0'], /--processes takes a whole number from 1 on/]] as const) {
     const ran = await plan('right', ...args)
     assert.equal(ran.exitCode, 2, ran.stdout)
     assert.match(ran.stderr, said)

@@ -23,7 +23,7 @@ function facts(more: Partial<ClusterFacts> = {}): ClusterFacts {
   const held = { name: 'bills', replicas: 3, configs: new Map<string, string>(), partitions: [{ partition: 0, start: 0, end: 90, stable: 40 }, { partition: 1, start: 0, end: 10, stable: 10 }] }
   return {
     at: AT, bootstrap: 'kafka:9092', brokers: [1, 2, 3].map(id => ({ id, configs: new Map([['transaction.max.timeout.ms', id === 2 ? '700000' : '900000']]) })),
-    topics: new Map([['bills', held]]), groups: new Map(), openTransactions: [], samples: [], ...more,
+    topics: new Map([['bills', held]]), groups: new Map(), openTransactions: [], samples: [], gaps: [], ...more,
   }
 }
 

@@ -26,19 +26,19 @@ export const plan = defineCommand({
     ...CLUSTER_OPTIONS,
     bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster to hold it against; default $MILLRACE_BOOTSTRAP, else the description alone' },
     sample: { type: 'number', value: 'N', describe: 'read the last N records of each topic and decode them; 0: none', default: SAMPLE_DEFAULT },
-    processes: { type: 'number', describe: 'how many processes are to run it', default: 1 },
+    processes: { type: 'number', min: 1, describe: 'how many processes are to run it', default: 1 },
     threads: { type: 'number', describe: 'worker threads of each', default: 1 },
-    rate: { type: 'number', value: 'N', describe: 'records a second in each topic from outside: says what that needs' },
-    'record-bytes': { type: 'number', value: 'N', describe: 'size of a record (default 500, with --rate)' },
-    'latency-ms': { type: 'number', value: 'N', describe: 'from a record to its last result, 99th percentile' },
-    'worker-rate': { type: 'number', value: 'N', describe: `records a second of one worker through one stage, as measured (default ${ASSUMED.workerRate})` },
-    'hop-ms': { type: 'number', value: 'N', describe: `one transactional hop, 99th percentile, as measured (default ${ASSUMED.hopMs})` },
+    rate: { type: 'number', min: 1, value: 'N', describe: 'records a second in each topic from outside: says what that needs' },
+    'record-bytes': { type: 'number', min: 1, value: 'N', describe: 'size of a record (default 500, with --rate)' },
+    'latency-ms': { type: 'number', min: 1, value: 'N', describe: 'from a record to its last result, 99th percentile' },
+    'worker-rate': { type: 'number', min: 1, value: 'N', describe: `records a second of one worker through one stage, as measured (default ${ASSUMED.workerRate})` },
+    'hop-ms': { type: 'number', min: 1, value: 'N', describe: `one transactional hop, 99th percentile, as measured (default ${ASSUMED.hopMs})` },
   },
   examples: ['millrace plan app.js', 'millrace plan app.js --bootstrap kafka-1:9092 --processes 3', 'millrace plan app.js --rate 20000 --record-bytes 400 --latency-ms 500'],
   async run(call) {
     const load = loadOf(call)
-    const workers = { processes: wholeOf(call, 'processes', 1), threads: wholeOf(call, 'threads', 0) }
-    const sample = wholeOf(call, 'sample', 0)
+    const workers = { processes: call.number('processes') ?? 1, threads: call.number('threads') ?? 1 }
+    const sample = call.number('sample') ?? SAMPLE_DEFAULT
     const entry = await loadEntry(call.positional('ENTRY') ?? 'app.js')
     const twice = declaredTwice(entry.app)
     if (twice.length > 0) {
@@ -59,26 +59,14 @@ export const plan = defineCommand({
 })
 
 function loadOf(call: Call): Load | undefined {
-  const rate = positiveOf(call, 'rate')
+  const rate = call.number('rate')
   const given = ['record-bytes', 'latency-ms', 'worker-rate', 'hop-ms'].filter(name => call.number(name) !== undefined)
   if (rate === undefined) {
     if (given.length > 0) throw usage(`--${given[0] ?? ''} says how to plan for a load; state the load too: --rate N (records a second).`)
     return undefined
   }
   return {
-    rate, recordBytes: positiveOf(call, 'record-bytes') ?? 500, latencyMs: positiveOf(call, 'latency-ms'),
-    workerRate: positiveOf(call, 'worker-rate') ?? ASSUMED.workerRate, hopMs: positiveOf(call, 'hop-ms') ?? ASSUMED.hopMs,
+    rate, recordBytes: call.number('record-bytes') ?? 500, latencyMs: call.number('latency-ms'),
+    workerRate: call.number('worker-rate') ?? ASSUMED.workerRate, hopMs: call.number('hop-ms') ?? ASSUMED.hopMs,
   }
-}
-
-function positiveOf(call: Call, name: string): number | undefined {
-  const value = call.number(name)
-  if (value !== undefined && value <= 0) throw usage(`--${name} takes a number above 0, not ${value}.`)
-  return value
-}
-
-function wholeOf(call: Call, name: string, least: number): number {
-  const value = call.number(name) ?? least
-  if (!Number.isInteger(value) || value < least) throw usage(`--${name} takes a whole number of at least ${least}, not ${value}.`)
-  return value
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
+import { RULES } from '../src/topology/contracts/broken.ts'
 import { app, text, topic } from 'millrace'
 import { Stream, Table } from '../src/dsl/stream.ts'
 import { SessionStream, TimeWindowStream } from '../src/dsl/windowed.ts'
@@ -45,4 +46,9 @@ test('words of the glossary are in order and explained once', () => {
   const words = [...glossary.matchAll(/^\| ([a-z][^|]*?) \| (.*) \|$/gm)].map(([, word = '']) => word).filter(word => word !== 'word')
   assert.ok(words.length > 20)
   assert.deepEqual(words, [...new Set(words)].sort())
+})
+
+test('every rule of millrace plan has a row, in the order of the code', () => {
+  const plan = readFileSync(join(root, 'docs/reference/plan.md'), 'utf8')
+  assert.deepEqual([...plan.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name = '']) => name), [...RULES])
 })

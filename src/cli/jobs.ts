@@ -6,6 +6,7 @@
  * K3. Topics exist before the first job runs: other engines do not make them, or make them with other partition counts.
  * K4. Jobs are started one after another, upstream first, so that two cores are not shared by five starting JVMs; stopped side by side.
  */
+import { randomBytes } from 'node:crypto'
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, MillraceError } from '../base/errors.ts'
@@ -135,7 +136,7 @@ export class Jobs {
     const { plan, bootstrap, supervisor, logger } = this.#options
     const directory = join(this.#options.directory, task.name)
     return {
-      app: plan.app, bootstrap, directory, logger: logger.child({ job: task.name }), disk: realEnv.disk, admin: new Admin(this.#options.cluster),
+      app: plan.app, bootstrap, directory, logger: logger.child({ job: task.name }), disk: realEnv.disk, clock: realEnv.clock, randomHex: digits => randomBytes(Math.ceil(digits / 2)).toString('hex').slice(0, digits), admin: new Admin(this.#options.cluster),
       installation: wanted => openEngineStore(realEnv.disk, process.env).installation(wanted),
       java: javaFor,
       supervise: async each => { await supervisor.start(this.#childOf(each, directory, task.on.engine)) },

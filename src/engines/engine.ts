@@ -14,7 +14,7 @@
  */
 import type { Logger } from '../base/logger.ts'
 import type { Admin } from '../client/admin.ts'
-import type { Disk } from '../env/env.ts'
+import type { Clock, Disk } from '../env/env.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Installation } from './install/store.ts'
 
@@ -69,6 +69,9 @@ export interface JobContext {
   readonly directory: string
   readonly logger: Logger
   readonly disk: Disk
+  readonly clock: Clock
+  /** For ids that engines want to be told. */
+  readonly randomHex: (digits: number) => string
   /** Of the cluster that the app runs on. */
   readonly admin: Admin
   /** An installed distribution, as `flink@2.0` names it. Throws `ENGINE_MISSING` with the command that installs it. */

@@ -1,4 +1,4 @@
-/** Small text files of jobs: configurations that are made anew at each start. */
+/** Whole files of jobs: small texts that are made anew at each start, jars that are handed on. */
 import { dirname } from 'node:path'
 import type { Disk } from '../env/env.ts'
 
@@ -11,4 +11,24 @@ export function writeText(disk: Disk, path: string, text: string): void {
   } finally {
     file.close()
   }
+}
+
+export function readBytes(disk: Disk, path: string): Buffer {
+  const file = disk.open(path, 'read')
+  try {
+    const bytes = Buffer.alloc(file.size())
+    let read = 0
+    while (read < bytes.length) {
+      const count = file.read(bytes, read, bytes.length - read, read)
+      if (count === 0) break
+      read += count
+    }
+    return bytes.subarray(0, read)
+  } finally {
+    file.close()
+  }
+}
+
+export function readText(disk: Disk, path: string): string {
+  return readBytes(disk, path).toString()
 }

@@ -3,6 +3,7 @@ import { unreachable } from '../base/assert.ts'
 import type { ForeignSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import { type Job, type JobContext, type JobOf, UNKNOWN_STATUS } from './engine.ts'
+import { flinkJob } from './flink/job.ts'
 import { kafkaStreamsJob } from './kafka-streams-job.ts'
 import { processJob } from './process-job.ts'
 
@@ -11,6 +12,7 @@ export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
   switch (on.engine) {
     case 'process': return make(processJob, task, on, context)
     case 'kafkaStreams': return make(kafkaStreamsJob, task, on, context)
+    case 'flink': return make(flinkJob, task, on, context)
     case 'external': return { start: () => Promise.resolve(), stop: () => Promise.resolve(), status: () => ({ ...UNKNOWN_STATUS, state: 'external' }) }
     default: return unreachable(on)
   }

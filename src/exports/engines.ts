@@ -1,3 +1,4 @@
 /** `millrace/engines`: tasks that other engines run. */
 export { external, process, type ProcessOptions } from '../engines/process.ts'
 export { kafkaStreams, type KafkaStreamsOptions } from '../engines/kafka-streams.ts'
+export { flink, type FlinkOptions } from '../engines/flink/flink.ts'

@@ -38,7 +38,7 @@ export interface Link {
 }
 
 /** How a task of another engine is started; one member per engine. */
-export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec
+export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec | FlinkSpec
 
 interface Spec {
   readonly link: Link
@@ -79,3 +79,23 @@ export interface KafkaStreamsSpec extends Spec {
   readonly config: Readonly<Record<string, string>>
   readonly javaOptions: readonly string[]
 }
+
+export interface FlinkSpec extends Spec {
+  readonly engine: 'flink'
+  /** Of the distribution, as `millrace engines install flink@VERSION` takes it. */
+  readonly version: string
+  readonly job: FlinkJobSource
+  /** A session cluster that runs already; `undefined`: one is started on this machine, for this task alone. */
+  readonly cluster: { readonly restUrl: string; readonly sqlGatewayUrl: string | undefined } | undefined
+  readonly parallelism: number
+  readonly checkpointIntervalMs: number
+  /** Task managers of a local cluster. */
+  readonly taskManagers: number
+  /** Flink's own settings, over Millrace's. */
+  readonly config: Readonly<Record<string, string>>
+}
+
+/** A script with one INSERT or one statement set, or a jar with a main class that executes one job. */
+export type FlinkJobSource =
+  | { readonly kind: 'sql'; readonly path: string }
+  | { readonly kind: 'jar'; readonly path: string; readonly entryClass: string | undefined; readonly args: readonly string[] }

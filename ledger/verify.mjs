@@ -19,8 +19,16 @@
 // Why the patience: a transaction's offsets may be seen before its records, whose partition has its marker a moment later or is held by the open
 // transaction of a process that was killed; and kafkajs tells a topic's end as one who reads committed records sees it.
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
-import kafkajs from 'kafkajs'
+
+// kafkajs 2.2 expects a fetch's aborted transactions in the order of their first offsets. Brokers list them in the order in which they were aborted,
+// and then it hands on records of overlapping transactions that were aborted. So the list is put in order before its filter gets it.
+const require = createRequire(import.meta.url)
+const filter = require('kafkajs/src/consumer/filterAbortedMessages.js')
+require.cache[require.resolve('kafkajs/src/consumer/filterAbortedMessages.js')].exports = ({ messages, abortedTransactions }) =>
+  filter({ messages, abortedTransactions: abortedTransactions?.toSorted((a, b) => Number(a.firstOffset) - Number(b.firstOffset)) })
+const kafkajs = require('kafkajs')
 
 const { values: args } = parseArgs({ options: {
   bootstrap: { type: 'string' }, ledger: { type: 'string' }, watch: { type: 'boolean', default: false }, timeout: { type: 'string', default: '120' },

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
-import { checkHeldRecords, checkVerifiers } from './support/ledger-cases.ts'
+import { checkAbortedOverlap, checkHeldRecords, checkVerifiers } from './support/ledger-cases.ts'
 import { millrace, startMillrace, startTestBroker, type TestBroker } from './support/millrace.ts'
 import type { Ran } from './support/processes.ts'
 
@@ -118,6 +118,8 @@ test('every command explains itself', async () => {
 })
 
 test("the ledger's verifier tells true accounts of the embedded broker's topics", () => checkVerifiers(broker.bootstrap, ['node']))
+
+test('records of overlapping transactions that were aborted are no doubles', () => checkAbortedOverlap(broker.bootstrap, ['node']))
 
 test('records held back by an open transaction are no loss', () => checkHeldRecords(broker.bootstrap, ['node']))
 

@@ -4,6 +4,10 @@
  */
 import { strict as assert } from 'node:assert'
 import kafkajs from 'kafkajs'
+import { Admin } from '../../src/client/admin.ts'
+import { Cluster } from '../../src/client/cluster.ts'
+import { Producer } from '../../src/client/producer.ts'
+import { realEnv } from '../../src/env/real/env.ts'
 import { type BalanceSpec, verifyLedger } from './ledger.ts'
 
 interface World {
@@ -93,5 +97,45 @@ export async function checkHeldRecords(bootstrap: string, clients: readonly ('no
   } finally {
     await producer.disconnect()
     await admin.disconnect()
+  }
+}
+
+/**
+ * Two transactions overlap in a partition and are aborted, the later one first, as an engine's are after a kill; what they held is written again.
+ * A reader that takes the broker's list of aborted transactions for one in the order of offsets sees records of the first.
+ */
+export async function checkAbortedOverlap(bootstrap: string, clients: readonly ('node' | 'python')[]): Promise<void> {
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'overlap' })
+  const name = 'overlap'
+  const spec: BalanceSpec = { name, group: `ledger.${name}`, in: { topic: `ledger-in-${name}`, id: 'value:id' }, out: { topic: `ledger-out-${name}`, id: 'value:id' } }
+  const admin = new Admin(cluster)
+  await admin.createTopics([{ name: spec.in.topic, partitions: 1 }, { name: spec.out.topic, partitions: 1 }])
+  await cluster.refresh([spec.in.topic, spec.out.topic])
+  const open = async (transactionalId: string | undefined): Promise<Producer> => {
+    const producer = new Producer(cluster, { transactionalId })
+    await producer.init()
+    return producer
+  }
+  const [first, second, plain] = [await open('overlap-1'), await open('overlap-2'), await open(undefined)]
+  try {
+    const write = (producer: Producer, topic: string, id: string): void => void producer.send(topic, 0, Date.now(), null, Buffer.from(JSON.stringify({ id })))
+    for (const id of ids(0, 6)) write(plain, spec.in.topic, id)
+    for (const [producer, id] of [[first, 0], [second, 1], [first, 2], [second, 3]] as const) {
+      if (id < 2) producer.begin()
+      write(producer, spec.out.topic, ids(id, id + 1)[0] ?? '')
+      await producer.flush()
+    }
+    await second.abort()
+    await first.abort()
+    for (const id of ids(0, 6)) write(plain, spec.out.topic, id)
+    await plain.flush()
+    for (const client of clients) {
+      const { account } = await verifyLedger(client, bootstrap, [spec], 60)
+      const [balance] = account.balances
+      assert.deepEqual({ in: balance?.in, counted: balance?.counted, doubled: balance?.doubled }, { in: 6, counted: 6, doubled: 0 }, `${client}: ${JSON.stringify(account)}`)
+    }
+  } finally {
+    for (const producer of [first, second, plain]) await producer.close()
+    await cluster.close()
   }
 }

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import { startKafka } from '../../support/kafka.ts'
-import { checkHeldRecords, checkVerifiers } from '../../support/ledger-cases.ts'
+import { checkAbortedOverlap, checkHeldRecords, checkVerifiers } from '../../support/ledger-cases.ts'
 import { need } from '../../support/need.ts'
 
 need('kafka', 'python')
@@ -18,6 +18,15 @@ test('records held back by the open transaction of a killed process are no loss,
   const kafka = await startKafka()
   try {
     await checkHeldRecords(kafka.bootstrap, ['node', 'python'])
+  } finally {
+    await kafka.stop()
+  }
+})
+
+test('records of overlapping transactions that were aborted are no doubles, for both verifiers, on Apache Kafka', async () => {
+  const kafka = await startKafka()
+  try {
+    await checkAbortedOverlap(kafka.bootstrap, ['node', 'python'])
   } finally {
     await kafka.stop()
   }

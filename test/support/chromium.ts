@@ -55,8 +55,10 @@ export class Chromium {
       const ended = new Promise(resolve => this.#child.once('exit', resolve))
       this.#child.kill('SIGTERM')
       await Promise.race([ended, sleep(3000).then(() => this.#child.kill('SIGKILL'))])
+      await ended
     }
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 })
+    // Its helper processes may write for a moment after it has ended.
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 50 })
   }
 }
 

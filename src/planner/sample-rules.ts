@@ -7,7 +7,7 @@
 import { messageOf } from '../base/errors.ts'
 import { coordinatesOf } from '../runtime/source.ts'
 import type { Serde } from '../serde/serde.ts'
-import type { TopicSpec } from '../topology/node.ts'
+import type { TimeExtractor, TopicSpec } from '../topology/node.ts'
 import { type Broken, quoted } from '../topology/contracts/broken.ts'
 import { meetingsOf } from '../topology/contracts/keys.ts'
 import { type Links, nodesOf } from '../topology/contracts/links.ts'
@@ -46,25 +46,36 @@ function schemaRule(plan: Plan, facts: ClusterFacts, links: Links): Broken[] {
   })
 }
 
-/** As the runtime decodes for that reader: its narrowed fields, and nulls where it takes them. */
+/** As the runtime reads for that task: its narrowed fields, nulls where it takes them, and then the event time. */
 function problemOf(reader: TaskPlan, topic: TopicSpec, record: SampledRecord): string | undefined {
-  if (reader.kind === 'foreign') return undecodable('key', topic.key, record.key, true) ?? undecodable('value', topic.value, record.value, true)
+  if (reader.kind === 'foreign') return decode('key', topic.key, record.key, true).problem ?? decode('value', topic.value, record.value, true).problem
   for (const node of [...nodesOf(reader), ...reader.globalTables]) {
     if ((node.kind !== 'source' && node.kind !== 'table' && node.kind !== 'globalTable') || node.topic.name !== topic.name) continue
     const tombstones = node.kind !== 'source'
-    const problem = undecodable('key', node.key, record.key, tombstones) ?? undecodable('value', node.value, record.value, tombstones)
-    if (problem !== undefined) return problem
+    const key = decode('key', node.key, record.key, tombstones)
+    const { problem, value } = decode('value', node.value, record.value, tombstones)
+    const found = key.problem ?? problem ?? (node.kind === 'globalTable' || value === undefined ? undefined : timeProblem(node.time, value, record))
+    if (found !== undefined) return found
   }
   return undefined
 }
 
-function undecodable(what: string, serde: Serde<unknown>, bytes: Buffer | null, isNullTaken: boolean): string | undefined {
-  if (bytes === null) return isNullTaken || serde.optional ? undefined : `${what}: null, where ${serde.kind} is declared`
+function decode(what: string, serde: Serde<unknown>, bytes: Buffer | null, isNullTaken: boolean): { readonly problem?: string; readonly value?: unknown } {
+  if (bytes === null) return isNullTaken || serde.optional ? {} : { problem: `${what}: null, where ${serde.kind} is declared` }
   try {
-    serde.deserialize(bytes, 0, bytes.length)
-    return undefined
+    return { value: serde.deserialize(bytes, 0, bytes.length) }
   } catch (error) {
-    return `${what}: ${messageOf(error)}`
+    return { problem: `${what}: ${messageOf(error)}` }
+  }
+}
+
+function timeProblem(extract: TimeExtractor | undefined, value: unknown, record: SampledRecord): string | undefined {
+  if (extract === undefined) return undefined
+  try {
+    const time = extract(value, record.timestamp)
+    return Number.isSafeInteger(time) ? undefined : `time: ${String(time)} is not whole milliseconds since 1970`
+  } catch (error) {
+    return `time: ${messageOf(error)}`
   }
 }
 

@@ -47,7 +47,10 @@ async function plan(described: App, options: { readonly sample?: number; readonl
   const facts = await collectFacts(cluster, admin, built, { bootstrap: broker.address, sample: options.sample ?? 100 })
   return planReport(built, facts, { workers: { processes: options.processes ?? 1, threads: 1 }, load: undefined })
 }
-const told = (report: PlanReport): string[] => report.contracts.map(({ rule, severity, ends }) => `${rule} ${severity}: ${ends.join(' ')}`)
+const told = (report: PlanReport): string[] => report.contracts.map(({ rule, severity, ends, message }) => {
+  for (const end of ends) assert.ok(message.includes(end), `the message does not name ${end}: ${message}`)
+  return `${rule} ${severity}: ${ends.join(' ')}`
+})
 
 /** Sends orders, each to the partition that `at` says; resolves when they are there. */
 async function send(name: string, count: number, options: { readonly at?: (key: string, partitions: number) => number; readonly value?: (index: number) => string; readonly time?: number } = {}): Promise<void> {
@@ -176,6 +179,14 @@ test('schemas: a record that does not fit is shown by its coordinates', async ()
   // What the task has read already says nothing against it.
   await admin.alterGroupOffsets('shape.bill', [{ topic: 'shape.orders', partition: 1, offset: place }])
   assert.deepEqual(told(await plan(copies('shape'))), [])
+})
+
+test('schemas: an event time that is none', async () => {
+  await admin.createTopics([{ name: 'hour.orders' }])
+  await send('hour.orders', 3)
+  const report = await plan(copies('hour', { time: () => 0.5 }))
+  assert.deepEqual(told(report), ['schemas broken: hour.orders bill'])
+  assert.match(report.contracts[0]?.message ?? '', /3 of the last 3 records of hour\.orders.*first hour\.orders\/0@0: time: 0\.5 is not whole milliseconds/)
 })
 
 test('old-timestamps: event times that a time-retained topic deletes at once', async () => {

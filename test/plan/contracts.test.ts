@@ -26,7 +26,8 @@ const found = (described: App): Broken[] => brokenContracts(build(described))
 function only(described: App): readonly [string, string, string] {
   const all = found(described)
   assert.equal(all.length, 1, JSON.stringify(all, null, 1))
-  const [{ rule, severity, ends }] = all as [Broken]
+  const [{ rule, severity, ends, message }] = all as [Broken]
+  for (const end of ends) assert.ok(message.includes(end), `the message does not name ${end}: ${message}`)
   return [rule, severity, ends.join(' ')]
 }
 const none = (described: App): void => assert.deepEqual(found(described), [])

@@ -26,6 +26,7 @@ export interface Skew {
   readonly records: number
   /** Times the mean of the topic's partitions. */
   readonly timesMean: number
+  readonly partitions: number
 }
 
 export interface Workers {
@@ -36,7 +37,8 @@ export interface Workers {
 
 /** Fewer records than this say nothing of how keys spread. */
 const SKEW_RECORDS_MIN = 1000
-const SKEW_TIMES_MAX = 2
+/** Times the mean that are too much: of few partitions, where almost everything is in one. */
+const skewTimesMax = (partitions: number): number => Math.min(3, 0.9 * partitions)
 
 export function shardsOf(plan: Plan, facts: ClusterFacts | undefined, workers: Workers): TaskShards[] {
   const known = partitionsKnown(plan, facts)
@@ -53,16 +55,26 @@ export function shardsOf(plan: Plan, facts: ClusterFacts | undefined, workers: W
 }
 
 export function shardRules(tasks: readonly TaskShards[]): Broken[] {
-  return tasks.flatMap(({ task, shards, workers, idle, skew }): Broken[] => [
-    ...idle !== null && idle > 0 && shards !== null ? [{
-      rule: 'idle-workers' as const, severity: 'warning' as const, ends: [task],
-      message: `'${task}' has ${shards} shards for ${workers ?? 0} workers: ${idle} would have nothing to do. Run fewer, or give the topics it reads more partitions (before they hold records: more partitions move keys).`,
-    }] : [],
-    ...skew !== null && skew.timesMean >= SKEW_TIMES_MAX && skew.records >= SKEW_RECORDS_MIN ? [{
-      rule: 'skew' as const, severity: 'warning' as const, ends: [skew.topic, task],
-      message: `${skew.topic}-${skew.partition} holds ${skew.records} records, ${skew.timesMean.toFixed(1)} times the mean of its topic: the shard of '${task}' that reads it is the last to catch up, however many workers there are. Is one key hot? Choose a finer key, or combine before it travels.`,
-    }] : [],
-  ])
+  return [...idleRule(tasks), ...tasks.flatMap(({ task, skew }): Broken[] => skew === null || skew.timesMean < skewTimesMax(skew.partitions) || skew.records < SKEW_RECORDS_MIN ? [] : [{
+    rule: 'skew', severity: 'warning', ends: [skew.topic, task],
+    message: `${skew.topic}-${skew.partition} holds ${skew.records} records, ${skew.timesMean.toFixed(1)} times the mean of its topic: the shard of '${task}' that reads it is the last to catch up, however many workers there are. Is one key hot? Choose a finer key, or combine before it travels.`,
+  }])]
+}
+
+/** Our workers run every task of the app: one is idle where no task has a shard for it. A job of another engine has its instances for itself. */
+function idleRule(tasks: readonly TaskShards[]): Broken[] {
+  const native = tasks.filter(task => task.engine === 'millrace')
+  const most = native.reduce<number | null>((max, { shards }) => max === null || shards === null ? null : Math.max(max, shards), 0)
+  const workers = native[0]?.workers ?? 0
+  const next = 'Run fewer, or give the topics that are read more partitions (before they hold records: more partitions move keys).'
+  const ours: Broken[] = most === null || native.length === 0 || workers <= most ? [] : [{
+    rule: 'idle-workers', severity: 'warning', ends: native.filter(task => task.shards === most).map(task => task.task),
+    message: `${workers} workers, and no task has more than ${most} shard${most === 1 ? '' : 's'} (${native.filter(task => task.shards === most).map(task => `'${task.task}'`).join(', ')}): ${workers - most} would have nothing to do. ${next}`,
+  }]
+  return [...ours, ...tasks.flatMap(({ task, engine, shards, workers: instances, idle }): Broken[] => engine === 'millrace' || idle === null || idle === 0 ? [] : [{
+    rule: 'idle-workers', severity: 'warning', ends: [task],
+    message: `'${task}' has ${instances ?? 0} instances for ${shards ?? 0} partitions: ${idle} would have nothing to do. ${next}`,
+  }])]
 }
 
 function nativeShards(task: NativeTaskPlan, known: ReadonlyMap<string, number>): number | null {
@@ -88,11 +100,13 @@ function sum(counts: readonly (number | undefined)[]): number | null {
 function skewOf(task: TaskPlan, facts: ClusterFacts): Skew | null {
   const inputs = [...task.reads.map(topic => topic.name), ...task.kind === 'native' ? task.repartitionTopics.map(topic => topic.name) : []]
   const skews = inputs.flatMap(name => {
-    const partitions = (facts.topics.get(name)?.partitions ?? []).map(({ partition, start, end }) => ({ partition, records: end - start }))
+    // A repartition topic is emptied as it is read: all that ever was in it counts.
+    const isEmptied = task.kind === 'native' && task.repartitionTopics.some(topic => topic.name === name)
+    const partitions = (facts.topics.get(name)?.partitions ?? []).map(({ partition, start, end }) => ({ partition, records: isEmptied ? end : end - start }))
     const total = partitions.reduce((all, each) => all + each.records, 0)
     const [largest] = [...partitions].sort((a, b) => b.records - a.records)
     if (largest === undefined || partitions.length < 2 || total === 0) return []
-    return [{ topic: name, ...largest, timesMean: largest.records / (total / partitions.length) }]
+    return [{ topic: name, ...largest, partitions: partitions.length, timesMean: largest.records / (total / partitions.length) }]
   })
   const told = skews.filter(each => each.records >= SKEW_RECORDS_MIN)
   return (told.length > 0 ? told : skews).sort((a, b) => b.timesMean - a.timesMean)[0] ?? null

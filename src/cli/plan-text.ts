@@ -17,7 +17,7 @@ export function showPlan(output: Output, report: PlanReport): void {
   output.line()
   output.table(['TASK', 'ENGINE', 'SHARDS', 'WORKERS', 'IDLE', 'MEMBERS NOW', 'LARGEST PARTITION'], tasks.map(({ task, engine, shards, workers, idle, members, skew }) => [
     task, engine, shards ?? '?', workers ?? '-', idle ?? '-', members ?? '-',
-    skew === null ? '-' : `${skew.topic}-${skew.partition}: ${groupDigits(skew.records)} records, ${skew.timesMean.toFixed(1)} × the mean`,
+    skew === null ? '-' : `${skew.topic}-${skew.partition}: ${groupDigits(skew.records)} records, ${skew.timesMean.toFixed(1)} × the mean${skew.hotKey === null ? '' : `, ${Math.round(skew.hotKey.share * 100)} % key ${JSON.stringify(skew.hotKey.key)}`}`,
   ]), { right: [2, 3, 4, 5] })
   if (capacity !== null) {
     output.line()

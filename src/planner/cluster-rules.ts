@@ -1,5 +1,5 @@
 /**
- * Contracts that only a cluster can show broken: who holds a last stable offset, who sits in a group, which counts and settings topics have.
+ * Contracts that a cluster shows broken: who holds a last stable offset, who sits in a group, which counts and settings topics have.
  *
  * P1. Pure: a plan and what was seen (`ClusterFacts`) go in. Rules over sampled records are in `sample-rules.ts`.
  */
@@ -10,7 +10,7 @@ import { needsEventTime } from '../topology/contracts/time.ts'
 import { topicsFromOutside } from '../topology/contracts/writers.ts'
 import type { Plan, TaskPlan } from '../topology/plan.ts'
 import { type ClusterFacts, type OpenTransaction, recordsOf, type TopicFacts } from './facts.ts'
-import { declaredSettings, partitionsKnown, wantedInternal } from './topics.ts'
+import { declaredSettings, partitionsKnown, RETENTION_MS_DEFAULT, wantedInternal } from './topics.ts'
 
 /** Kafka's default for `transaction.timeout.ms`: open for longer, without saying so, is open for too long. */
 export const OPEN_MS_MAX = 60_000
@@ -131,6 +131,18 @@ function appendTimeRule(plan: Plan, facts: ClusterFacts, links: Links): Broken[]
     return [{
       rule: 'timestamps', severity: 'broken', ends: [...writers, name, reader.name],
       message: `'${need.operator}' of '${reader.name}' goes by the event time that ${quoted(writers)} gives its records, and ${name} has message.timestamp.type=LogAppendTime: the broker writes its own time over it. Set CreateTime, or declare the topic with the field that holds the time, topic('${name}', { time: '…' }).`,
+    }]
+  }))
+}
+
+/** `table-retention`: a global table is read from its topic at each start, and the topic forgets rows that were not written lately. */
+export function tableRetentionRule(plan: Plan, facts: ClusterFacts | undefined): Broken[] {
+  return plan.tasks.flatMap(task => task.kind !== 'native' ? [] : [...new Set(task.globalTables.map(table => table.topic.name))].flatMap((name): Broken[] => {
+    const { cleanup = 'delete', retentionMs = RETENTION_MS_DEFAULT } = declaredSettings(plan, facts, name)
+    if (!cleanup.includes('delete') || retentionMs < 0) return []
+    return [{
+      rule: 'table-retention', severity: 'warning', ends: [name, task.name],
+      message: `'${task.name}' reads ${name} as a global table, anew at each start, and ${name} deletes what is older than ${retentionMs} ms (cleanup.policy=${cleanup}): a row that was not written since is gone after a restart. Declare the topic with cleanup: 'compact', or retention: 'forever'.`,
     }]
   }))
 }

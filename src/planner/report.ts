@@ -10,7 +10,7 @@ import { linksOf } from '../topology/contracts/links.ts'
 import { topicsFromOutside } from '../topology/contracts/writers.ts'
 import type { Plan } from '../topology/plan.ts'
 import { brokerLoadRule, type Capacity, capacityOf, capacityRules, type Load } from './capacity.ts'
-import { clusterRules, knownFrom } from './cluster-rules.ts'
+import { clusterRules, knownFrom, tableRetentionRule } from './cluster-rules.ts'
 import type { ClusterFacts } from './facts.ts'
 import { sampleRules } from './sample-rules.ts'
 import { shardRules, shardsOf, type TaskShards, type Workers } from './shards.ts'
@@ -44,7 +44,7 @@ export function planReport(plan: Plan, facts: ClusterFacts | undefined, options:
   const contracts = inOrder([
     ...brokenContracts(plan, knownFrom(plan, facts)),
     ...facts === undefined ? [] : [...clusterRules(plan, facts, links), ...sampleRules(plan, facts, links), ...brokerLoadRule(topics, facts)],
-    ...shardRules(tasks),
+    ...tableRetentionRule(plan, facts), ...shardRules(tasks),
     ...capacity === null ? [] : capacityRules(plan, capacity, facts),
   ])
   return {

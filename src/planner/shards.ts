@@ -27,6 +27,8 @@ export interface Skew {
   /** Times the mean of the topic's partitions. */
   readonly timesMean: number
   readonly partitions: number
+  /** The commonest key of its sampled records, where it has a share that counts. */
+  readonly hotKey: { readonly key: string; readonly share: number } | null
 }
 
 export interface Workers {
@@ -37,6 +39,8 @@ export interface Workers {
 
 /** Fewer records than this say nothing of how keys spread. */
 const SKEW_RECORDS_MIN = 1000
+const HOT_SAMPLE_MIN = 10
+const HOT_SHARE_MIN = 0.3
 /** Times the mean that are too much: of few partitions, where almost everything is in one. */
 const skewTimesMax = (partitions: number): number => Math.min(3, 0.9 * partitions)
 
@@ -57,7 +61,7 @@ export function shardsOf(plan: Plan, facts: ClusterFacts | undefined, workers: W
 export function shardRules(tasks: readonly TaskShards[]): Broken[] {
   return [...idleRule(tasks), ...tasks.flatMap(({ task, skew }): Broken[] => skew === null || skew.timesMean < skewTimesMax(skew.partitions) || skew.records < SKEW_RECORDS_MIN ? [] : [{
     rule: 'skew', severity: 'warning', ends: [skew.topic, task],
-    message: `${skew.topic}-${skew.partition} holds ${skew.records} records, ${skew.timesMean.toFixed(1)} times the mean of its topic: the shard of '${task}' that reads it is the last to catch up, however many workers there are. Is one key hot? Choose a finer key, or combine before it travels.`,
+    message: `${skew.topic}-${skew.partition} holds ${skew.records} records, ${skew.timesMean.toFixed(1)} times the mean of its topic: the shard of '${task}' that reads it is the last to catch up, however many workers there are. ${skew.hotKey === null ? 'Is one key hot?' : `${Math.round(skew.hotKey.share * 100)} % of its sampled records have the key ${JSON.stringify(skew.hotKey.key)}.`} Choose a finer key, or combine before it travels.`,
   }])]
 }
 
@@ -106,8 +110,17 @@ function skewOf(task: TaskPlan, facts: ClusterFacts): Skew | null {
     const total = partitions.reduce((all, each) => all + each.records, 0)
     const [largest] = [...partitions].sort((a, b) => b.records - a.records)
     if (largest === undefined || partitions.length < 2 || total === 0) return []
-    return [{ topic: name, ...largest, partitions: partitions.length, timesMean: largest.records / (total / partitions.length) }]
+    return [{ topic: name, ...largest, partitions: partitions.length, hotKey: hotKeyOf(facts, name, largest.partition), timesMean: largest.records / (total / partitions.length) }]
   })
   const told = skews.filter(each => each.records >= SKEW_RECORDS_MIN)
   return (told.length > 0 ? told : skews).sort((a, b) => b.timesMean - a.timesMean)[0] ?? null
+}
+
+function hotKeyOf(facts: ClusterFacts, topic: string, partition: number): Skew['hotKey'] {
+  const keys = facts.samples.filter(record => record.topic === topic && record.partition === partition).flatMap(record => record.key?.toString() ?? [])
+  const counts = new Map<string, number>()
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
+  const [top] = [...counts].sort(([, a], [, b]) => b - a)
+  if (top === undefined || keys.length < HOT_SAMPLE_MIN || top[1] / keys.length < HOT_SHARE_MIN) return null
+  return { key: top[0], share: top[1] / keys.length }
 }

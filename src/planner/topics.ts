@@ -25,7 +25,8 @@ export interface TopicRow {
   readonly differences: readonly string[]
 }
 
-const RETENTION_MS_DEFAULT = 604_800_000
+/** Kafka's own. */
+export const RETENTION_MS_DEFAULT = 604_800_000
 
 /** Partition counts: of the topic, else of its declaration, else the cluster's default. What stays unknown is left out. */
 export function partitionsKnown(plan: Plan, facts: ClusterFacts | undefined): Map<string, number> {
@@ -111,11 +112,11 @@ function settingsOf(configOf: (key: string) => string | undefined, facts: Cluste
   }
 }
 
-/** Of a declared topic, as it is on the cluster or would be made there. */
-export function declaredSettings(plan: Plan, facts: ClusterFacts, name: string): TopicSettings {
+/** Of a declared topic, as it is on the cluster or would be made there; without a cluster, as far as declared. */
+export function declaredSettings(plan: Plan, facts: ClusterFacts | undefined, name: string): TopicSettings {
   const spec = plan.topics.find(topic => topic.name === name)
-  const wanted = spec === undefined ? {} : declaredTopic(spec, facts.brokers.length).configs ?? {}
-  return settingsOf(key => facts.topics.get(name)?.configs.get(key) ?? wanted[key], facts)
+  const wanted = spec === undefined ? {} : declaredTopic(spec, facts?.brokers.length ?? 1).configs ?? {}
+  return settingsOf(key => facts?.topics.get(name)?.configs.get(key) ?? wanted[key], facts)
 }
 
 function differencesOf(wanted: Wanted, found: TopicFacts): string[] {

@@ -53,12 +53,12 @@ const told = (report: PlanReport): string[] => report.contracts.map(({ rule, sev
 })
 
 /** Sends orders, each to the partition that `at` says; resolves when they are there. */
-async function send(name: string, count: number, options: { readonly at?: (key: string, partitions: number) => number; readonly value?: (index: number) => string; readonly time?: number } = {}): Promise<void> {
+async function send(name: string, count: number, options: { readonly at?: (key: string, partitions: number) => number; readonly value?: (index: number) => string; readonly time?: number; readonly key?: () => string } = {}): Promise<void> {
   const partitions = (await cluster.partitions(name)).length
   const producer = new Producer(cluster, {})
   await producer.init()
   for (let index = 0; index < count; index++) {
-    const key = `customer-${index}`
+    const key = options.key?.() ?? `customer-${index}`
     const value = options.value?.(index) ?? JSON.stringify({ id: `o-${index}`, customer: key, at: options.time ?? NOW })
     const at = options.at ?? ((each, of) => partitionOf(Buffer.from(each), of))
     producer.send(name, at(key, partitions), options.time ?? NOW, Buffer.from(key), Buffer.from(value))
@@ -224,11 +224,13 @@ test('shards, idle workers, and the fullest partition', async () => {
   await admin.createTopics([{ name: 'skew.orders', partitions: 4 }])
   await send('skew.orders', 1200, { at: () => 2 })
   await send('skew.orders', 60)
+  await send('skew.orders', 40, { at: () => 2, key: () => 'big-shop' })
   const report = await plan(copies('skew'), { processes: 6 })
   assert.deepEqual(report.tasks.map(({ task, shards, workers, idle, members, skew }) => [task, shards, workers, idle, members, skew?.topic, skew?.partition]), [['bill', 4, 6, 2, 0, 'skew.orders', 2]])
   const times = report.tasks[0]?.skew?.timesMean ?? 0
   assert.ok(times > 3.8 && times < 4, `${times} times the mean`)
   assert.deepEqual(told(report), ['idle-workers warning: bill', 'skew warning: skew.orders bill'])
+  assert.match(report.contracts[1]?.message ?? '', /100 % of its sampled records have the key "big-shop"/)
   assert.equal(report.holds, true)
 })
 

@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { App, app, deadLetter } from '../../src/dsl/app.ts'
 import { topic } from '../../src/dsl/topic.ts'
 import { external, process } from '../../src/engines/process.ts'
+import { planReport } from '../../src/planner/report.ts'
 import { int64 } from '../../src/serde/number.ts'
 import { record } from '../../src/serde/record.ts'
 import { text } from '../../src/serde/text.ts'
@@ -161,6 +162,16 @@ test('no-writer: a slip in a name, and an app that says who feeds it', () => {
   none(app('shop').task('web', { on: external(), writes: [orders], duplicates: 'tolerated' }).task('bill', ({ read }) => read(orders).write(bills), { onError: deadLetter('orders.dead') }).task('alarm', ({ read }) => read(dead).write(out)))
 })
 
+test("table-retention: a global table's topic that forgets rows", () => {
+  const rules = (more: object): string[] => {
+    const prices = topic('prices', { key: text, value: text, ...more })
+    const described = app('shop').task('bill', ({ read, globalTable }) => read(orders).leftJoinGlobal(globalTable(prices), order => order.id, order => order).write(bills))
+    return planReport(build(described), undefined, { workers: { processes: 1, threads: 1 }, load: undefined }).contracts.map(({ rule, severity, ends }) => `${rule} ${severity}: ${ends.join(' ')}`)
+  }
+  for (const forgets of [{}, { cleanup: 'delete' }, { cleanup: 'compact,delete' }, { retention: '30 days' }]) assert.deepEqual(rules(forgets), ['table-retention warning: prices bill'])
+  for (const keeps of [{ cleanup: 'compact' }, { retention: 'forever' }]) assert.deepEqual(rules(keeps), [])
+})
+
 test('schemas: one topic declared twice names both ends', () => {
   const other = topic('bills', { key: text, value: record({ id: text, total: int64 }) })
   const described = app('shop').task('bill', ({ read }) => read(orders).write(bills)).task('mail', ({ read }) => read(other).map(bill => bill.id).write(out))
@@ -180,7 +191,7 @@ for (const path of sound) {
   test(`${path} breaks no contract`, async () => {
     const module: { readonly default?: unknown } = await import(pathToFileURL(join(dist, path)).href)
     assert.ok(module.default instanceof App, 'the default export is no app')
-    none(module.default)
     assert.deepEqual(declaredTwice(module.default), [])
+    assert.deepEqual(planReport(build(module.default), undefined, { workers: { processes: 1, threads: 1 }, load: undefined }).contracts, [])
   })
 }

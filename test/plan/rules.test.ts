@@ -60,6 +60,16 @@ test('the lowest transaction.max.timeout.ms counts, and its broker is named', ()
   assert.match(report.contracts[0]?.message ?? '', /3600000 ms, and broker 2 allows 700000/)
 })
 
+test('a copy too few differs; internal topics take three where there are three brokers', () => {
+  const rows = (replicas: number): string[] => {
+    const held = { name: 'bills', replicas, configs: new Map<string, string>(), partitions: [{ partition: 0, start: 0, end: 0, stable: 0 }, { partition: 1, start: 0, end: 0, stable: 0 }] }
+    return planReport(flinkApp, facts({ topics: new Map([['bills', held]]) }), { workers: { processes: 1, threads: 1 }, load: undefined }).topics
+      .map(row => `${row.name} ${row.action} ${row.replicas ?? 'default'} ${row.differences.join()}`)
+  }
+  assert.deepEqual(rows(3), ['orders make default ', 'bills ok 3 ', 'counts make default ', 'shop.count.n.changelog make 3 '])
+  assert.deepEqual(rows(1)[1], 'bills differs 1 replicas 1, wanted 3')
+})
+
 // ---------------------------------------------------------------- the load
 
 const load = (more: Partial<Load>): Load => ({ rate: 10_000, recordBytes: 200, latencyMs: undefined, workerRate: 20_000, hopMs: 25, ...more })

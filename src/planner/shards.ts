@@ -77,7 +77,7 @@ function idleRule(tasks: readonly TaskShards[]): Broken[] {
   }]
   return [...ours, ...tasks.flatMap(({ task, engine, shards, workers: instances, idle }): Broken[] => engine === 'millrace' || idle === null || idle === 0 ? [] : [{
     rule: 'idle-workers', severity: 'warning', ends: [task],
-    message: `'${task}' has ${instances ?? 0} instances for ${shards ?? 0} partitions: ${idle} would have nothing to do. ${next}`,
+    message: `'${task}' has ${instances ?? 0} instances (or that parallelism) for ${shards ?? 0} partitions: ${idle} would have nothing to do. ${next}`,
   }])]
 }
 
@@ -94,7 +94,8 @@ function nativeShards(task: NativeTaskPlan, known: ReadonlyMap<string, number>):
 
 function workersOf(task: TaskPlan, { processes, threads }: Workers): number | null {
   if (task.kind === 'native') return processes * Math.max(1, threads)
-  return 'instances' in task.on && typeof task.on.instances === 'number' ? task.on.instances : null
+  if ('instances' in task.on) return task.on.instances
+  return 'parallelism' in task.on ? task.on.parallelism : null
 }
 
 function sum(counts: readonly (number | undefined)[]): number | null {

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { App, app, deadLetter } from '../../src/dsl/app.ts'
 import { topic } from '../../src/dsl/topic.ts'
+import { flink } from '../../src/engines/flink/flink.ts'
 import { external, process } from '../../src/engines/process.ts'
 import { planReport } from '../../src/planner/report.ts'
 import { int64 } from '../../src/serde/number.ts'
@@ -91,6 +92,12 @@ test("transaction-timeout: Flink's hour is a warning against Kafka's default, an
   assert.deepEqual(brokenContracts(plan).map(({ rule, severity, ends }) => [rule, severity, ends]), [['transaction-timeout', 'warning', ['flink', 'transaction.max.timeout.ms']]])
   assert.deepEqual(told(900_000).map(({ rule, severity, ends }) => [rule, severity, ends]), [['transaction-timeout', 'broken', ['flink', 'broker 1']]])
   assert.deepEqual(told(3_600_000), [])
+})
+
+test('transaction-timeout: transactions that end before the checkpoint that would commit them', () => {
+  const shop = (checkpointInterval: '1 minute' | '20 minutes'): App => app('shop').task('count', { on: flink({ sql: 'count.sql', checkpointInterval }), reads: [orders], writes: [bills] })
+  assert.deepEqual(only(shop('20 minutes')), ['transaction-timeout', 'broken', 'count bills'])
+  none(shop('1 minute'))
 })
 
 test('partition-counts: a join of four partitions with eight', () => {

@@ -88,8 +88,26 @@ export function transactionalIdRule(plan: Plan): Broken[] {
   }))
 }
 
-/** `transaction-timeout`: a broker refuses a producer that asks for more than its `transaction.max.timeout.ms`. */
+/** `transaction-timeout`: a broker refuses a producer that asks for more than it allows, and aborts one that takes longer than it asked for. */
 export function transactionTimeoutRule(plan: Plan, known: Known): Broken[] {
+  return [...aboveBroker(plan, known), ...belowCheckpoint(plan)]
+}
+
+/** A transaction is open from one checkpoint to the end of the next. */
+function belowCheckpoint(plan: Plan): Broken[] {
+  return foreignTasks(plan).flatMap((task): Broken[] => {
+    const { transactionTimeoutMs } = task.link
+    const everyMs = 'checkpointIntervalMs' in task.on ? task.on.checkpointIntervalMs : undefined
+    if (transactionTimeoutMs === undefined || everyMs === undefined || !isTransactional(task) || transactionTimeoutMs > everyMs) return []
+    const written = task.writes.map(topic => topic.name)
+    return [{
+      rule: 'transaction-timeout', severity: 'broken', ends: [task.name, ...written],
+      message: `'${task.name}' checkpoints every ${everyMs} ms, and its transactions on ${written.join(', ')} time out after ${transactionTimeoutMs} ms: the broker aborts them before the checkpoint that would commit them, and what they hold is lost. Checkpoint more often, or raise transaction.timeout.ms well above the interval and the longest pause that the job is to survive.`,
+    }]
+  })
+}
+
+function aboveBroker(plan: Plan, known: Known): Broken[] {
   const { transactionMaxTimeout } = known
   const maxMs = transactionMaxTimeout?.ms ?? TRANSACTION_MAX_TIMEOUT_MS
   return foreignTasks(plan).flatMap(task => {

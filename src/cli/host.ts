@@ -151,7 +151,7 @@ export class Host {
     await this.#startAll(this.#taskSpecs(), said)
     this.#jobs = new Jobs({
       plan: build(options.app), wanted: task => this.#wanted(task), cluster: this.#cluster, bootstrap: this.#bootstrap,
-      directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, logger: options.logger, note: text => this.#note(text),
+      directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, environment: process.env, logger: options.logger, note: text => this.#note(text),
     })
     await this.#jobs.start()
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)

@@ -39,6 +39,8 @@ export interface JobsOptions {
   /** Each job has a folder of its own in it. */
   readonly directory: string
   readonly supervisor: Supervisor
+  /** Says where engines and Java are. */
+  readonly environment: NodeJS.ProcessEnv
   readonly logger: Logger
   readonly note: (text: string) => void
 }
@@ -133,12 +135,12 @@ export class Jobs {
   }
 
   #contextOf(task: ForeignTaskPlan): JobContext {
-    const { plan, bootstrap, supervisor, logger } = this.#options
+    const { plan, bootstrap, supervisor, environment, logger } = this.#options
     const directory = join(this.#options.directory, task.name)
     return {
       app: plan.app, bootstrap, directory, logger: logger.child({ job: task.name }), disk: realEnv.disk, clock: realEnv.clock, randomHex: digits => randomBytes(Math.ceil(digits / 2)).toString('hex').slice(0, digits), admin: new Admin(this.#options.cluster),
-      installation: wanted => openEngineStore(realEnv.disk, process.env).installation(wanted),
-      java: javaFor,
+      installation: wanted => openEngineStore(realEnv.disk, environment).installation(wanted),
+      java: major => javaFor(major, environment),
       supervise: async each => { await supervisor.start(this.#childOf(each, directory, task.on.engine)) },
       release: name => supervisor.release(name),
       freePort: async () => {
@@ -174,8 +176,8 @@ export class Jobs {
   }
 }
 
-async function javaFor(major: number): Promise<string> {
-  const java = await findJava(process.env)
+async function javaFor(major: number, environment: NodeJS.ProcessEnv): Promise<string> {
+  const java = await findJava(environment)
   const shortfall = javaShortfall(major, java)
   if (java === undefined || shortfall !== undefined) throw new MillraceError('ENGINE_MISSING', shortfall ?? 'No Java was found.')
   return java.command

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import type { FlinkSpec } from '../../topology/foreign.ts'
-import type { JobContext } from '../engine.ts'
+import type { JobContext, Readiness } from '../engine.ts'
 import { writeText } from '../files.ts'
 import { FlinkRest, SqlGateway } from './rest.ts'
 
@@ -44,7 +44,7 @@ export async function startCluster(name: string, spec: FlinkSpec, context: JobCo
   const [rpcPort, restPort, gatewayPort] = [await context.freePort(), await context.freePort(), await context.freePort()]
   const rest = new FlinkRest(`http://${HOST}:${restPort}`, sleep)
   const slots = Math.ceil(spec.parallelism / spec.taskManagers)
-  const start = async (box: string, main: string, heapMb: number, settings: Readonly<Record<string, string>>, check: () => Promise<boolean>): Promise<void> => {
+  const start = async (box: string, main: string, heapMb: number, settings: Readonly<Record<string, string>>, ready: Readiness): Promise<void> => {
     const folder = join(context.directory, 'conf', box)
     writeText(context.disk, join(folder, 'config.yaml'), yaml(settings))
     const log = join(folder, 'log4j2.properties')
@@ -52,21 +52,22 @@ export async function startCluster(name: string, spec: FlinkSpec, context: JobCo
     await context.supervise({
       name: box, command: java, cwd: undefined, readyMsMax: READY_MS_MAX,
       args: [...manifest.javaOptions, `-Xmx${heapMb}m`, '-XX:+UseSerialGC', `-Dlog4j.configurationFile=${log}`, '-cp', classpath.join(':'), main, ...main === GATEWAY ? [] : ['--configDir', folder]],
-      env: { FLINK_CONF_DIR: folder }, ready: { kind: 'probe', check },
+      env: { FLINK_CONF_DIR: folder }, ready,
     })
   }
   const common = { ...clusterSettings(spec, context), 'jobmanager.rpc.address': HOST, 'jobmanager.rpc.port': String(rpcPort), 'rest.address': HOST, 'rest.port': String(restPort) }
   const managers = Array.from({ length: spec.taskManagers }, (_, index) => spec.taskManagers === 1 ? `${name}-taskmanager` : `${name}-taskmanager-${index + 1}`)
-  await start(`${name}-jobmanager`, JOB_MANAGER, 384, common, async () => (await rest.slots()).taskManagers >= 0)
-  await Promise.all(managers.map((box, index) => start(box, TASK_MANAGER, MEMORY['framework.heap'] + MEMORY['task.heap'], {
+  await start(`${name}-jobmanager`, JOB_MANAGER, 384, common, { kind: 'probe', check: async () => (await rest.slots()).taskManagers >= 0 })
+  // Its own word: the job manager counts one that has died for a while.
+  await Promise.all(managers.map(box => start(box, TASK_MANAGER, MEMORY['framework.heap'] + MEMORY['task.heap'], {
     ...common, ...taskManagerSettings(box, slots),
-  }, async () => (await rest.slots()).taskManagers > index || (await rest.slots()).taskManagers === managers.length)))
+  }, { kind: 'line', pattern: /Successful registration at resource manager/ })))
   return {
     rest,
     async withGateway(use) {
       const box = `${name}-sql-gateway`
       const gateway = new SqlGateway(`http://${HOST}:${gatewayPort}`, sleep)
-      await start(box, GATEWAY, 384, { ...common, 'sql-gateway.endpoint.rest.address': HOST, 'sql-gateway.endpoint.rest.port': String(gatewayPort) }, () => gateway.answers())
+      await start(box, GATEWAY, 384, { ...common, 'sql-gateway.endpoint.rest.address': HOST, 'sql-gateway.endpoint.rest.port': String(gatewayPort) }, { kind: 'probe', check: () => gateway.answers() })
       try {
         return await use(gateway)
       } finally {

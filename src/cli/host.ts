@@ -9,12 +9,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
 import { GONE_MS, type ClientActivity } from '../broker/clients.ts'
+import type { JobStatus } from '../engines/engine.ts'
 import type { Happened, ShownEvent } from '../http/happened.ts'
+import type { JobRequest } from '../http/job-request.ts'
 import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
 import { type OutsideClient, outsideOf, parseActivity } from '../http/outside.ts'
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
@@ -25,7 +28,7 @@ import { environmentOf, type Footprint, USUAL } from './footprint.ts'
 import { Jobs } from './jobs.ts'
 import { nextFreePort } from './ports.ts'
 import { groupDigits } from './render.ts'
-import { type ChildSpec, Supervisor } from './supervisor.ts'
+import { type ChildSpec, type ChildStatus, Supervisor } from './supervisor.ts'
 
 const HOST = '127.0.0.1'
 const EVENTS_MAX = 100
@@ -151,7 +154,7 @@ export class Host {
     await this.#startAll(this.#taskSpecs(), said)
     this.#jobs = new Jobs({
       plan: build(options.app), wanted: task => this.#wanted(task), cluster: this.#cluster, bootstrap: this.#bootstrap,
-      directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, environment: process.env, logger: options.logger, note: text => this.#note(text),
+      directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, environment: process.env, logger: options.logger, note: (text, happened) => this.#note(text, happened),
     })
     await this.#jobs.start()
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)
@@ -160,6 +163,7 @@ export class Host {
     this.#server = await startStatusServer({
       host: HOST, port, graph: this.#collector.graph, live: () => this.live(),
       kill: name => this.#supervisor.kill(name), setGuard: on => this.#setGuard(on),
+      ...this.#hasJobs() ? { control: request => this.#control(request) } : {},
     })
     return said
   }
@@ -167,7 +171,7 @@ export class Host {
   live(): Live {
     if (this.#collector === undefined) throw new Error('the host has not been started')
     return {
-      status: withJobs(this.#collector.status(), this.#jobs), processes: this.#supervisor.list(), ledger: this.#ledger,
+      status: withJobs(this.#collector.status(), this.#jobs, this.#supervisor.list()), processes: this.#supervisor.list(), ledger: this.#ledger,
       guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap,
       outside: this.#options.bootstrap === undefined ? this.#fromActivity() : this.#collector.outside(),
     }
@@ -236,6 +240,19 @@ export class Host {
     await Promise.all(this.#taskSpecs().map(spec => this.#supervisor.replace(spec)))
   }
 
+  #hasJobs(): boolean {
+    return this.#options.app.tasks.some(task => task.kind === 'foreign' && this.#wanted(task.name))
+  }
+
+  async #control({ name, action }: JobRequest): Promise<JobStatus> {
+    if (this.#jobs === undefined) throw new MillraceError('USAGE', 'The app is still being started.')
+    try {
+      return await this.#jobs.control(name, action)
+    } finally {
+      this.#server?.push()
+    }
+  }
+
   #clientsSaid(clients: readonly ClientActivity[] | undefined): void {
     if (clients === undefined) return
     this.#clients = clients
@@ -251,7 +268,8 @@ export class Host {
   }
 
   #fromActivity(): OutsideClient[] {
-    return outsideOf(this.#options.app.name, new Set([...OWN_CLIENT_IDS, ...this.#options.ownClientIds ?? []]), this.#clients, Date.now() - GONE_MS)
+    if (this.#collector === undefined) return []
+    return outsideOf({ ...this.#collector.own, clientIds: new Set([...OWN_CLIENT_IDS, ...this.#options.ownClientIds ?? []]) }, this.#clients, Date.now() - GONE_MS)
   }
 
   #restored(pid: number, records: number, ms: number): void {
@@ -269,15 +287,18 @@ export class Host {
 }
 
 /** What the engines say of their jobs stands in the tasks' rows, where the processes of ours say it of the other tasks. */
-function withJobs(status: AppStatus, jobs: Jobs | undefined): AppStatus {
+function withJobs(status: AppStatus, jobs: Jobs | undefined, processes: readonly ChildStatus[]): AppStatus {
   const known = jobs?.status()
   return {
     ...status,
     tasks: status.tasks.map(task => {
       const job = known?.get(task.task)
       if (job === undefined) return task
+      const own = processes.filter(each => each.task === task.task)
+      const isTold = job.inPerSecond !== null || job.outPerSecond !== null
       return {
-        ...task, job, state: job.state, inPerSecond: job.inPerSecond ?? task.inPerSecond, outPerSecond: job.outPerSecond ?? task.outPerSecond,
+        ...task, job, state: job.state, processes: own.filter(each => each.state === 'running').length, processRestarts: own.reduce((sum, each) => sum + each.restarts, 0),
+        ...isTold ? { inPerSecond: job.inPerSecond, outPerSecond: job.outPerSecond, ratesOf: 'records' as const } : {},
         lagRecords: task.lagRecords ?? job.lagRecords, lastError: task.lastError ?? job.lastError,
       }
     }),

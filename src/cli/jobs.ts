@@ -2,13 +2,15 @@
  * The foreign tasks of an app while it runs: starts their jobs in the order of the graph, tries again what may succeed later, stops them first.
  *
  * K1. A job that does not start is said once, stays on the page with its reason, and takes nothing down: the rest of the graph runs.
- * K2. Where trying again can help (`retriable`), it is, after 1 s, then 2 s … 30 s. What cannot be mended by time waits for `start(name)`.
+ * K2. Where trying again can help (`retriable`), it is, after 1 s, then 2 s … 30 s. What cannot be mended by time waits to be started by somebody.
  * K3. Topics exist before the first job runs: other engines do not make them, or make them with other partition counts.
  * K4. Jobs are started one after another, upstream first, so that two cores are not shared by five starting JVMs; stopped side by side.
+ * K5. What is asked of one job is done in turn, whoever asks: the page, the command line, a retry. Jobs do not wait for each other.
  */
 import { randomBytes } from 'node:crypto'
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
+import { unreachable } from '../base/assert.ts'
 import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
@@ -18,6 +20,8 @@ import { javaShortfall } from '../engines/install/java.ts'
 import { openEngineStore } from '../engines/install/store.ts'
 import { jobOf } from '../engines/job.ts'
 import { realEnv } from '../env/real/env.ts'
+import type { Happened } from '../http/happened.ts'
+import type { JobAction } from '../http/job-request.ts'
 import { prepareTopics } from '../runtime/topics.ts'
 import { upstreamFirst } from '../topology/order.ts'
 import type { ForeignTaskPlan, Plan } from '../topology/plan.ts'
@@ -42,17 +46,19 @@ export interface JobsOptions {
   /** Says where engines and Java are. */
   readonly environment: NodeJS.ProcessEnv
   readonly logger: Logger
-  readonly note: (text: string) => void
+  readonly note: (text: string, happened: Happened) => void
+  /** How a task becomes a job, where that is not by its engine. */
+  readonly jobOf?: ((task: ForeignTaskPlan, context: JobContext) => Job) | undefined
 }
 
 interface Entry {
   readonly task: ForeignTaskPlan
   readonly job: Job
-  /** Set while a start is under way or is being tried again. */
-  starting: Promise<void> | undefined
+  /** K5: ends when all that was asked so far is done. Never rejects. */
+  turn: Promise<void>
+  doing: 'stopping' | 'rescaling' | undefined
   retry: NodeJS.Timeout | undefined
-  failure: string | undefined
-  stopped: boolean
+  failure: Error | undefined
 }
 
 export class Jobs {
@@ -60,12 +66,14 @@ export class Jobs {
   readonly #entries = new Map<string, Entry>()
   readonly #logs = new Map<string, WriteStream>()
   #portNext = PORTS_FROM
+  #closing = false
 
   constructor(options: JobsOptions) {
     this.#options = options
+    const make = options.jobOf ?? jobOf
     for (const task of upstreamFirst(options.plan)) {
       if (task.kind !== 'foreign' || !options.wanted(task.name)) continue
-      this.#entries.set(task.name, { task, job: jobOf(task, this.#contextOf(task)), starting: undefined, retry: undefined, failure: undefined, stopped: false })
+      this.#entries.set(task.name, { task, job: make(task, this.#contextOf(task)), turn: Promise.resolve(), doing: undefined, retry: undefined, failure: undefined })
     }
   }
 
@@ -74,65 +82,127 @@ export class Jobs {
     if (this.#entries.size === 0) return
     const { cluster, logger, plan } = this.#options
     await prepareTopics({ cluster, admin: new Admin(cluster), logger }, plan, [], { metrics: false })
-    for (const entry of this.#entries.values()) await this.#start(entry, RETRY_MS_MIN)
+    for (const entry of this.#entries.values()) await inTurn(entry, () => this.#start(entry, RETRY_MS_MIN))
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#entries.keys()].map(name => this.stopJob(name)))
+    this.#closing = true
+    await Promise.all([...this.#entries.values()].map(entry => inTurn(entry, () => this.#stop(entry))))
     for (const log of this.#logs.values()) log.end()
   }
 
-  /** Again, after `stopJob` or a failure. False where there is no such job. */
-  async startJob(name: string): Promise<boolean> {
-    const entry = this.#entries.get(name)
-    if (entry === undefined) return false
-    await this.stopJob(name)
-    entry.stopped = false
-    await this.#start(entry, RETRY_MS_MIN)
-    return true
-  }
-
-  /** Clean, with a savepoint where the engine has them. False where there is no such job. */
-  async stopJob(name: string): Promise<boolean> {
-    const entry = this.#entries.get(name)
-    if (entry === undefined) return false
-    entry.stopped = true
-    clearTimeout(entry.retry)
-    await entry.starting
-    try {
-      await entry.job.stop()
-    } catch (error) {
-      this.#options.note(`${name} did not stop in order: ${messageOf(error)}`)
-    }
-    return true
+  /**
+   * What somebody asks of one job while the others go on; resolves when it is done. `start` of one that runs and `stop` of one that does not change nothing.
+   * Throws `USAGE` for a task that is none of these, and what the engine says where it cannot be done.
+   */
+  async control(name: string, action: JobAction): Promise<JobStatus> {
+    const entry = this.#controllable(name)
+    await inTurn(entry, () => this.#do(entry, action))
+    return statusOf(entry)
   }
 
   /** By task. */
   status(): ReadonlyMap<string, JobStatus> {
-    return new Map([...this.#entries].map(([name, { job, failure }]) => {
-      const status = job.status()
-      return [name, failure === undefined ? status : { ...status, state: 'failed', lastError: status.lastError ?? failure }]
-    }))
+    return new Map([...this.#entries].map(([name, entry]) => [name, statusOf(entry)]))
   }
 
-  #start(entry: Entry, backoffMs: number): Promise<void> {
-    const { name } = entry.task
-    const attempt = async (): Promise<void> => {
-      try {
-        await entry.job.start()
-        entry.failure = undefined
-      } catch (error) {
-        await entry.job.stop().catch(() => { /* what was up of it; the failure to start is what is said */ })
-        const isSaid = entry.failure === messageOf(error)
-        entry.failure = messageOf(error)
-        const again = error instanceof MillraceError && error.retriable && !entry.stopped
-        if (!isSaid) this.#options.note(`${name} did not start${again ? ` (tried again)` : ''}: ${entry.failure}`)
-        if (again) entry.retry = setTimeout(() => { void this.#start(entry, Math.min(backoffMs * 2, RETRY_MS_MAX)) }, backoffMs)
-      }
+  #controllable(name: string): Entry {
+    const entry = this.#entries.get(name)
+    const names = [...this.#entries].filter(([, each]) => each.task.on.engine !== 'external').map(([each]) => each)
+    const there = names.length === 0 ? 'none here' : names.join(', ')
+    if (this.#closing) throw new MillraceError('USAGE', 'This app is being stopped.')
+    if (entry === undefined) {
+      const task = this.#options.plan.tasks.find(each => each.name === name)
+      throw new MillraceError('USAGE', task === undefined ? `App '${this.#options.plan.app}' has no task '${name}'. Tasks on other engines: ${there}.`
+        : task.kind === 'native' ? `Task '${name}' is no job of another engine: Millrace's own processes run it. Tasks on other engines: ${there}.`
+        : `Task '${name}' was not started here (--task names others). Started here: ${there}.`)
     }
-    entry.starting = attempt().finally(() => { entry.starting = undefined })
-    return entry.starting
+    if (entry.task.on.engine === 'external') throw new MillraceError('USAGE', `Task '${name}' is external(): somebody else starts and stops it.`)
+    return entry
   }
+
+  // ---------------------------------------------------------------- in turn
+
+  async #do(entry: Entry, action: JobAction): Promise<void> {
+    switch (action.kind) {
+      case 'start': return isUp(entry) ? undefined : this.#startAsked(entry)
+      case 'stop': return this.#stopAsked(entry)
+      case 'restart': return this.#startAsked(entry)
+      case 'scale': return this.#rescale(entry, action.instances)
+      default: return unreachable(action)
+    }
+  }
+
+  async #startAsked(entry: Entry): Promise<void> {
+    // A job that its engine has given up may have left processes behind.
+    await this.#stop(entry)
+    await this.#start(entry, RETRY_MS_MIN)
+    if (entry.failure !== undefined) throw entry.failure
+    const { name } = entry.task
+    this.#options.note(`${name} was started`, { kind: 'job_started', values: { name } })
+  }
+
+  async #stopAsked(entry: Entry): Promise<void> {
+    const wasUp = isUp(entry)
+    await this.#stop(entry)
+    const { name } = entry.task
+    if (wasUp) this.#options.note(`${name} was stopped`, { kind: 'job_stopped', values: { name } })
+  }
+
+  async #start(entry: Entry, backoffMs: number): Promise<void> {
+    try {
+      await entry.job.start()
+      entry.failure = undefined
+    } catch (error) {
+      await this.#failed(entry, error, backoffMs)
+    }
+  }
+
+  /** Clean, with a savepoint where the engine has them. */
+  async #stop(entry: Entry): Promise<void> {
+    clearTimeout(entry.retry)
+    entry.failure = undefined
+    entry.doing = 'stopping'
+    try {
+      await entry.job.stop()
+    } catch (error) {
+      const values = { name: entry.task.name, reason: messageOf(error) }
+      this.#options.note(`${values.name} did not stop in order: ${values.reason}`, { kind: 'job_unclean', values })
+    } finally {
+      entry.doing = undefined
+    }
+  }
+
+  async #rescale(entry: Entry, instances: number): Promise<void> {
+    const { job, task: { name, on: { engine } } } = entry
+    if (job.rescale === undefined) throw new MillraceError('USAGE', `Task '${name}' runs on ${engine}, whose jobs cannot be rescaled from here. Change its options in the app, and start that again.`)
+    const from = job.status().instances ?? 0
+    entry.doing = 'rescaling'
+    try {
+      await job.rescale(instances)
+    } catch (error) {
+      if (job.status().state === 'failed') await this.#failed(entry, error, RETRY_MS_MIN)
+      throw error
+    } finally {
+      entry.doing = undefined
+    }
+    this.#options.note(`${name} was rescaled from ${from} to ${instances}`, { kind: 'job_scaled', values: { name, from, to: instances } })
+  }
+
+  /** K1, K2. */
+  async #failed(entry: Entry, error: unknown, backoffMs: number): Promise<void> {
+    const { name } = entry.task
+    await entry.job.stop().catch(() => { /* what was up of it; the failure to start is what is said */ })
+    const isSaid = entry.failure?.message === messageOf(error)
+    entry.failure = error instanceof Error ? error : new Error(messageOf(error))
+    const again = error instanceof MillraceError && error.retriable && !this.#closing
+    const values = { name, reason: entry.failure.message }
+    if (!isSaid) this.#options.note(`${name} did not start${again ? ' (tried again)' : ''}: ${values.reason}`, { kind: 'job_failed', values })
+    if (!again) return
+    entry.retry = setTimeout(() => { void inTurn(entry, () => entry.failure === undefined ? Promise.resolve() : this.#start(entry, Math.min(backoffMs * 2, RETRY_MS_MAX))) }, backoffMs)
+  }
+
+  // ---------------------------------------------------------------- what a job is given
 
   #contextOf(task: ForeignTaskPlan): JobContext {
     const { plan, bootstrap, supervisor, environment, logger } = this.#options
@@ -141,7 +211,7 @@ export class Jobs {
       app: plan.app, bootstrap, directory, logger: logger.child({ job: task.name }), disk: realEnv.disk, clock: realEnv.clock, randomHex: digits => randomBytes(Math.ceil(digits / 2)).toString('hex').slice(0, digits), admin: new Admin(this.#options.cluster),
       installation: wanted => openEngineStore(realEnv.disk, environment).installation(wanted),
       java: major => javaFor(major, environment),
-      supervise: async each => { await supervisor.start(this.#childOf(each, directory, task.on.engine)) },
+      supervise: async each => { await supervisor.start(this.#childOf(each, directory, task)) },
       release: name => supervisor.release(name),
       freePort: async () => {
         const port = await nextFreePort(realEnv.network, HOST, this.#portNext)
@@ -151,7 +221,7 @@ export class Jobs {
     }
   }
 
-  #childOf(started: EngineProcess, directory: string, engine: string): Parameters<Supervisor['start']>[0] {
+  #childOf(started: EngineProcess, directory: string, { name: task, on: { engine } }: ForeignTaskPlan): Parameters<Supervisor['start']>[0] {
     const { name, command, args, env, cwd, ready, readyMsMax, onLine } = started
     // A program of the user's own speaks to the user; an engine fills a file.
     const log = engine === 'process' ? undefined : this.#logOf(directory, name)
@@ -160,7 +230,7 @@ export class Jobs {
       onLine?.(line)
     }
     return {
-      name, kind: engine === 'process' ? 'process' : 'engine', command, args, env, cwd, ipc: false, ready: { when: ready, msMax: readyMsMax },
+      name, task, kind: engine === 'process' ? 'process' : 'engine', command, args, env, cwd, ipc: false, ready: { when: ready, msMax: readyMsMax },
       onLine: take, ...log === undefined ? {} : { onErrorLine: take },
     }
   }
@@ -181,4 +251,22 @@ async function javaFor(major: number, environment: NodeJS.ProcessEnv): Promise<s
   const shortfall = javaShortfall(major, java)
   if (java === undefined || shortfall !== undefined) throw new MillraceError('ENGINE_MISSING', shortfall ?? 'No Java was found.')
   return java.command
+}
+
+/** After all that was asked of this job before (K5). */
+function inTurn(entry: Entry, work: () => Promise<void>): Promise<void> {
+  const turn = entry.turn.then(work)
+  entry.turn = turn.catch(() => { /* told to who asked; the next one asks anew */ })
+  return turn
+}
+
+function isUp({ job, failure }: Entry): boolean {
+  const { state } = job.status()
+  return failure === undefined && state !== 'stopped' && state !== 'failed'
+}
+
+function statusOf({ job, failure, doing }: Entry): JobStatus {
+  const status = job.status()
+  if (doing !== undefined) return { ...status, state: doing }
+  return failure === undefined ? status : { ...status, state: 'failed', lastError: status.lastError ?? failure.message }
 }

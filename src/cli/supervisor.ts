@@ -29,6 +29,8 @@ const LINE_CHARACTERS_MAX = 240
 export interface ChildSpec {
   readonly name: string
   readonly kind: 'broker' | 'tasks' | 'process' | 'engine' | 'ledger'
+  /** The one task that it runs, where there is one. */
+  readonly task?: string | undefined
   /** `node` for a script of ours (with IPC), else any program. */
   readonly command: string
   readonly args: readonly string[]
@@ -60,6 +62,7 @@ const TIMES: SupervisorTimes = { backoffMsMin: BACKOFF_MS_MIN, backoffMsMax: BAC
 export interface ChildStatus {
   readonly name: string
   readonly kind: ChildSpec['kind']
+  readonly task: string | null
   readonly state: ChildState
   readonly pid: number | null
   readonly restarts: number
@@ -159,7 +162,7 @@ class Child {
   }
 
   status(): ChildStatus {
-    return { name: this.#spec.name, kind: this.#spec.kind, state: this.#state, pid: this.#process?.pid ?? null, restarts: this.#restarts, kills: this.#kills, gapMs: this.#gapMs, lastExit: this.#lastExit, error: this.#error }
+    return { name: this.#spec.name, kind: this.#spec.kind, task: this.#spec.task ?? null, state: this.#state, pid: this.#process?.pid ?? null, restarts: this.#restarts, kills: this.#kills, gapMs: this.#gapMs, lastExit: this.#lastExit, error: this.#error }
   }
 
   start(): Promise<unknown> {

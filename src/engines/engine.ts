@@ -11,6 +11,9 @@
  * J3. `stop` is clean: everything read so far is written and committed, and where the engine has savepoints, one is kept in `directory`, from which
  *     the next `start` goes on.
  * J4. `status` costs nothing: it says what was last heard, and a number that is not known is `null`.
+ * J5. `rescale` is there where the engine can run more or fewer of the same. Instances that stay are not touched, unless the engine knows no other way than to
+ *     stop with a savepoint and go on. Where the job does not run, the number counts from its next start on. It rejects with what is wrong: the job
+ *     then runs as before, or its state is `failed`.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Admin } from '../client/admin.ts'
@@ -18,10 +21,13 @@ import type { Clock, Disk } from '../env/env.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Installation } from './install/store.ts'
 
-export type JobState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopped' | 'external'
+/** `stopping` and `rescaling` are said by who asked the job for it, while it is under way. */
+export type JobState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopped' | 'external' | 'stopping' | 'rescaling'
 
 export interface JobStatus {
   readonly state: JobState
+  /** What `rescale` changes: processes that are alike, or Flink's parallelism. `null` where nothing can be rescaled. */
+  readonly instances: number | null
   /** Of the job, as its engine counts; restarts of processes are the supervisor's to count. */
   readonly restarts: number | null
   readonly inPerSecond: number | null
@@ -38,7 +44,7 @@ export interface JobStatus {
 }
 
 export const UNKNOWN_STATUS: JobStatus = {
-  state: 'starting', restarts: null, inPerSecond: null, outPerSecond: null, lagRecords: null, checkpoint: null, backPressure: null, lastError: null, url: null,
+  state: 'starting', instances: null, restarts: null, inPerSecond: null, outPerSecond: null, lagRecords: null, checkpoint: null, backPressure: null, lastError: null, url: null,
 }
 
 /** When a supervised process counts as running. */
@@ -89,6 +95,7 @@ export interface JobContext {
 export interface Job {
   start(): Promise<void>
   stop(): Promise<void>
+  rescale?: ((instances: number) => Promise<void>) | undefined
   status(): JobStatus
 }
 

@@ -5,10 +5,12 @@
  * KS2. It runs when its consumer group is stable and has a member of the instance's: Kafka Streams says nothing else that could be relied on.
  */
 import { join } from 'node:path'
+import { assert } from '../base/assert.ts'
 import type { KafkaStreamsSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import { type Job, type JobContext, type JobState, type JobStatus, UNKNOWN_STATUS } from './engine.ts'
 import { writeText } from './files.ts'
+import { Instances } from './instances.ts'
 import { jvmArguments } from './jvm.ts'
 import { processEnvironment } from './process.ts'
 
@@ -26,12 +28,16 @@ export function kafkaStreamsJob(task: Task, context: JobContext): Job {
 class KafkaStreamsJob implements Job {
   readonly #task: Task
   readonly #context: JobContext
+  readonly #instances: Instances
   readonly #membersSeen = new Set<string>()
+  /** `java` and its arguments: found and checked at each start, so that a restart runs what lies there now. */
+  #program: { readonly java: string; readonly jvm: readonly string[] } | undefined
   #state: JobState = 'stopped'
 
   constructor(task: Task, context: JobContext) {
     this.#task = task
     this.#context = context
+    this.#instances = new Instances(task.name, task.on.instances, (name, instance) => this.#startInstance(name, instance), context.release)
   }
 
   async start(): Promise<void> {
@@ -40,8 +46,8 @@ class KafkaStreamsJob implements Job {
       const { version, program, javaOptions } = this.#task.on
       const java = await this.#context.java(JAVA_MIN)
       const { classpath } = this.#context.installation(`kafka-streams@${version}`)
-      const jvm = jvmArguments(this.#context.disk, program, classpath, javaOptions)
-      await Promise.all(this.#names().map((name, instance) => this.#startInstance(name, instance, java, jvm)))
+      this.#program = { java, jvm: jvmArguments(this.#context.disk, program, classpath, javaOptions) }
+      await this.#instances.start()
       this.#state = 'running'
     } catch (error) {
       this.#state = 'failed'
@@ -50,15 +56,21 @@ class KafkaStreamsJob implements Job {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#names().map(name => this.#context.release(name)))
+    await this.#instances.stop()
     this.#state = 'stopped'
   }
 
-  status(): JobStatus {
-    return { ...UNKNOWN_STATUS, state: this.#state }
+  rescale(instances: number): Promise<void> {
+    return this.#instances.rescale(instances)
   }
 
-  async #startInstance(name: string, instance: number, java: string, jvm: readonly string[]): Promise<void> {
+  status(): JobStatus {
+    return { ...UNKNOWN_STATUS, state: this.#state, instances: this.#instances.count }
+  }
+
+  async #startInstance(name: string, instance: number): Promise<void> {
+    assert(this.#program !== undefined, 'an instance is started before its program was looked for')
+    const { java, jvm } = this.#program
     const config = join(this.#context.directory, `${name}.properties`)
     writeText(this.#context.disk, config, propertiesText(streamsConfig(this.#task, this.#context, name)))
     const args = this.#task.on.args.map(arg => arg.replaceAll('{config}', config))
@@ -72,15 +84,10 @@ class KafkaStreamsJob implements Job {
   /** KS2. Kafka Streams begins the ids of its consumers with `client.id`. A member that was killed stays in the group for a while: it does not count again. */
   async #isMember(name: string): Promise<boolean> {
     const [group] = await this.#context.admin.describeGroups([this.#task.group])
-    const members = (group?.members ?? []).filter(member => member.clientId.startsWith(`${clientIdOf(this.#context.app, name)}-`))
+    const members = (group?.members ?? []).filter(member => member.clientId.startsWith(`${clientIdOf(this.#context.app, name)}-StreamThread-`))
     if (group?.state !== 'Stable' || !members.some(member => !this.#membersSeen.has(member.memberId))) return false
     for (const member of members) this.#membersSeen.add(member.memberId)
     return true
-  }
-
-  #names(): string[] {
-    const { name, on: { instances } } = this.#task
-    return Array.from({ length: instances }, (_, index) => instances === 1 ? name : `${name}-${index + 1}`)
   }
 }
 

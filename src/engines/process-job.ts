@@ -4,6 +4,7 @@
 import type { ProcessSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import { type Job, type JobContext, type JobState, type JobStatus, UNKNOWN_STATUS } from './engine.ts'
+import { Instances } from './instances.ts'
 import { processEnvironment } from './process.ts'
 
 /** A program that ends within this time is taken for one that cannot start. */
@@ -16,21 +17,19 @@ export function processJob(task: ForeignTaskPlan & { readonly on: ProcessSpec },
 class ProcessJob implements Job {
   readonly #task: ForeignTaskPlan & { readonly on: ProcessSpec }
   readonly #context: JobContext
+  readonly #instances: Instances
   #state: JobState = 'stopped'
 
   constructor(task: ForeignTaskPlan & { readonly on: ProcessSpec }, context: JobContext) {
     this.#task = task
     this.#context = context
+    this.#instances = new Instances(task.name, task.on.instances, (name, instance) => this.#startInstance(name, instance), context.release)
   }
 
   async start(): Promise<void> {
-    const { command, args, env, directory } = this.#task.on
     this.#state = 'starting'
     try {
-      await Promise.all(this.#names().map((name, instance) => this.#context.supervise({
-        name, command, args, cwd: directory, ready: { kind: 'started' }, readyMsMax: READY_MS_MAX,
-        env: { ...env, ...processEnvironment(this.#context.app, this.#task, this.#context.bootstrap, instance) },
-      })))
+      await this.#instances.start()
       this.#state = 'running'
     } catch (error) {
       this.#state = 'failed'
@@ -39,16 +38,23 @@ class ProcessJob implements Job {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#names().map(name => this.#context.release(name)))
+    await this.#instances.stop()
     this.#state = 'stopped'
   }
 
-  status(): JobStatus {
-    return { ...UNKNOWN_STATUS, state: this.#state }
+  rescale(instances: number): Promise<void> {
+    return this.#instances.rescale(instances)
   }
 
-  #names(): string[] {
-    const { name, on: { instances } } = this.#task
-    return Array.from({ length: instances }, (_, index) => instances === 1 ? name : `${name}-${index + 1}`)
+  status(): JobStatus {
+    return { ...UNKNOWN_STATUS, state: this.#state, instances: this.#instances.count }
+  }
+
+  #startInstance(name: string, instance: number): Promise<void> {
+    const { command, args, env, directory } = this.#task.on
+    return this.#context.supervise({
+      name, command, args, cwd: directory, ready: { kind: 'started' }, readyMsMax: READY_MS_MAX,
+      env: { ...env, ...processEnvironment(this.#context.app, this.#task, this.#context.bootstrap, instance) },
+    })
   }
 }

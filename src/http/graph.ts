@@ -10,6 +10,8 @@ export interface GraphNode {
   readonly id: string
   readonly kind: 'topic' | 'task' | 'foreign'
   readonly name: string
+  /** Of a foreign task. */
+  readonly engine: string | null
   /** Units of the grid: column from the left, row from the top. */
   readonly column: number
   readonly row: number
@@ -29,6 +31,7 @@ export interface Graph {
 
 export function graphOf(app: AppGraph): Graph {
   const kinds = new Map<string, GraphNode['kind']>(app.tasks.map(task => [`task:${task.name}`, task.engine === 'millrace' ? 'task' : 'foreign']))
+  const engines = new Map(app.tasks.filter(task => task.engine !== 'millrace').map(task => [`task:${task.name}`, task.engine]))
   // A task's own repartition topics are inside of its box.
   const edges = app.edges.filter(edge => edge.as !== 'repartition').map(({ from, to }) => ({ from, to }))
   for (const id of edges.flatMap(edge => [edge.from, edge.to])) if (!kinds.has(id)) kinds.set(id, 'topic')
@@ -38,7 +41,7 @@ export function graphOf(app: AppGraph): Graph {
     const at = column.get(id) ?? 0
     const row = rowsUsed[at] ?? 0
     rowsUsed[at] = row + 1
-    return { id, kind: kinds.get(id) ?? 'topic', name: id.slice(id.indexOf(':') + 1), column: at, row }
+    return { id, kind: kinds.get(id) ?? 'topic', name: id.slice(id.indexOf(':') + 1), engine: engines.get(id) ?? null, column: at, row }
   })
   return { nodes, edges, columns: rowsUsed.length, rows: Math.max(0, ...rowsUsed.map(used => used ?? 0)) }
 }

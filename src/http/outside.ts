@@ -3,7 +3,7 @@
  *
  * OC1. From the embedded broker's own list of connections everybody is seen, readers, writers and who only looks; of another cluster the
  *      members of consumer groups alone, since Kafka tells of nobody else.
- * OC2. Ours are left out: clients with the app's own groups or ids, this page, the shop, the ledger's verifier.
+ * OC2. Ours are left out: clients with the app's own groups, transactional ids or client ids, this page, the shop, the ledger's verifier.
  * OC3. Names and topics come from the network: they are data here, and text on the page.
  */
 import type { ClientActivity } from '../broker/clients.ts'
@@ -22,6 +22,15 @@ export interface OutsideClient {
   readonly isGone: boolean
 }
 
+/** By what the app's own clients are known. */
+export interface Own {
+  readonly app: string
+  /** Client ids of what runs beside the tasks. */
+  readonly clientIds: ReadonlySet<string>
+  /** Groups and prefixes of transactional ids that do not begin with `<app>.`: of tasks that name their own. */
+  readonly names: ReadonlySet<string>
+}
+
 const OUTSIDE_MAX = 24
 const TEXT_MAX = 60
 
@@ -32,8 +41,8 @@ export function parseActivity(message: object): readonly ClientActivity[] | unde
   return message.clients as ClientActivity[]
 }
 
-export function outsideOf(app: string, ownIds: ReadonlySet<string>, activity: readonly ClientActivity[], shownSince: number): OutsideClient[] {
-  return activity.filter(client => !isOwn(app, ownIds, client) && (client.goneAt === null || client.goneAt > shownSince)).slice(-OUTSIDE_MAX).map(client => ({
+export function outsideOf(own: Own, activity: readonly ClientActivity[], shownSince: number): OutsideClient[] {
+  return activity.filter(client => !isOwn(own, client) && (client.goneAt === null || client.goneAt > shownSince)).slice(-OUTSIDE_MAX).map(client => ({
     id: JSON.stringify([client.clientId, client.softwareName, client.softwareVersion]),
     name: short(nameOf(client)),
     about: short([...client.groups, `${client.softwareName} ${client.softwareVersion}`.trim()].filter(text => text !== '').join(' · ')),
@@ -42,8 +51,8 @@ export function outsideOf(app: string, ownIds: ReadonlySet<string>, activity: re
 }
 
 /** Members of groups that are not the app's, on any cluster. */
-export async function outsideGroups(app: string, admin: AdminGroups): Promise<OutsideClient[]> {
-  const groups = (await admin.listGroups()).filter(group => !group.groupId.startsWith(`${app}.`) && group.state !== 'Empty' && group.state !== 'Dead')
+export async function outsideGroups({ app, names }: Own, admin: AdminGroups): Promise<OutsideClient[]> {
+  const groups = (await admin.listGroups()).filter(group => !group.groupId.startsWith(`${app}.`) && !names.has(group.groupId) && group.state !== 'Empty' && group.state !== 'Dead')
   const described = await admin.describeGroups(groups.slice(0, OUTSIDE_MAX).map(group => group.groupId))
   return described.filter(group => group.members.length > 0).map(group => ({
     id: JSON.stringify(['group', group.groupId]),
@@ -54,10 +63,14 @@ export async function outsideGroups(app: string, admin: AdminGroups): Promise<Ou
   }))
 }
 
-function isOwn(app: string, ownIds: ReadonlySet<string>, client: ClientActivity): boolean {
-  if (client.groups.some(group => group.startsWith(`${app}.`)) || client.clientId.startsWith(`${app}.`)) return true
+function isOwn({ app, clientIds, names }: Own, client: ClientActivity): boolean {
+  const isNamed = (text: string): boolean => text.startsWith(`${app}.`) || names.has(text)
+  if (client.groups.some(isNamed)) return true
+  // What Java's clients call themselves where nobody gave them a name: `producer-<transactional id>`, `consumer-<group>-1`.
+  const named = client.clientId.replace(/^(?:producer|consumer)-/, '')
+  if (isNamed(named) || [...names].some(name => named.startsWith(`${name}-`))) return true
   if (client.softwareName === SOFTWARE_NAME && (client.clientId === app || new RegExp(`^${app.replace(/[^\w]/g, '\\$&')}-\\d+$`).test(client.clientId))) return true
-  return ownIds.has(client.clientId)
+  return clientIds.has(client.clientId)
 }
 
 /** What librdkafka calls itself unless it is told otherwise says less than the name of its wrapper. */

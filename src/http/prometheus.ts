@@ -1,4 +1,5 @@
 /** `/metrics` in Prometheus' text format (version 0.0.4), from the same status that the page shows. */
+import type { JobStatus } from '../engines/engine.ts'
 import type { AppStatus, TaskStatus } from './status.ts'
 import type { LedgerAccount } from './ledger.ts'
 
@@ -7,8 +8,8 @@ interface Metric { readonly name: string, readonly type: 'gauge' | 'counter', re
 const TASK_METRICS: readonly Metric[] = [
   { name: 'millrace_task_records_in_total', type: 'counter', help: 'Records read by the running processes of a task.', of: task => task.in },
   { name: 'millrace_task_records_out_total', type: 'counter', help: 'Records written by the running processes of a task.', of: task => task.out },
-  { name: 'millrace_task_records_in_per_second', type: 'gauge', help: 'Records read per second.', of: task => task.inPerSecond },
-  { name: 'millrace_task_records_out_per_second', type: 'gauge', help: 'Records written per second.', of: task => task.outPerSecond },
+  { name: 'millrace_task_records_in_per_second', type: 'gauge', help: 'Records read per second; of tasks on other engines that tell none, committed offsets.', of: task => task.inPerSecond },
+  { name: 'millrace_task_records_out_per_second', type: 'gauge', help: 'Records written per second; of tasks on other engines that tell none, offsets of the topics that only they write.', of: task => task.outPerSecond },
   { name: 'millrace_task_lag_records', type: 'gauge', help: 'Offsets between the committed position and the last stable offset.', of: task => task.lagRecords },
   { name: 'millrace_task_lag_seconds', type: 'gauge', help: 'Age of the oldest record not yet processed.', of: task => task.lagSeconds },
   { name: 'millrace_task_commit_milliseconds_p50', type: 'gauge', help: 'Median time of a commit over the last minute.', of: task => task.commitMsP50 },
@@ -16,8 +17,22 @@ const TASK_METRICS: readonly Metric[] = [
   { name: 'millrace_task_errors_total', type: 'counter', help: 'Records on which user code or a serde threw.', of: task => task.errors },
   { name: 'millrace_task_dead_lettered_total', type: 'counter', help: 'Records written to a dead-letter topic.', of: task => task.deadLettered },
   { name: 'millrace_task_shards', type: 'gauge', help: 'Shards running.', of: task => task.shards },
-  { name: 'millrace_task_processes', type: 'gauge', help: 'Processes that run the task.', of: task => task.processes },
+  { name: 'millrace_task_processes', type: 'gauge', help: 'Processes that run the task.', of: task => task.engine === 'external' ? null : task.processes },
   { name: 'millrace_task_restore_remaining_records', type: 'gauge', help: 'Changelog offsets still to be replayed.', of: task => task.restore === null ? 0 : task.restore.total - task.restore.done },
+]
+
+/** Of tasks on other engines, as far as they tell. */
+const JOB_METRICS: readonly { readonly name: string, readonly help: string, readonly of: (task: TaskStatus, job: JobStatus, now: number) => number | null }[] = [
+  { name: 'millrace_job_running', help: '1 while the job runs, 0 else.', of: (_, job) => job.state === 'external' ? null : job.state === 'running' ? 1 : 0 },
+  { name: 'millrace_job_instances', help: 'Processes that are alike, or Flink\'s parallelism.', of: (_, job) => job.instances },
+  { name: 'millrace_job_processes', help: 'Processes of the job that run on this machine.', of: (task, job) => job.state === 'external' ? null : task.processes },
+  { name: 'millrace_job_restarts', help: 'Restarts of the job, as its engine counts.', of: (_, job) => job.restarts },
+  { name: 'millrace_job_process_restarts', help: 'Restarts of its processes, as their supervisor counts.', of: task => task.processRestarts },
+  { name: 'millrace_job_checkpoint_age_seconds', help: 'Time since the last checkpoint or batch ended.', of: (_, { checkpoint }, now) => checkpoint === null ? null : Math.max(0, (now - checkpoint.at) / 1000) },
+  { name: 'millrace_job_checkpoint_milliseconds', help: 'How long the last checkpoint or batch took.', of: (_, { checkpoint }) => checkpoint?.ms ?? null },
+  { name: 'millrace_job_checkpoint_bytes', help: 'Size of the last checkpoint.', of: (_, { checkpoint }) => checkpoint?.bytes ?? null },
+  { name: 'millrace_job_checkpoints_failed', help: 'Checkpoints that failed, since the job was submitted.', of: (_, { checkpoint }) => checkpoint?.failed ?? null },
+  { name: 'millrace_job_backpressure_ratio', help: 'Share of its time that the slowest operator waits for the ones behind it.', of: (_, job) => job.backPressure },
 ]
 
 export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefined): string {
@@ -28,6 +43,13 @@ export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefi
       return value === null ? [] : [`${metric.name}{app="${label(status.app)}",task="${label(task.task)}"} ${value}`]
     })
     if (samples.length > 0) lines.push(`# HELP ${metric.name} ${metric.help}`, `# TYPE ${metric.name} ${metric.type}`, ...samples)
+  }
+  for (const { name, help, of } of JOB_METRICS) {
+    const samples = status.tasks.flatMap(task => {
+      const value = task.job === null ? null : of(task, task.job, status.at)
+      return value === null ? [] : [`${name}{app="${label(status.app)}",task="${label(task.task)}",engine="${label(task.engine)}"} ${value}`]
+    })
+    if (samples.length > 0) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...samples)
   }
   if (ledger !== undefined) {
     for (const field of ['in', 'counted', 'pending', 'lost', 'doubled', 'foreign', 'outOfOrder'] as const) {

@@ -1,5 +1,5 @@
 /**
- * The status server: the page with the graph, kill buttons and the ledger; `GET /api/status`, `/metrics`, `/healthz`; a
+ * The status server: the page with the graph, kill buttons and the ledger; `GET /api/status`, `/metrics`, `/healthz`; `POST /api/job`; a
  * WebSocket `/live` that pushes the same JSON once a second.
  *
  * Binds loopback. Nothing of the network is put into HTML here: the page's script writes it with textContent.
@@ -10,10 +10,12 @@ import { fileURLToPath } from 'node:url'
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { MillraceError } from '../base/errors.ts'
+import { ERROR_CODES, messageOf, MillraceError } from '../base/errors.ts'
+import type { JobStatus } from '../engines/engine.ts'
 import type { Graph } from './graph.ts'
 import { Guard } from './guard.ts'
 import type { ShownEvent } from './happened.ts'
+import { type JobRequest, parseJobRequest } from './job-request.ts'
 import type { LedgerAccount } from './ledger.ts'
 import type { OutsideClient } from './outside.ts'
 import { prometheusText } from './prometheus.ts'
@@ -22,6 +24,8 @@ import type { AppStatus } from './status.ts'
 export interface ShownProcess {
   readonly name: string
   readonly kind: string
+  /** The one task that it runs, where there is one. */
+  readonly task: string | null
   readonly state: string
   readonly pid: number | null
   readonly restarts: number
@@ -56,6 +60,8 @@ export interface StatusServerOptions {
   /** SIGKILLs a process by name; false where it does not run. Left out: no kill buttons. */
   readonly kill?: ((name: string) => boolean) | undefined
   readonly setGuard?: ((on: boolean) => Promise<void>) | undefined
+  /** Starts, stops and rescales a task on another engine; resolves when that is done. Left out: there is none. */
+  readonly control?: ((request: JobRequest) => Promise<JobStatus>) | undefined
 }
 
 export interface StatusServer {
@@ -66,7 +72,7 @@ export interface StatusServer {
 }
 
 const browserFolder = fileURLToPath(new URL('./browser/', import.meta.url))
-const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'elements.js': 'text/javascript', 'status.css': 'text/css' }
+const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'jobs-view.js': 'text/javascript', 'elements.js': 'text/javascript', 'status.css': 'text/css' }
 const PUSH_INTERVAL_MS = 1000
 const SOCKETS_MAX = 64
 
@@ -110,6 +116,8 @@ function routes(options: StatusServerOptions, guard: Guard): Hono {
   for (const [name, type] of Object.entries(ASSETS)) app.get(`/assets/${name}`, context => context.body(readFileSync(browserFolder + name), 200, { 'Content-Type': type }))
   app.get('/api/status', context => context.json(options.live()))
   app.get('/api/graph', context => context.json(options.graph))
+  // For programs of this machine, which could as well read it out of the page. A page of another origin can read neither.
+  app.get('/api/token', context => context.json({ token: guard.token }))
   app.get('/metrics', context => {
     const live = options.live()
     return context.text(prometheusText(live.status, live.ledger ?? undefined), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' })
@@ -129,6 +137,17 @@ function routes(options: StatusServerOptions, guard: Guard): Hono {
     await options.setGuard(on === 'on')
     return context.json({ guard: on })
   })
+  app.post('/api/job', async context => {
+    const { control } = options
+    try {
+      const request = parseJobRequest(await context.req.json().catch(() => undefined))
+      if (control === undefined) throw new MillraceError('USAGE', 'This app has no task on another engine.')
+      return context.json({ name: request.name, job: await control(request) })
+    } catch (error) {
+      const code = error instanceof MillraceError ? error.code : 'INTERNAL'
+      return context.json({ error: messageOf(error), code }, ERROR_CODES[code] === ERROR_CODES.USAGE ? 400 : 502)
+    }
+  })
   return app
 }
 
@@ -140,7 +159,7 @@ function textField(body: unknown, name: string): string | undefined {
 
 /** The graph and the token are ours, base64url and JSON; `<` is escaped so that a name cannot end the element. */
 function page(token: string, options: StatusServerOptions): string {
-  const data = JSON.stringify({ token, graph: options.graph, canKill: options.kill !== undefined, canGuard: options.setGuard !== undefined }).replace(/</g, '\\u003c')
+  const data = JSON.stringify({ token, graph: options.graph, canKill: options.kill !== undefined, canGuard: options.setGuard !== undefined, canControl: options.control !== undefined }).replace(/</g, '\\u003c')
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

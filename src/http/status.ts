@@ -4,6 +4,8 @@
  *
  * S1. Rates come from differences of a process's totals; a process that was silent for `SILENT_MS_MAX` is gone from the sums.
  * S2. A number that is not known is `null`, never 0.
+ * S3. Of a task on another engine, its group's committed offsets tell how fast it reads, and the ends of the topics that, by the graph, it alone writes how
+ *     fast it writes; where the engine itself tells, that goes before.
  */
 import { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
@@ -13,12 +15,14 @@ import type { Logger } from '../base/logger.ts'
 import { messageOf } from '../base/errors.ts'
 import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
 import { build } from '../topology/build.ts'
-import { describe } from '../topology/describe.ts'
+import { type AppGraph, describe } from '../topology/describe.ts'
 import type { JobState, JobStatus } from '../engines/engine.ts'
 import type { AppDescription } from '../topology/node.ts'
+import type { ForeignTaskPlan, NativeTaskPlan, Plan } from '../topology/plan.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { collectLag, type PartitionLag } from './lag.ts'
-import { type OutsideClient, outsideGroups } from './outside.ts'
+import { OffsetRates } from './offset-rates.ts'
+import { type OutsideClient, outsideGroups, type Own } from './outside.ts'
 
 const SILENT_MS_MAX = 3500
 /** How often lag is asked for while somebody looks, and while nobody does. */
@@ -29,20 +33,28 @@ const LOOKING_MS = 10_000
 
 export interface TaskStatus {
   readonly task: string
+  /** `millrace`, or the engine's name. */
+  readonly engine: string
+  /** Consumer group. */
+  readonly group: string
   readonly state: TaskState | JobState | 'absent'
   readonly processes: number
-  readonly shards: number
-  readonly inPerSecond: number
-  readonly outPerSecond: number
-  readonly in: number
-  readonly out: number
+  /** Starts again of processes that run this task alone; `null` where processes run several. */
+  readonly processRestarts: number | null
+  readonly shards: number | null
+  readonly inPerSecond: number | null
+  readonly outPerSecond: number | null
+  /** What a rate counts: records, or offsets (records, and the ends of transactions). */
+  readonly ratesOf: 'records' | 'offsets'
+  readonly in: number | null
+  readonly out: number | null
   readonly lagRecords: number | null
   readonly lagSeconds: number | null
   readonly commitMsP50: number | null
   readonly commitMsP99: number | null
-  readonly errors: number
-  readonly skipped: number
-  readonly deadLettered: number
+  readonly errors: number | null
+  readonly skipped: number | null
+  readonly deadLettered: number | null
   readonly restore: { readonly done: number, readonly total: number } | null
   readonly restored: { readonly records: number, readonly ms: number } | null
   readonly lastError: string | null
@@ -73,7 +85,12 @@ interface Seen { readonly now: ProcessSnapshot, readonly before: ProcessSnapshot
 
 export class StatusCollector {
   readonly graph: Graph
-  readonly #app: AppDescription
+  /** How the app's own clients are known, but for what runs beside it. */
+  readonly own: Own
+  readonly #plan: Plan
+  readonly #rates = new OffsetRates()
+  /** By task: what it alone writes. */
+  readonly #writtenAlone: ReadonlyMap<string, readonly string[]>
   readonly #cluster: Cluster
   readonly #admin: Admin
   readonly #logger: Logger
@@ -95,9 +112,12 @@ export class StatusCollector {
     this.#options = options
     this.#cluster = cluster
     this.#admin = new Admin(cluster)
-    this.#app = app
+    this.#plan = build(app)
     this.#logger = logger
-    this.graph = graphOf(describe(build(app)))
+    const described = describe(this.#plan)
+    this.graph = graphOf(described)
+    this.own = { app: app.name, clientIds: new Set(), names: new Set(this.#plan.tasks.flatMap(task => task.kind === 'native' ? [] : [task.group, task.link.transactionalIdPrefix ?? task.group])) }
+    this.#writtenAlone = writtenAlone(described)
     this.#fetcher = new Fetcher(cluster, { isolation: 'read_uncommitted', reset: 'latest', onData: () => this.#take(), onError: (topic, _, error) => logger.warn('metrics cannot be read', { topic, error: error.message }) })
   }
 
@@ -127,9 +147,12 @@ export class StatusCollector {
     if (now - this.#lagAskedAt > LAG_INTERVAL_MS) this.#endPause()
     return {
       at: this.#cluster.env.clock.now(),
-      app: this.#app.name,
+      app: this.#plan.app,
       guarantee: live[0]?.now.guarantee ?? null,
-      tasks: this.#app.tasks.map(task => taskStatus(task.name, live, this.#lag.filter(row => row.group === `${this.#app.name}.${task.name}`))),
+      tasks: this.#plan.tasks.map(task => {
+        const lag = this.#lag.filter(row => row.group === task.group)
+        return task.kind === 'native' ? nativeStatus(task, live, lag) : foreignStatus(task, lag, this.#rates)
+      }),
       lag: this.#lag,
       processes: live.map(({ now }) => ({ process: now.process, pid: now.pid, slot: now.slot, started: now.started })),
     }
@@ -141,7 +164,7 @@ export class StatusCollector {
       while (this.#cursor.next()) {
         if (this.#cursor.valueStart === -1) continue
         const snapshot = decodeSnapshot(this.#cursor.buffer.subarray(this.#cursor.valueStart, this.#cursor.valueEnd))
-        if (snapshot === undefined || snapshot.app !== this.#app.name) continue
+        if (snapshot === undefined || snapshot.app !== this.#plan.app) continue
         this.#seen.set(snapshot.process, { now: snapshot, before: this.#seen.get(snapshot.process)?.now, receivedMs: this.#cluster.env.clock.monotonic() })
         this.#tellRestored(snapshot)
       }
@@ -171,16 +194,29 @@ export class StatusCollector {
   }
 
   async #watchLag(): Promise<void> {
-    const groups = this.#app.tasks.map(task => `${this.#app.name}.${task.name}`)
+    const groups = [...new Set(this.#plan.tasks.map(task => task.group))]
     while (!this.#closed) {
       this.#lagAskedAt = this.#cluster.env.clock.monotonic()
       try {
         this.#lag = await collectLag(this.#cluster, this.#admin, groups, { now: () => this.#cluster.env.clock.now() })
-        if (this.#options.watchGroups === true) this.#outside = await outsideGroups(this.#app.name, this.#admin)
+        if (this.#options.watchGroups === true) this.#outside = await outsideGroups(this.own, this.#admin)
+        await this.#takeRates()
       } catch (error) {
         if (!this.#closed) this.#logger.debug('lag could not be read; it is tried again', { error: messageOf(error) })
       }
       await this.#pause()
+    }
+  }
+
+  /** S3. */
+  async #takeRates(): Promise<void> {
+    for (const { kind, name, group } of this.#plan.tasks) {
+      if (kind === 'native') continue
+      this.#rates.take(`in ${name}`, this.#lagAskedAt, this.#lag.flatMap(({ topic, partition, committed, group: of }) => of === group && committed !== null ? [{ topic, partition, offset: committed }] : []))
+      const topics = this.#writtenAlone.get(name) ?? []
+      if (topics.length === 0) continue
+      const places = (await Promise.all(topics.map(async topic => (await this.#cluster.partitions(topic, { waitMsMax: 0 })).map(({ partition }) => ({ topic, partition }))))).flat()
+      this.#rates.take(`out ${name}`, this.#cluster.env.clock.monotonic(), await this.#admin.listOffsets(places, 'latest', { isolation: 'read_committed' }))
     }
   }
 
@@ -199,7 +235,34 @@ export class StatusCollector {
   }
 }
 
-function taskStatus(name: string, live: readonly Seen[], lag: readonly PartitionLag[]): TaskStatus {
+/** What a task writes where no other one of the graph writes to any of it; else nothing can be told apart. */
+function writtenAlone({ tasks, edges }: AppGraph): Map<string, readonly string[]> {
+  const writes = edges.filter(edge => edge.as === 'write' || edge.as === 'deadLetter')
+  return new Map(tasks.map(({ name }) => {
+    const topics = writes.filter(edge => edge.from === `task:${name}`).map(edge => edge.to)
+    const isAlone = topics.every(topic => writes.every(edge => edge.to !== topic || edge.from === `task:${name}`))
+    return [name, isAlone ? topics.map(topic => topic.slice('topic:'.length)) : []]
+  }))
+}
+
+/** Of a task that another engine runs: what Kafka tells. What its engine tells comes on top where it was started here. */
+function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rates: OffsetRates): TaskStatus {
+  return {
+    task: task.name, engine: task.on.engine, group: task.group, state: task.on.engine === 'external' ? 'external' : 'absent',
+    processes: 0, processRestarts: null, shards: null,
+    inPerSecond: rates.perSecond(`in ${task.name}`), outPerSecond: rates.perSecond(`out ${task.name}`), ratesOf: 'offsets', in: null, out: null,
+    ...lagOf(lag), commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, restore: null, restored: null, lastError: null, job: null,
+  }
+}
+
+function lagOf(lag: readonly PartitionLag[]): { readonly lagRecords: number | null, readonly lagSeconds: number | null } {
+  return {
+    lagRecords: lag.length === 0 ? null : lag.reduce((total, row) => total + row.records, 0),
+    lagSeconds: lag.length === 0 || lag.some(row => row.seconds === null) ? null : Math.max(...lag.map(row => row.seconds ?? 0)),
+  }
+}
+
+function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], lag: readonly PartitionLag[]): TaskStatus {
   const parts = live.flatMap(({ now, before }) => {
     const current = now.tasks.find(each => each.task === name)
     return current === undefined ? [] : [{ current, before: before?.tasks.find(each => each.task === name), seconds: before === undefined ? 0 : (now.at - before.at) / 1000 }]
@@ -209,14 +272,13 @@ function taskStatus(name: string, live: readonly Seen[], lag: readonly Partition
   const committing = parts.filter(part => part.current.commits > 0)
   const restoring = parts.filter(part => part.current.restore !== null)
   return {
-    task: name,
+    task: name, engine: 'millrace', group,
     state: stateOf(parts.map(part => part.current.state)),
-    processes: parts.length,
+    processes: parts.length, processRestarts: null,
     shards: parts.reduce((total, part) => total + part.current.shards.length, 0),
-    inPerSecond: rate(task => task.in), outPerSecond: rate(task => task.out),
+    inPerSecond: rate(task => task.in), outPerSecond: rate(task => task.out), ratesOf: 'records',
     in: sum(task => task.in), out: sum(task => task.out),
-    lagRecords: lag.length === 0 ? null : lag.reduce((total, row) => total + row.records, 0),
-    lagSeconds: lag.length === 0 || lag.some(row => row.seconds === null) ? null : Math.max(...lag.map(row => row.seconds ?? 0)),
+    ...lagOf(lag),
     commitMsP50: committing.length === 0 ? null : Math.max(...committing.map(part => part.current.commitMsP50)),
     commitMsP99: committing.length === 0 ? null : Math.max(...committing.map(part => part.current.commitMsP99)),
     errors: sum(task => task.errors), skipped: sum(task => task.skipped), deadLettered: sum(task => task.deadLettered),

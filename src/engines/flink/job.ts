@@ -7,6 +7,7 @@
  *     submitted anew, from its last checkpoint.
  * F3. `stop` makes a savepoint and keeps its place; the next start goes on from there.
  * F4. A job that Flink gives up (FAILED) stays down with Flink's reason: starting it again would fail again.
+ * F5. Another parallelism is another start: stopped with a savepoint, gone on from there. Where no savepoint can be made, it goes on as it was.
  */
 import { join, resolve } from 'node:path'
 import { messageOf, MillraceError } from '../../base/errors.ts'
@@ -38,7 +39,7 @@ export function flinkJob(task: Task, context: JobContext): Job {
 }
 
 class FlinkJob implements Job {
-  readonly #task: Task
+  #task: Task
   readonly #context: JobContext
   readonly #sleep: (ms: number) => Promise<void>
   #cluster: FlinkCluster | undefined
@@ -75,8 +76,10 @@ class FlinkJob implements Job {
 
   async stop(): Promise<void> {
     this.#timer?.cancel()
-    this.#timer = undefined
     await this.#watching
+    // A look that was under way has set the next one.
+    this.#timer?.cancel()
+    this.#timer = undefined
     const cluster = this.#cluster
     this.#cluster = undefined
     if (cluster === undefined) return
@@ -88,8 +91,19 @@ class FlinkJob implements Job {
     }
   }
 
+  async rescale(parallelism: number): Promise<void> {
+    const { on } = this.#task
+    if (parallelism === on.parallelism) return
+    const isUp = this.#cluster !== undefined
+    let unsaved: unknown
+    if (isUp) await this.stop().catch((error: unknown) => { unsaved = error })
+    if (unsaved === undefined) this.#task = { ...this.#task, on: { ...on, parallelism } }
+    if (isUp) await this.start()
+    if (unsaved !== undefined) throw unsaved
+  }
+
   status(): JobStatus {
-    return this.#status
+    return { ...this.#status, instances: this.#task.on.parallelism }
   }
 
   #set(change: Partial<JobStatus>): void {

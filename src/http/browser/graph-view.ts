@@ -8,9 +8,13 @@ import { make, shortNumber } from './elements.ts'
 import type { Strings } from './strings.ts'
 import { fill } from './strings.ts'
 
-export interface ViewNode { readonly id: string, readonly kind: 'topic' | 'task' | 'foreign', readonly name: string, readonly column: number, readonly row: number }
+export interface ViewNode { readonly id: string, readonly kind: 'topic' | 'task' | 'foreign', readonly name: string, readonly engine: string | null, readonly column: number, readonly row: number }
 export interface ViewGraph { readonly nodes: readonly ViewNode[], readonly edges: readonly { readonly from: string, readonly to: string }[], readonly columns: number, readonly rows: number }
-export interface TaskFigures { readonly state: string, readonly inPerSecond: number, readonly lagRecords: number | null }
+export interface TaskFigures {
+  readonly state: string, readonly inPerSecond: number | null, readonly ratesOf: 'records' | 'offsets', readonly lagRecords: number | null
+  /** Of a task on another engine. */
+  readonly job: { readonly url: string | null } | null
+}
 export interface OutsideClient { readonly id: string, readonly name: string, readonly about: string, readonly reads: readonly string[], readonly writes: readonly string[], readonly isGone: boolean }
 export interface Killing { readonly task: (name: string) => void, readonly broker: () => void }
 
@@ -33,7 +37,7 @@ export class GraphView {
   readonly #strings: Strings
   readonly #columns: number
   readonly #heightOfApp: number
-  readonly #figures = new Map<string, { readonly card: SVGGElement, readonly text: SVGTextElement }>()
+  readonly #figures = new Map<string, { readonly card: SVGGElement, readonly text: SVGTextElement, readonly engine: SVGAElement | undefined }>()
   readonly #places: ReadonlyMap<string, Place>
   readonly #outsideEdges = make('g', {})
   readonly #outsideBoxes = make('g', {})
@@ -73,7 +77,11 @@ export class GraphView {
     const drawn = this.#figures.get(task)
     if (drawn === undefined) return
     drawn.card.setAttribute('data-state', figures.state)
-    drawn.text.textContent = `${shortNumber(figures.inPerSecond)}/s · ${this.#strings.lag} ${figures.lagRecords === null ? 'n/a' : shortNumber(figures.lagRecords)}`
+    const rate = figures.inPerSecond === null ? '—' : `${figures.ratesOf === 'offsets' ? '≈' : ''}${shortNumber(figures.inPerSecond)}`
+    drawn.text.textContent = `${rate}/s · ${this.#strings.lag} ${figures.lagRecords === null ? '—' : shortNumber(figures.lagRecords)}`
+    const url = figures.job?.url ?? null
+    if (url !== null && /^https?:\/\//.test(url)) drawn.engine?.setAttribute('href', url)
+    else drawn.engine?.removeAttribute('href')
   }
 
   /** Clients from outside; `hint` says where one may connect, and is shown while none does. */
@@ -132,15 +140,23 @@ export class GraphView {
 
   #taskCard(node: ViewNode, place: Place, strings: Strings, killing: Killing | undefined): SVGGElement {
     const card = make('g', { class: `task ${node.kind}`, transform: `translate(${place.x} ${place.y - TASK_HEIGHT / 2})`, 'data-state': 'absent' })
-    card.append(make('rect', { width: BOX_WIDTH, height: TASK_HEIGHT, rx: 8 }), label(cut(node.name), 10, 22, 'name'))
-    const figures = label('', 10, 43, 'figures')
+    card.append(make('rect', { width: BOX_WIDTH, height: TASK_HEIGHT, rx: 8 }), label(cut(node.name), 10, node.engine === null ? 22 : 19, 'name'))
+    const figures = label('', 10, node.engine === null ? 43 : 50, 'figures')
     card.append(figures)
-    if (killing !== undefined) {
+    let engine: SVGAElement | undefined
+    if (node.engine !== null) {
+      // Leads to the engine's own page, where it has one.
+      engine = make('a', { target: '_blank', rel: 'noreferrer' })
+      engine.append(label(node.engine, 10, 35, 'engine'))
+      card.append(engine)
+    }
+    // What somebody else runs has no process here.
+    if (killing !== undefined && node.engine !== 'external') {
       const button = killButton(fill(strings.kill_of, { name: node.name }), `translate(${BOX_WIDTH - 40} 5)`, () => killing.task(node.name))
       button.append(make('rect', { width: 34, height: 19, rx: 5 }), label(strings.kill, 17, 13.5, 'kill-text'))
       card.append(button)
     }
-    this.#figures.set(node.name, { card, text: figures })
+    this.#figures.set(node.name, { card, text: figures, engine })
     return card
   }
 }

@@ -4,17 +4,18 @@
  */
 import { type Cell, element, grouped, section, setList, setRows, setText, shortNumber, table } from './elements.ts'
 import { GraphView, type OutsideClient, type ViewGraph } from './graph-view.ts'
-import { fill, type Language, LANGUAGES, type Strings } from './strings.ts'
+import { type Control, type JobTask, JobsView } from './jobs-view.ts'
+import { fill, type Language, LANGUAGES, stateText, type Strings } from './strings.ts'
 
-interface Task {
-  readonly task: string, readonly state: string, readonly inPerSecond: number, readonly outPerSecond: number, readonly lagRecords: number | null, readonly lagSeconds: number | null
-  readonly commitMsP50: number | null, readonly commitMsP99: number | null, readonly errors: number, readonly skipped: number, readonly deadLettered: number, readonly shards: number
+interface Task extends JobTask {
+  readonly state: string, readonly inPerSecond: number | null, readonly outPerSecond: number | null, readonly ratesOf: 'records' | 'offsets', readonly lagRecords: number | null, readonly lagSeconds: number | null
+  readonly commitMsP50: number | null, readonly commitMsP99: number | null, readonly errors: number | null, readonly skipped: number | null, readonly deadLettered: number | null, readonly shards: number | null
   readonly restore: { readonly done: number, readonly total: number } | null, readonly restored: { readonly records: number, readonly ms: number } | null, readonly lastError: string | null
 }
-interface Process { readonly name: string, readonly kind: string, readonly state: string, readonly pid: number | null, readonly restarts: number, readonly gapMs: number | null, readonly error: string | null }
+interface Process { readonly name: string, readonly kind: string, readonly task: string | null, readonly state: string, readonly pid: number | null, readonly restarts: number, readonly gapMs: number | null, readonly error: string | null }
 interface Balance { readonly name: string, readonly in: number, readonly counted: number, readonly pending: number, readonly lost: number, readonly doubled: number, readonly foreign: number, readonly outOfOrder: number, readonly examples: readonly string[] }
 interface Live {
-  readonly status: { readonly app: string, readonly tasks: readonly Task[] }
+  readonly status: { readonly at: number, readonly app: string, readonly tasks: readonly Task[] }
   readonly processes: readonly Process[]
   readonly ledger: { readonly balanced: boolean, readonly balances: readonly Balance[] } | null
   readonly guard: 'on' | 'off' | null
@@ -24,7 +25,7 @@ interface Live {
   readonly links: readonly { readonly name: string, readonly url: string }[]
 }
 
-const pageData: { readonly token: string, readonly graph: ViewGraph, readonly canKill: boolean, readonly canGuard: boolean } = JSON.parse(document.getElementById('page-data')?.textContent ?? '{}')
+const pageData: { readonly token: string, readonly graph: ViewGraph, readonly canKill: boolean, readonly canGuard: boolean, readonly canControl: boolean } = JSON.parse(document.getElementById('page-data')?.textContent ?? '{}')
 const root = document.getElementById('page') ?? document.body
 let language: Language = (localStorage.getItem('language') ?? navigator.language).startsWith('zh') ? 'zh' : 'en'
 let live: Live | undefined
@@ -57,6 +58,7 @@ interface View {
   readonly guardButton: HTMLButtonElement
   readonly processes: HTMLElement
   readonly tasks: HTMLElement
+  readonly jobs: JobsView
   readonly events: HTMLElement
   readonly links: HTMLElement
 }
@@ -74,6 +76,7 @@ function build(): View {
   guardButton.addEventListener('click', () => void post('/api/guard', { guard: live?.guard === 'off' ? 'on' : 'off' }))
   const processes = element('div', 'processes')
   const tasks = element('tbody')
+  const jobs = new JobsView(strings, pageData.canControl ? control : undefined)
   const events = element('ol', 'events')
   const links = element('nav', 'links')
   const switchLanguage = element('button', 'language', strings.language)
@@ -93,10 +96,10 @@ function build(): View {
     header, verdict, errors,
     section(strings.graph, strings.graph_note, graphBox, processes),
     section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel),
-    section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.commit, strings.errors, strings.restored], tasks)),
+    section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
     section(strings.events, undefined, events),
   )
-  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, tasks, events, links }
+  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, tasks, jobs, events, links }
 }
 
 function draw(): void {
@@ -112,6 +115,7 @@ function draw(): void {
   view.graph.updateOutside(live.outside, fill(strings.connect_hint, { address: live.kafka }))
   view.graph.element.setAttribute('data-broker', brokerName() === '' ? 'none' : 'here')
   setRows(view.tasks, live.status.tasks.map(task => taskCells(task, strings)))
+  view.jobs.update(live.status.tasks, live.status.at)
   drawLedger(live, strings)
   drawProcesses(live.processes, strings)
   setList(view.events, live.events.length === 0 ? [strings.nothing_yet] : live.events.slice(-12).reverse().map(event => `${new Date(event.at).toLocaleTimeString(language === 'zh' ? 'zh-CN' : 'en-GB')}  ${happenedText(event, strings)}`))
@@ -131,20 +135,23 @@ function drawVerdict(now: Live, strings: Strings): void {
   const restoring = tasks.find(task => task.restore !== null)
   const late = tasks.filter(task => (task.lagSeconds ?? 0) > 2).sort((a, b) => (b.lagRecords ?? 0) - (a.lagRecords ?? 0))
   const first = late[0]
-  view.verdict.dataset['state'] = failed !== undefined || broken !== undefined ? 'failed' : first !== undefined || restoring !== undefined ? 'late' : 'good'
+  const stopped = tasks.find(task => task.job?.state === 'stopped')
+  view.verdict.dataset['state'] = failed !== undefined || broken !== undefined ? 'failed' : stopped !== undefined || first !== undefined || restoring !== undefined ? 'late' : 'good'
   view.verdict.textContent = failed !== undefined ? fill(strings.failing, { task: failed.task, error: failed.lastError?.split('\n')[0] ?? '' })
     : broken !== undefined ? fill(strings.broken_verdict, { name: broken.name, how: stateText(broken.state, strings) })
+    : stopped !== undefined ? fill(strings.halted, { task: stopped.task })
     : restoring?.restore != null ? fill(strings.restoring, { task: restoring.task, done: restoring.restore.done, total: restoring.restore.total })
     : first !== undefined ? fill(strings.behind, { n: tasks.length - late.length, m: tasks.length, task: first.task, lag: shortNumber(first.lagRecords ?? 0) })
     : fill(strings.keeps_up, { n: tasks.length })
 }
 
 function taskCells(task: Task, strings: Strings): Cell[] {
-  const or = (value: number | null, digits = 0): string => value === null ? 'n/a' : value.toFixed(digits)
+  const or = (value: number | null, digits = 0): string => value === null ? '—' : value.toFixed(digits)
+  const short = (value: number | null): string => value === null ? '—' : shortNumber(value)
   return [
-    task.task, { text: stateText(task.state, strings), state: task.state }, String(task.shards), shortNumber(task.inPerSecond), shortNumber(task.outPerSecond),
-    task.lagRecords === null ? 'n/a' : shortNumber(task.lagRecords), or(task.lagSeconds, 1), task.commitMsP50 === null ? 'n/a' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
-    String(task.errors + task.skipped + task.deadLettered),
+    task.task, { text: stateText(task.state, strings), state: task.state }, short(task.shards), rateText(task.inPerSecond, task.ratesOf), rateText(task.outPerSecond, task.ratesOf),
+    short(task.lagRecords), or(task.lagSeconds, 1), task.commitMsP50 === null ? '—' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
+    task.errors === null ? '—' : String(task.errors + (task.skipped ?? 0) + (task.deadLettered ?? 0)),
     task.restore !== null ? `${shortNumber(task.restore.done)} / ${shortNumber(task.restore.total)}` : task.restored === null ? '–' : fill(strings.restored_value, { n: grouped(task.restored.records), s: (task.restored.ms / 1000).toFixed(1) }),
   ]
 }
@@ -162,19 +169,23 @@ function drawLedger(now: Live, strings: Strings): void {
   view.guardButton.textContent = now.guard === 'off' ? strings.guard_put_on : strings.guard_take_off
 }
 
+/** Processes come and go: each has its card as long as it is there. */
 function drawProcesses(processes: readonly Process[], strings: Strings): void {
-  const existing = [...view.processes.children]
-  processes.forEach((process, index) => {
-    const card = existing[index] ?? processCard(process.name, strings)
-    if (existing[index] === undefined) view.processes.append(card)
+  const existing = new Map([...view.processes.children].map(card => [card.getAttribute('data-name') ?? '', card]))
+  const cards = processes.map(process => {
+    const card = existing.get(process.name) ?? processCard(process.name, strings)
     card.setAttribute('data-state', process.state)
     setText(card, '.pid', `pid ${process.pid ?? '–'}`)
     setText(card, '.about', [stateText(process.state, strings), process.restarts > 0 ? `${strings.restarts} ${process.restarts}` : '', process.gapMs === null ? '' : `${strings.gap} ${(process.gapMs / 1000).toFixed(1)} s`].filter(text => text !== '').join(' · '))
+    return card
   })
+  // Putting a card where it is already would take the focus from its button.
+  if (cards.length !== existing.size || cards.some(card => card.parentElement === null)) view.processes.replaceChildren(...cards)
 }
 
 function processCard(name: string, strings: Strings): HTMLElement {
   const card = element('div', 'process')
+  card.dataset['name'] = name
   card.append(element('b', '', name), element('span', 'pid muted'), element('span', 'about muted'))
   if (pageData.canKill) {
     const button = element('button', 'kill', strings.kill)
@@ -185,11 +196,18 @@ function processCard(name: string, strings: Strings): HTMLElement {
   return card
 }
 
-/** A task's button kills a process that runs it: a foreign task's own, else one of the processes of tasks in turn. */
+/** By task: how often its button was used, so that each of its processes has its turn. */
+const turns = new Map<string, number>()
+
+/** A task's button kills a process that runs it: one of its own where it has some, else one of those that run tasks; in turn. */
 function processOf(task: string): string {
-  const own = live?.processes.find(process => process.name === task)
-  const running = (live?.processes ?? []).filter(process => process.kind === 'tasks' && process.state === 'running')
-  return own?.name ?? running[Math.floor(Math.random() * running.length)]?.name ?? ''
+  const running = (live?.processes ?? []).filter(process => process.state === 'running')
+  const own = running.filter(process => process.task === task)
+  const hasOwn = live?.status.tasks.some(each => each.task === task && each.engine !== 'millrace') === true
+  const candidates = hasOwn ? own : running.filter(process => process.kind === 'tasks')
+  const turn = turns.get(task) ?? 0
+  turns.set(task, turn + 1)
+  return candidates[turn % Math.max(1, candidates.length)]?.name ?? ''
 }
 
 /** The verifier ends where it loses its broker, and is started again: what it finds is in the ledger, not here. */
@@ -212,14 +230,20 @@ function happenedText(event: Live['events'][number], strings: Strings): string {
   return template === undefined ? event.text : fill(template, event.values)
 }
 
-function stateText(state: string, strings: Strings): string {
-  switch (state) {
-    case 'running': case 'starting': case 'waiting': case 'stopped': case 'rebalancing': case 'failed': case 'absent': return strings[state]
-    case 'restoring': return strings.restoring_state
-    default: return state
-  }
+/** Resolves with why it was refused, or with nothing. */
+async function control(...[name, action, instances]: Parameters<Control>): Promise<string | undefined> {
+  const answer = await post('/api/job', { name, action, ...instances === undefined ? {} : { instances } }).catch(() => undefined)
+  if (answer === undefined) return view.strings.not_answered
+  if (answer.ok) return undefined
+  const body: unknown = await answer.json().catch(() => undefined)
+  return typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : `${answer.status}`
 }
 
-async function post(path: string, body: Readonly<Record<string, string>>): Promise<void> {
-  await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': pageData.token }, body: JSON.stringify(body) })
+function post(path: string, body: Readonly<Record<string, string | number>>): Promise<Response> {
+  return fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': pageData.token }, body: JSON.stringify(body) })
+}
+
+/** `≈`: counted in offsets, not in records. */
+function rateText(perSecond: number | null, of: Task['ratesOf']): string {
+  return perSecond === null ? '—' : `${of === 'offsets' ? '≈ ' : ''}${shortNumber(perSecond)}`
 }

@@ -33,6 +33,14 @@ const en = {
   tasks: 'Tasks',
   task: 'task', rate_in: 'in/s', rate_out: 'out/s', lag: 'lag', seconds: 'lag s', commit: 'commit p50 · p99', errors: 'errors', restored: 'last restore', shards: 'shards',
   restored_value: '{n} records in {s} s',
+  jobs: 'Tasks on other engines',
+  engine: 'engine', instances: 'instances', checkpoint: 'last checkpoint', back_pressure: 'back-pressure', last_error: 'last error',
+  checkpoint_age: '{s} s ago', checkpoint_failed: '{n} failed', restarts_of_processes: '{n} of processes',
+  stop: 'stop', start: 'start', restart: 'restart',
+  stop_of: 'Stop {name} in order, with a savepoint where its engine has them', start_of: 'Start {name} again, from where it stopped',
+  restart_of: 'Stop {name} in order and start it again, with the program that lies there now', more_of: 'One more instance of {name}', less_of: 'One instance of {name} less',
+  not_answered: 'The server did not answer.',
+  halted: '{task} is stopped.',
   events: 'What happened',
   nothing_yet: 'Nothing yet. Kill something.',
   happened: {
@@ -47,8 +55,14 @@ const en = {
     port_taken: 'Port {taken} is taken: the broker listens on {port}.',
     client_came: '{who} has connected',
     client_left: '{who} has left',
+    job_started: '{name} was started',
+    job_stopped: '{name} was stopped',
+    job_scaled: '{name} was rescaled from {from} to {to}',
+    job_failed: '{name} did not start: {reason}',
+    job_unclean: '{name} did not stop in order: {reason}',
   },
   running: 'running', starting: 'starting', waiting: 'waiting', stopped: 'stopped', rebalancing: 'rebalancing', failed: 'failed', absent: 'absent', restoring_state: 'restoring',
+  restarting: 'restarting', stopping: 'stopping', rescaling: 'rescaling', external: 'run by others',
   language: '中文',
 }
 
@@ -88,6 +102,14 @@ const zh: Strings = {
   tasks: '任务',
   task: '任务', rate_in: '输入/秒', rate_out: '输出/秒', lag: '积压', seconds: '积压秒', commit: '提交 p50 · p99', errors: '错误', restored: '上次恢复', shards: '分片',
   restored_value: '{n} 条记录，{s} 秒',
+  jobs: '其他引擎上的任务',
+  engine: '引擎', instances: '实例数', checkpoint: '上次检查点', back_pressure: '反压', last_error: '上次错误',
+  checkpoint_age: '{s} 秒前', checkpoint_failed: '{n} 次失败', restarts_of_processes: '进程 {n} 次',
+  stop: '停止', start: '启动', restart: '重启',
+  stop_of: '有序停止 {name}；引擎支持时先做保存点', start_of: '从停止处再次启动 {name}',
+  restart_of: '有序停止 {name} 并以当前的程序文件重新启动', more_of: '{name} 增加一个实例', less_of: '{name} 减少一个实例',
+  not_answered: '服务器没有回应。',
+  halted: '{task} 已停止。',
   events: '发生了什么',
   nothing_yet: '还没有。杀点什么试试。',
   happened: {
@@ -102,8 +124,14 @@ const zh: Strings = {
     port_taken: '端口 {taken} 已被占用：broker 改用 {port}。',
     client_came: '{who} 已连接',
     client_left: '{who} 已离开',
+    job_started: '{name} 已启动',
+    job_stopped: '{name} 已停止',
+    job_scaled: '{name} 的实例数由 {from} 改为 {to}',
+    job_failed: '{name} 未能启动：{reason}',
+    job_unclean: '{name} 未能有序停止：{reason}',
   },
   running: '运行', starting: '启动中', waiting: '等待', stopped: '已停止', rebalancing: '再均衡', failed: '失败', absent: '缺席', restoring_state: '恢复中',
+  restarting: '重启中', stopping: '停止中', rescaling: '调整中', external: '由他人运行',
   language: 'English',
 }
 
@@ -113,4 +141,13 @@ export type Language = keyof typeof LANGUAGES
 /** Fills `{name}` from `values`. */
 export function fill(text: string, values: Readonly<Record<string, string | number>>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''))
+}
+
+/** A state that this page does not know is shown as it is. */
+export function stateText(state: string, strings: Strings): string {
+  switch (state) {
+    case 'running': case 'starting': case 'waiting': case 'stopped': case 'rebalancing': case 'failed': case 'absent': case 'restarting': case 'stopping': case 'rescaling': case 'external': return strings[state]
+    case 'restoring': return strings.restoring_state
+    default: return state
+  }
 }

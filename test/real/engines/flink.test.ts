@@ -60,7 +60,7 @@ test('without its transactions a kill of it is seen: the books can turn red', as
   }
 })
 
-test('a job stops with a savepoint and goes on from it; a script with an error is refused with the place of it', async () => {
+test('a job stops with a savepoint and goes on from it, with another parallelism too; a script with an error is refused with the place of it', async () => {
   const broker = await startTestBroker()
   const directory = mkdtempSync(join(tmpdir(), 'millrace-flink-job-'))
   const cluster = await Cluster.connect(realEnv, { bootstrap: broker.bootstrap, clientId: 'flink-test' })
@@ -92,16 +92,21 @@ test('a job stops with a savepoint and goes on from it; a script with an error i
     await cluster.refresh(['linked.clean', 'linked.counted'])
     await clicks.start()
     await until('some are counted', async () => await counted() > 100, log)
-    await jobs.stopJob('count')
+    assert.equal((await jobs.control('count', { kind: 'stop' })).state, 'stopped')
     const { savepoint } = JSON.parse(readFileSync(join(directory, 'jobs', 'count', 'job.json'), 'utf8')) as { savepoint: string } // Written by the job.
     assert.match(savepoint, /\/savepoints\/savepoint-/)
+    const scaled = await jobs.control('count', { kind: 'scale', instances: 2 })
+    assert.deepEqual([scaled.state, scaled.instances], ['stopped', 2], 'the number counts from the start on')
+    await jobs.control('count', { kind: 'start' })
+    const before = await counted()
+    await until('it goes on with two', async () => await counted() > before + 100, log)
+    await jobs.control('count', { kind: 'scale', instances: 1 })
+    assert.deepEqual([jobs.status().get('count')?.state, jobs.status().get('count')?.instances], ['running', 1], log())
     await clicks.stop()
-    await jobs.startJob('count')
     await until('every click is counted once', async () => await counted() === clicks.sent, log)
-    await jobs.stopJob('count')
 
     writeFileSync(script, good.replace('COUNT(*) OVER', 'COUNT(* OVER'))
-    await jobs.startJob('count')
+    await assert.rejects(jobs.control('count', { kind: 'restart' }), { code: 'CONFIG_INVALID' })
     const { state, lastError } = jobs.status().get('count') ?? {}
     assert.equal(state, 'failed')
     const line = good.split('\n').findIndex(each => each.includes('COUNT(*)')) + 1

@@ -114,7 +114,7 @@ test('both languages show the same commands and tests, and leave the same open',
   const [english, chinese] = pages
   assert.ok(english !== undefined && chinese !== undefined)
   for (const [index, row] of english.rows.entries()) {
-    const twin = chinese.rows[index]
+    const twin: Row | undefined = chinese.rows[index]
     assert.deepEqual({ commands: row.commands, tests: row.tests, open: row.open }, { commands: twin?.commands, tests: twin?.tests, open: twin?.open }, `row ${row.number}`)
   }
   const blocks = (text: string): string[] => [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(match => (match[1] ?? '').replaceAll(/ +#.*$/gm, ''))

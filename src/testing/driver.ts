@@ -12,6 +12,7 @@
  * V2. Time stands still unless a method here moves it: a test of an hour takes milliseconds.
  * V3. `settle` returns when everything sent has gone through every task and is committed, or a task has failed (then it throws the failure).
  * V4. `kill` is a SIGKILL of the app's process: what it had not committed is gone, and `restart` must make it good.
+ * V5. A key is in the partition that Java's clients would put it into, from the first record on.
  */
 import { durationMs } from '../base/duration.ts'
 import type { Duration } from '../base/duration.ts'
@@ -188,7 +189,11 @@ export class TestApp {
     this.#running = running
     void running.failed.then(error => { this.#failure = error })
     await running.start()
-    for (const topic of topicsOf(running.plan)) if (!this.#outputs.has(topic.name)) this.#outputs.set(topic.name, new OutputTopic<unknown, unknown>(this.#testTools, topic))
+    for (const topic of topicsOf(running.plan)) {
+      if (!this.#outputs.has(topic.name)) this.#outputs.set(topic.name, new OutputTopic<unknown, unknown>(this.#testTools, topic))
+      // V5. `send` puts a record into a partition at once, so the partitions are to be known by then.
+      await this.#testTools.cluster.partitions(topic.name)
+    }
   }
 
   async #settle(): Promise<void> {

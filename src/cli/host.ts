@@ -16,6 +16,7 @@ import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
 import { GONE_MS, type ClientActivity } from '../broker/clients.ts'
 import type { JobStatus } from '../engines/engine.ts'
+import type { Graph } from '../http/graph.ts'
 import type { Happened, ShownEvent } from '../http/happened.ts'
 import type { JobRequest } from '../http/job-request.ts'
 import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
@@ -156,15 +157,11 @@ export class Host {
       plan: build(options.app), wanted: task => this.#wanted(task), cluster: this.#cluster, bootstrap: this.#bootstrap,
       directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, environment: process.env, logger: options.logger, note: (text, happened) => this.#note(text, happened),
     })
+    // Before the jobs: an engine may take a minute to start, and the page shows how it does.
+    await this.#startServer(this.#collector.graph)
     await this.#jobs.start()
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)
     await this.#startAll(options.children?.(this.#bootstrap) ?? [], said)
-    const port = await nextFreePort(realEnv.network, HOST, options.statusPort)
-    this.#server = await startStatusServer({
-      host: HOST, port, graph: this.#collector.graph, live: () => this.live(),
-      kill: name => this.#supervisor.kill(name), setGuard: on => this.#setGuard(on),
-      ...this.#hasJobs() ? { control: request => this.#control(request) } : {},
-    })
     return said
   }
 
@@ -184,6 +181,16 @@ export class Host {
     await this.#collector?.close()
     await this.#cluster?.close()
     return this.#supervisor.stop()
+  }
+
+  async #startServer(graph: Graph): Promise<void> {
+    const port = await nextFreePort(realEnv.network, HOST, this.#options.statusPort)
+    this.#server = await startStatusServer({
+      host: HOST, port, graph, live: () => this.live(),
+      kill: name => this.#supervisor.kill(name), setGuard: on => this.#setGuard(on),
+      ...this.#hasJobs() ? { control: request => this.#control(request) } : {},
+    })
+    if (this.#hasJobs()) this.#options.logger.info(`the status page is at ${this.statusUrl}`)
   }
 
   async #startAll(specs: readonly ChildSpec[], said: Map<string, unknown>): Promise<void> {

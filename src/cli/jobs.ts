@@ -56,7 +56,8 @@ interface Entry {
   readonly job: Job
   /** K5: ends when all that was asked so far is done. Never rejects. */
   turn: Promise<void>
-  doing: 'stopping' | 'rescaling' | undefined
+  /** What its own state does not say yet. */
+  doing: 'starting' | 'stopping' | 'rescaling' | undefined
   retry: NodeJS.Timeout | undefined
   failure: Error | undefined
 }
@@ -82,7 +83,18 @@ export class Jobs {
     if (this.#entries.size === 0) return
     const { cluster, logger, plan } = this.#options
     await prepareTopics({ cluster, admin: new Admin(cluster), logger }, plan, [], { metrics: false })
-    for (const entry of this.#entries.values()) await inTurn(entry, () => this.#start(entry, RETRY_MS_MIN))
+    let before = Promise.resolve()
+    for (const entry of this.#entries.values()) {
+      const upstream = before
+      entry.doing = 'starting'
+      // Its turn begins now: what is asked of it meanwhile is done when it has been started.
+      before = inTurn(entry, async () => {
+        await upstream
+        await this.#start(entry, RETRY_MS_MIN)
+        entry.doing = undefined
+      })
+    }
+    await before
   }
 
   async stop(): Promise<void> {

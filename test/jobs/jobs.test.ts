@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import type { Live } from '../../src/http/server.ts'
+import { UNKNOWN_STATUS } from '../../src/engines/engine.ts'
+import { type Live, startStatusServer } from '../../src/http/server.ts'
 import type { TaskStatus } from '../../src/http/status.ts'
 import { millrace, startMillrace, startTestBroker, type TestBroker } from '../support/millrace.ts'
 import { ROOT } from '../support/need.ts'
@@ -124,6 +125,20 @@ test('what cannot be done is refused with the reason: 2 for what was asked wrong
     const ran = await millrace(args)
     assert.deepEqual([ran.exitCode, ran.stdout], [exitCode, ''], args.join(' '))
     assert.match(ran.stderr, message)
+  }
+})
+
+test('lag includes a task whose engine commits no offsets, where the app is named that knows it', async () => {
+  const known = await live()
+  const tasks = known.status.tasks.map(each => each.task === 'copy' ? { ...each, task: 'trend', engine: 'spark', group: 'jobs.trend', job: { ...UNKNOWN_STATUS, lagRecords: 17 } } : each)
+  const server = await startStatusServer({ host: '127.0.0.1', port: 0, graph: { nodes: [], edges: [], columns: 0, rows: 0 }, live: () => ({ ...known, status: { ...known.status, tasks } }) })
+  try {
+    const ran = await on('lag', '--status', `http://127.0.0.1:${server.port}`)
+    assert.match(ran.stdout, /^jobs\.trend +\(told by spark\) +- +- +- +17 +n\/a$/m, ran.stderr)
+    assert.match(ran.stdout, /^copiers +jobs\.lines /m)
+    assert.match((await on('lag', 'jobs.trend', '--status', `http://127.0.0.1:${server.port}`)).stdout, /LAG 17 records ≈ n\/a/)
+  } finally {
+    await server.close()
   }
 })
 

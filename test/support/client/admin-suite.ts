@@ -55,6 +55,8 @@ export function adminSuite(start: () => Promise<UnderTest>): void {
       const entry = (await admin.describeConfigs([{ type: 'topic', name }])).get(name)?.find(each => each.name === config)
       return [entry?.value, entry?.explicit]
     }
+    // Any broker may be asked, also one that learns of the topic last.
+    await eventually('its configuration is there', () => valueOf('retention.ms').then(() => true, () => false))
     assert.deepEqual(await valueOf('retention.ms'), ['1000', true])
     assert.equal((await valueOf('cleanup.policy'))[1], false)
     await admin.alterConfigs({ type: 'topic', name }, [{ name: 'retention.ms', operation: 'delete' }, { name: 'cleanup.policy', operation: 'append', value: 'compact' }, { name: 'segment.bytes', value: '1048576' }])

@@ -42,6 +42,12 @@ export function fresh(prefix: string): string {
 export async function newTopic(cluster: Cluster, partitions: number, replicas: number = 1, configs: Record<string, string> = {}): Promise<string> {
   const name = fresh('t')
   await new Admin(cluster).createTopics([{ name, partitions, replicas, configs }])
+  // The controller has it; brokers learn of it a moment later.
+  await eventually(`${name} has leaders`, async () => {
+    await cluster.refresh([name])
+    const known = cluster.partitionsKnown(name) ?? []
+    return known.length === partitions && known.every(meta => meta.leader >= 0)
+  })
   return name
 }
 

@@ -132,6 +132,11 @@ test('timestamps: a window behind a job that stamps with the time of writing', (
   // Through a repartition topic as well; a task that only writes makes its events.
   assert.deepEqual(only(score({}).task('minutes', ({ read }) => read(bills).keyBy(bill => bill.customer).window({ tumbling: '1 minute' }).count().map(String).write(out, { key: () => 'all' }))), ['timestamps', 'broken', 'score bills minutes'])
   none(at(app('shop').task('shop', { on: external(), writes: [bills], duplicates: 'tolerated' }), bills))
+  // A table of Flink SQL has the time of writing unless it says otherwise, a DataStream sink the event's.
+  const counted = (job: { readonly sql: string } | { readonly jar: string }, more: object = {}): App => at(app('shop').task('count', { on: flink(job), reads: [orders], writes: [bills], ...more }), bills)
+  assert.deepEqual(only(counted({ sql: 'count.sql' })), ['timestamps', 'broken', 'count bills minutes'])
+  none(counted({ sql: 'count.sql' }, { timestamps: 'event' }))
+  none(counted({ jar: 'count.jar' }))
   // Timers may be of the wall clock.
   const timers = score({}).task('alarm', ({ read }) => read(bills).process('silence', { state: text, emits: text, onRecord: (bill, { timers }) => timers.set(bill.at), onTimer: (_, { emit }) => emit('silent') }).write(out))
   assert.deepEqual(only(timers), ['timestamps', 'warning', 'score bills alarm'])

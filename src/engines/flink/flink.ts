@@ -33,7 +33,10 @@ export interface FlinkOptions {
   readonly config?: Readonly<Record<string, string>> | undefined
 }
 
-/** A Kafka source with checkpoints and an exactly-once Kafka sink, whose transactions live until the checkpoint after next. */
+/**
+ * A Kafka source with checkpoints and an exactly-once Kafka sink, whose transactions live until the checkpoint after next. A DataStream sink passes the event's time
+ * on; a table's stamps with the time of writing unless it has a column `METADATA FROM 'timestamp'`, and then its task says `timestamps: 'event'`.
+ */
 const USUAL: Link = {
   guarantee: 'exactlyOnce', duplicates: undefined, isolation: 'read_committed', commitsOffsets: true, group: undefined,
   transactionalIdPrefix: undefined, transactionTimeoutMs: 900_000, partitioner: 'murmur2', timestamps: 'event', keepsHeaders: false,
@@ -54,7 +57,7 @@ export function flink(options: FlinkOptions): FlinkSpec {
   const job = jobOf(options)
   if (cluster !== undefined && job.kind === 'sql' && cluster.sqlGatewayUrl === undefined) throw new MillraceError('TOPOLOGY_INVALID', 'flink({ sql, cluster }): a script is submitted through the SQL Gateway: name its address as cluster.sqlGatewayUrl')
   return {
-    engine: 'flink', link: USUAL, version, job, parallelism, taskManagers, checkpointIntervalMs: ms(checkpointInterval),
+    engine: 'flink', link: job.kind === 'sql' ? { ...USUAL, timestamps: 'written' } : USUAL, version, job, parallelism, taskManagers, checkpointIntervalMs: ms(checkpointInterval),
     cluster: cluster === undefined ? undefined : { restUrl: cluster.restUrl, sqlGatewayUrl: cluster.sqlGatewayUrl }, config: options.config ?? {},
   }
 }

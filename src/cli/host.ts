@@ -187,7 +187,7 @@ export class Host {
     const port = await nextFreePort(realEnv.network, HOST, this.#options.statusPort)
     this.#server = await startStatusServer({
       host: HOST, port, graph, live: () => this.live(),
-      kill: name => this.#supervisor.kill(name), setGuard: on => this.#setGuard(on),
+      kill: name => this.#supervisor.kill(name), setGuard: on => this.#setGuard(on), hasLedger: this.#options.ledger !== undefined,
       ...this.#hasJobs() ? { control: request => this.#control(request) } : {},
     })
     if (this.#hasJobs()) this.#options.logger.info(`the status page is at ${this.statusUrl}`)

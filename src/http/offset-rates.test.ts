@@ -1,6 +1,12 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { OffsetRates } from './offset-rates.ts'
+import { app } from '../dsl/app.ts'
+import { topic } from '../dsl/topic.ts'
+import { external } from '../engines/process.ts'
+import { text } from '../serde/text.ts'
+import { build } from '../topology/build.ts'
+import { describe } from '../topology/describe.ts'
+import { OffsetRates, writtenAlone } from './offset-rates.ts'
 
 const at = (...offsets: readonly number[]): { topic: string, partition: number, offset: number }[] => offsets.map((offset, partition) => ({ topic: 'in', partition, offset }))
 
@@ -35,4 +41,12 @@ test('a partition that comes later counts from then on, and none at all tells no
   rates.take('b', 0, [])
   rates.take('b', 1000, at(1))
   assert.equal(rates.perSecond('b'), null)
+})
+
+test('what a task writes tells its rate only where nobody else of the graph writes there', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map(name => topic(name, { key: text, value: text }))
+  assert.ok(a !== undefined && b !== undefined && c !== undefined)
+  const on = external()
+  const alone = writtenAlone(describe(build(app('shop').task('one', { on, reads: [a], writes: [b, c] }).task('two', { on, reads: [a], writes: [c] }).task('three', { on, reads: [b], writes: [a] }).task('four', { on, reads: [c] }))))
+  assert.deepEqual([...alone], [['one', []], ['two', []], ['three', ['a']], ['four', []]])
 })

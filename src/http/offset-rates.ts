@@ -6,6 +6,7 @@
  * OR2. `null` until two looks have told of the same partition. An offset that was put back counts as none.
  */
 import type { TopicPartition } from '../client/types.ts'
+import type { AppGraph } from '../topology/describe.ts'
 
 const WINDOW_MS = 10_000
 
@@ -38,4 +39,14 @@ export class OffsetRates {
     }
     return known === 0 ? null : moved / ((last.atMs - first.atMs) / 1000)
   }
+}
+
+/** By task: the topics it writes, where no other task of the graph writes to any of them; else none, since what is whose cannot be told apart. */
+export function writtenAlone({ tasks, edges }: AppGraph): Map<string, readonly string[]> {
+  const writes = edges.filter(edge => edge.as === 'write' || edge.as === 'deadLetter')
+  return new Map(tasks.map(({ name }) => {
+    const topics = writes.filter(edge => edge.from === `task:${name}`).map(edge => edge.to)
+    const isAlone = topics.every(topic => writes.every(edge => edge.to !== topic || edge.from === `task:${name}`))
+    return [name, isAlone ? topics.map(topic => topic.slice('topic:'.length)) : []]
+  }))
 }

@@ -60,6 +60,8 @@ export interface StatusServerOptions {
   /** SIGKILLs a process by name; false where it does not run. Left out: no kill buttons. */
   readonly kill?: ((name: string) => boolean) | undefined
   readonly setGuard?: ((on: boolean) => Promise<void>) | undefined
+  /** Whether a verifier counts beside the app. */
+  readonly hasLedger?: boolean | undefined
   /** Starts, stops and rescales a task on another engine; resolves when that is done. Left out: there is none. */
   readonly control?: ((request: JobRequest) => Promise<JobStatus>) | undefined
 }
@@ -159,7 +161,7 @@ function textField(body: unknown, name: string): string | undefined {
 
 /** The graph and the token are ours, base64url and JSON; `<` is escaped so that a name cannot end the element. */
 function page(token: string, options: StatusServerOptions): string {
-  const data = JSON.stringify({ token, graph: options.graph, canKill: options.kill !== undefined, canGuard: options.setGuard !== undefined, canControl: options.control !== undefined }).replace(/</g, '\\u003c')
+  const data = JSON.stringify({ token, graph: options.graph, canKill: options.kill !== undefined, canGuard: options.setGuard !== undefined, canControl: options.control !== undefined, hasLedger: options.hasLedger === true }).replace(/</g, '\\u003c')
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

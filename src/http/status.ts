@@ -15,13 +15,13 @@ import type { Logger } from '../base/logger.ts'
 import { messageOf } from '../base/errors.ts'
 import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
 import { build } from '../topology/build.ts'
-import { type AppGraph, describe } from '../topology/describe.ts'
+import { describe } from '../topology/describe.ts'
 import type { JobState, JobStatus } from '../engines/engine.ts'
 import type { AppDescription } from '../topology/node.ts'
 import type { ForeignTaskPlan, NativeTaskPlan, Plan } from '../topology/plan.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { collectLag, type PartitionLag } from './lag.ts'
-import { OffsetRates } from './offset-rates.ts'
+import { OffsetRates, writtenAlone } from './offset-rates.ts'
 import { type OutsideClient, outsideGroups, type Own } from './outside.ts'
 
 const SILENT_MS_MAX = 3500
@@ -233,16 +233,6 @@ export class StatusCollector {
       }
     })
   }
-}
-
-/** What a task writes where no other one of the graph writes to any of it; else nothing can be told apart. */
-function writtenAlone({ tasks, edges }: AppGraph): Map<string, readonly string[]> {
-  const writes = edges.filter(edge => edge.as === 'write' || edge.as === 'deadLetter')
-  return new Map(tasks.map(({ name }) => {
-    const topics = writes.filter(edge => edge.from === `task:${name}`).map(edge => edge.to)
-    const isAlone = topics.every(topic => writes.every(edge => edge.to !== topic || edge.from === `task:${name}`))
-    return [name, isAlone ? topics.map(topic => topic.slice('topic:'.length)) : []]
-  }))
 }
 
 /** Of a task that another engine runs: what Kafka tells. What its engine tells comes on top where it was started here. */

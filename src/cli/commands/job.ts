@@ -108,13 +108,12 @@ function known(value: number | null): string {
 
 /** `≈`: counted in offsets, not in records. */
 function rate(perSecond: number | null, { ratesOf }: TaskStatus): string {
-  return perSecond === null ? '—' : `${ratesOf === 'offsets' ? '≈ ' : ''}${groupDigits(perSecond)}`
+  return perSecond === null ? '—' : `${ratesOf === 'offsets' && perSecond > 0 ? '≈ ' : ''}${groupDigits(perSecond)}`
 }
 
 function restarts({ job, processRestarts }: TaskStatus): string {
   if (processRestarts === null) return '—'
-  const ofProcesses = `${processRestarts} of processes`
-  return job === null || job.restarts === null ? ofProcesses : `${job.restarts}, ${ofProcesses}`
+  return job === null || job.restarts === null ? String(processRestarts) : `job ${job.restarts}, processes ${processRestarts}`
 }
 
 function checkpoint(job: JobStatus | null, now: number): string {

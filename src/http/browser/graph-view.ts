@@ -77,7 +77,7 @@ export class GraphView {
     const drawn = this.#figures.get(task)
     if (drawn === undefined) return
     drawn.card.setAttribute('data-state', figures.state)
-    const rate = figures.inPerSecond === null ? '—' : `${figures.ratesOf === 'offsets' ? '≈' : ''}${shortNumber(figures.inPerSecond)}`
+    const rate = figures.inPerSecond === null ? '—' : `${figures.ratesOf === 'offsets' && figures.inPerSecond > 0 ? '≈' : ''}${shortNumber(figures.inPerSecond)}`
     drawn.text.textContent = `${rate}/s · ${this.#strings.lag} ${figures.lagRecords === null ? '—' : shortNumber(figures.lagRecords)}`
     const url = figures.job?.url ?? null
     if (url !== null && /^https?:\/\//.test(url)) drawn.engine?.setAttribute('href', url)

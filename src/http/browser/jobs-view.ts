@@ -114,9 +114,9 @@ export class JobsView {
   }
 }
 
+/** Of an engine that counts none, its processes' alone. */
 function restartsText(job: number | null, processes: number | null, strings: Strings): string {
-  const ofProcesses = processes === null ? '—' : fill(strings.restarts_of_processes, { n: processes })
-  return job === null ? ofProcesses : `${job} · ${ofProcesses}`
+  return job === null ? processes === null ? '—' : `${processes}` : fill(strings.restarts_of_both, { job, processes: processes ?? 0 })
 }
 
 function checkpointText(checkpoint: Job['checkpoint'], now: number, strings: Strings): string {

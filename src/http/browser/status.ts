@@ -25,7 +25,7 @@ interface Live {
   readonly links: readonly { readonly name: string, readonly url: string }[]
 }
 
-const pageData: { readonly token: string, readonly graph: ViewGraph, readonly canKill: boolean, readonly canGuard: boolean, readonly canControl: boolean } = JSON.parse(document.getElementById('page-data')?.textContent ?? '{}')
+const pageData: { readonly token: string, readonly graph: ViewGraph, readonly canKill: boolean, readonly canGuard: boolean, readonly canControl: boolean, readonly hasLedger: boolean } = JSON.parse(document.getElementById('page-data')?.textContent ?? '{}')
 const root = document.getElementById('page') ?? document.body
 let language: Language = (localStorage.getItem('language') ?? navigator.language).startsWith('zh') ? 'zh' : 'en'
 let live: Live | undefined
@@ -87,7 +87,7 @@ function build(): View {
     draw()
   })
   const guardPanel = element('p', 'guard')
-  guardPanel.append(element('span', 'muted', `${strings.guard}: `), guardState, pageData.canGuard ? guardButton : '', element('span', 'muted', strings.guard_note))
+  guardPanel.append(element('span', 'muted', `${strings.guard}: `), guardState, pageData.canGuard ? guardButton : '', element('span', 'muted', pageData.hasLedger ? strings.guard_note : strings.guard_alone))
   const graphBox = element('div', 'scroll')
   graphBox.append(graph.element)
   const header = element('header')
@@ -95,7 +95,9 @@ function build(): View {
   root.replaceChildren(
     header, verdict, errors,
     section(strings.graph, strings.graph_note, graphBox, processes),
-    section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel),
+    pageData.hasLedger
+      ? section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel)
+      : section(strings.guard, undefined, guardPanel),
     section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
     section(strings.events, undefined, events),
   )
@@ -245,5 +247,5 @@ function post(path: string, body: Readonly<Record<string, string | number>>): Pr
 
 /** `≈`: counted in offsets, not in records. */
 function rateText(perSecond: number | null, of: Task['ratesOf']): string {
-  return perSecond === null ? '—' : `${of === 'offsets' ? '≈ ' : ''}${shortNumber(perSecond)}`
+  return perSecond === null ? '—' : `${of === 'offsets' && perSecond > 0 ? '≈ ' : ''}${shortNumber(perSecond)}`
 }

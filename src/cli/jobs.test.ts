@@ -22,6 +22,8 @@ class FakeJob implements Job {
   readonly rescale: ((instances: number) => Promise<void>) | undefined
   /** What the next calls come to, first to last; without one they succeed. */
   readonly outcomes: (() => Promise<void>)[] = []
+  /** What a stop comes to. */
+  unclean: (() => Promise<void>) | undefined
   #state: JobState = 'stopped'
   #instances = 1
 
@@ -47,7 +49,7 @@ class FakeJob implements Job {
 
   async #do(what: string, state: JobState): Promise<void> {
     this.told.push(`${what} …`)
-    const outcome = what === 'stop' ? undefined : this.outcomes.shift()
+    const outcome = what === 'stop' ? this.unclean : this.outcomes.shift()
     try {
       await outcome?.()
       this.#state = state
@@ -134,6 +136,15 @@ test('a rescale that leaves the job failed is a failure of the job; one that doe
   score.outcomes.push(() => Promise.reject(new MillraceError('ENGINE_FAILED', 'no slots')))
   await assert.rejects(jobs.control('score', { kind: 'scale', instances: 2 }), { message: 'no slots' })
   assert.deepEqual([jobs.status().get('score')?.state, jobs.status().get('score')?.lastError, score.told.at(-1)], ['failed', 'no slots', 'stop'])
+})
+
+test('a stop that is not clean is told to who asked, and does not keep a restart from starting', async () => {
+  const { jobs, score, said } = made()
+  await jobs.control('score', { kind: 'start' })
+  score.unclean = () => Promise.reject(new MillraceError('ENGINE_FAILED', 'no savepoint'))
+  await assert.rejects(jobs.control('score', { kind: 'stop' }), { message: 'no savepoint' })
+  assert.equal(said.at(-1), 'job_unclean: score did not stop in order: no savepoint')
+  assert.equal((await jobs.control('score', { kind: 'restart' })).state, 'running')
 })
 
 test('what cannot be asked is refused with what can', async () => {

@@ -99,7 +99,7 @@ export class Jobs {
 
   async stop(): Promise<void> {
     this.#closing = true
-    await Promise.all([...this.#entries.values()].map(entry => inTurn(entry, () => this.#stop(entry))))
+    await Promise.all([...this.#entries.values()].map(entry => inTurn(entry, async () => { await this.#stop(entry) })))
     for (const log of this.#logs.values()) log.end()
   }
 
@@ -156,7 +156,8 @@ export class Jobs {
 
   async #stopAsked(entry: Entry): Promise<void> {
     const wasUp = isUp(entry)
-    await this.#stop(entry)
+    const unclean = await this.#stop(entry)
+    if (unclean !== undefined) throw unclean
     const { name } = entry.task
     if (wasUp) this.#options.note(`${name} was stopped`, { kind: 'job_stopped', values: { name } })
   }
@@ -170,16 +171,18 @@ export class Jobs {
     }
   }
 
-  /** Clean, with a savepoint where the engine has them. */
-  async #stop(entry: Entry): Promise<void> {
+  /** Clean, with a savepoint where the engine has them; resolves with what went wrong, if anything did. */
+  async #stop(entry: Entry): Promise<unknown> {
     clearTimeout(entry.retry)
     entry.failure = undefined
     entry.doing = 'stopping'
     try {
       await entry.job.stop()
+      return undefined
     } catch (error) {
       const values = { name: entry.task.name, reason: messageOf(error) }
       this.#options.note(`${values.name} did not stop in order: ${values.reason}`, { kind: 'job_unclean', values })
+      return error
     } finally {
       entry.doing = undefined
     }

@@ -18,6 +18,7 @@ import { type Job, type JobContext, type JobStatus, UNKNOWN_STATUS } from '../en
 import { readBytes, readText, writeText } from '../files.ts'
 import { mustBeJar } from '../jvm.ts'
 import { type FlinkCluster, remoteCluster, startCluster } from './cluster.ts'
+import type { FlinkState } from './rest.ts'
 import { statementsOf } from './script.ts'
 
 type Task = ForeignTaskPlan & { readonly on: FlinkSpec }
@@ -33,6 +34,7 @@ interface Kept {
 
 const WATCH_MS = 1_000
 const RUNNING_MS_MAX = 120_000
+const ENDED: ReadonlySet<FlinkState> = new Set(['MISSING', 'FAILED', 'CANCELED', 'FINISHED', 'SUSPENDED'])
 
 export function flinkJob(task: Task, context: JobContext): Job {
   return new FlinkJob(task, context)
@@ -63,7 +65,7 @@ class FlinkJob implements Job {
       this.#cluster = on.cluster === undefined ? await startCluster(name, on, this.#context, this.#sleep) : remoteCluster(on.cluster, this.#sleep)
       this.#set({ url: this.#cluster.rest.url })
       const kept = this.#kept()
-      if (kept !== undefined && await this.#cluster.rest.state(kept.jobId) === 'RUNNING') this.#jobId = kept.jobId
+      if (kept !== undefined && isAlive(await this.#cluster.rest.state(kept.jobId))) this.#jobId = kept.jobId
       else await this.#submit(this.#cluster)
       await this.#untilRunning(this.#cluster)
       this.#set({ state: 'running' })
@@ -84,7 +86,10 @@ class FlinkJob implements Job {
     this.#cluster = undefined
     if (cluster === undefined) return
     try {
-      if (this.#jobId !== '' && await cluster.rest.state(this.#jobId) === 'RUNNING') await this.#savepoint(cluster)
+      const state = this.#jobId === '' ? 'MISSING' : await cluster.rest.state(this.#jobId)
+      if (state === 'RUNNING') await this.#savepoint(cluster)
+      // On a cluster of our own it dies with the cluster, and its last checkpoint lies here.
+      else if (isAlive(state) && this.#task.on.cluster !== undefined) throw new MillraceError('ENGINE_FAILED', `Flink job ${this.#jobId} is ${state}: no savepoint can be made of it now, and it is left as it is. Stop it when it runs, or cancel it at ${cluster.rest.url}.`)
     } finally {
       await cluster.stop()
       this.#set({ state: 'stopped', url: null })
@@ -234,4 +239,9 @@ class FlinkJob implements Job {
       backPressure: await cluster.rest.backPressure(this.#jobId) ?? null,
     })
   }
+}
+
+/** The cluster runs it, or is about to. */
+function isAlive(state: FlinkState): boolean {
+  return !ENDED.has(state)
 }

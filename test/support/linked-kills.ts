@@ -13,6 +13,7 @@ import { realEnv } from '../../src/env/real/env.ts'
 import { Admin } from '../../src/client/admin.ts'
 import { readAll } from '../real/runtime/books.ts'
 import { type BalanceSpec, verifyLedger } from './ledger.ts'
+import type { JobRequest } from '../../src/http/job-request.ts'
 import type { LedgerAccount } from '../../src/http/ledger.ts'
 import { NumberedClicks } from './numbered-clicks.ts'
 import { until, Watched } from './watched.ts'
@@ -21,8 +22,8 @@ export interface LinkedKillsOptions {
   /** The app's module. */
   readonly entry: string
   readonly bootstrap: string
-  /** Names of processes to kill, in turn. */
-  readonly kills: readonly string[]
+  /** Names of processes to kill, and what to ask of a job, in turn. */
+  readonly kills: readonly (string | JobRequest)[]
   readonly input: string
   readonly output: string
   readonly balances: readonly BalanceSpec[]
@@ -54,9 +55,11 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
   const clicks = new NumberedClicks(cluster, { topic: input, perSecond: options.perSecond ?? 200, keys: KEYS })
   try {
     await clicks.start()
-    for (const name of options.kills) {
-      await flows(cluster, output, `before ${name} is killed`, watched)
-      await watched.kill(name)
+    for (const kill of options.kills) {
+      const name = typeof kill === 'string' ? kill : kill.name
+      await flows(cluster, output, `before the next step, which is ${name}'s`, watched)
+      if (typeof kill === 'string') await watched.kill(kill)
+      else await watched.control(kill)
     }
     await flows(cluster, output, 'after the last kill', watched)
     await clicks.stop()

@@ -3,6 +3,7 @@
  */
 import { strict as assert } from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { JobRequest } from '../../src/http/job-request.ts'
 import { freePorts } from './kafka.ts'
 import { startMillrace } from './millrace.ts'
 import { ENGINES, PYTHON_PACKAGES } from './need.ts'
@@ -44,13 +45,22 @@ export class Watched {
   async kill(name: string): Promise<void> {
     const before = (await this.processes()).find(each => each.name === name)
     assert.ok(before !== undefined, `there is a process ${name}`)
-    const token = /"token":"([^"]+)"/.exec(await (await fetch(this.#url)).text())?.[1] ?? ''
-    const answer = await fetch(`${this.#url}api/kill`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': token }, body: JSON.stringify({ name }) })
-    assert.equal(answer.status, 200, await answer.text())
+    await this.#post('api/kill', { name })
     await until(`${name} runs again`, async () => {
       const now = (await this.processes()).find(each => each.name === name)
       return now?.state === 'running' && now.restarts > before.restarts && now.pid !== before.pid
     }, this.log)
+  }
+
+  /** What `millrace job` asks; resolves when it is done. */
+  async control({ name, action }: JobRequest): Promise<void> {
+    await this.#post('api/job', { name, action: action.kind, ...action.kind === 'scale' ? { instances: action.instances } : {} })
+  }
+
+  async #post(path: string, body: object): Promise<void> {
+    const token = /"token":"([^"]+)"/.exec(await (await fetch(this.#url)).text())?.[1] ?? ''
+    const answer = await fetch(`${this.#url}${path}`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': token }, body: JSON.stringify(body) })
+    assert.equal(answer.status, 200, await answer.text())
   }
 
   readonly log = (): string => this.#started.stderr().slice(-4000)

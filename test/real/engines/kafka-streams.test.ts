@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { JobRequest } from '../../../src/http/job-request.ts'
 import { startKafka } from '../../support/kafka.ts'
 import type { BalanceSpec } from '../../support/ledger.ts'
 import { linkedKills } from '../../support/linked-kills.ts'
@@ -28,6 +29,17 @@ test('the same on the embedded broker', async () => {
   const broker = await startTestBroker()
   try {
     await linkedKills({ ...CHAIN, bootstrap: broker.bootstrap, kills: KILLS })
+  } finally {
+    await broker.stop()
+    broker.remove()
+  }
+})
+
+test('rescaled from two to three to one and restarted while clicks flow through it: every click once, every count right', async () => {
+  const broker = await startTestBroker()
+  const scale = (instances: number): JobRequest => ({ name: 'count', action: { kind: 'scale', instances } })
+  try {
+    await linkedKills({ ...CHAIN, bootstrap: broker.bootstrap, kills: [scale(3), 'count-3', { name: 'count', action: { kind: 'restart' } }, scale(1)], clients: ['node'] })
   } finally {
     await broker.stop()
     broker.remove()

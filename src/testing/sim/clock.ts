@@ -3,7 +3,7 @@
  *
  * K1. Nothing runs by itself: `VirtualTime.step()` runs the earliest event, then lets every promise settle.
  * K2. Events at the same time run in the order in which they were scheduled, so the same seed gives the same run.
- * K3. An event belongs to an owner (a simulated process); an owner that was killed runs no more events.
+ * K3. An event belongs to an owner (a simulated process); an owner that was killed runs no more events, one that is paused runs them when it goes on.
  */
 import type { Clock, Timer } from '../../env/env.ts'
 
@@ -12,10 +12,12 @@ export type EventKind = 'io' | 'timer'
 
 export interface Owner {
   alive: boolean
+  /** Stopped by SIGSTOP, as it were: time passes, and it does not notice. */
+  paused?: boolean
 }
 
 interface Event {
-  readonly time: number
+  time: number
   readonly sequence: number
   readonly kind: EventKind
   readonly background: boolean
@@ -33,6 +35,8 @@ export class VirtualTime {
   /** Events run so far. */
   steps = 0
   readonly #heap: Event[] = []
+  /** What was due while its owner was paused. */
+  #held: Event[] = []
   #sequence = 0
   #ioPending = 0
 
@@ -71,6 +75,10 @@ export class VirtualTime {
     const event = pop(this.#heap)
     if (event === undefined) return false
     if (event.time > this.elapsedMs) this.elapsedMs = event.time
+    if (event.owner.paused === true) {
+      this.#held.push(event)
+      return true
+    }
     const { callback } = event
     event.callback = undefined
     if (event.kind === 'io') this.#ioPending -= 1
@@ -78,6 +86,16 @@ export class VirtualTime {
     callback?.()
     await settlePromises()
     return true
+  }
+
+  /** What was due for `owner` while it was paused is due now, in the order in which it came. */
+  resume(owner: Owner): void {
+    const due = this.#held.filter(event => event.owner === owner)
+    this.#held = this.#held.filter(event => event.owner !== owner)
+    for (const event of due) {
+      event.time = this.elapsedMs
+      push(this.#heap, event)
+    }
   }
 
   /** Runs everything due within `durationMs`, then stands exactly that much later. */

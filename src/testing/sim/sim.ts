@@ -29,6 +29,7 @@ export class SimProcess implements Owner {
   readonly name: string
   readonly env: Env
   alive = true
+  paused = false
   readonly #sim: Sim
 
   constructor(sim: Sim, name: string) {
@@ -40,6 +41,17 @@ export class SimProcess implements Owner {
       disk: sim.disk.viewFor(this, () => this.kill()),
       network: sim.network.viewFor(this),
     }
+  }
+
+  /** SIGSTOP: time passes, and what comes for it waits. */
+  pause(): void {
+    this.paused = true
+  }
+
+  /** SIGCONT: it finds all that at once. */
+  resume(): void {
+    this.paused = false
+    this.#sim.time.resume(this)
   }
 
   /** SIGKILL: nothing of this process runs again; what it wrote stays in the page cache. */

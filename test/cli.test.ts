@@ -1,10 +1,12 @@
 /** The command line against a real embedded broker, each command a process as a user runs it. */
 import { strict as assert } from 'node:assert'
+import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { checkAbortedOverlap, checkHeldRecords, checkVerifiers } from './support/ledger-cases.ts'
-import { millrace, startMillrace, startTestBroker, type TestBroker } from './support/millrace.ts'
+import { MAIN, millrace, startMillrace, startTestBroker, type TestBroker } from './support/millrace.ts'
 import type { Ran } from './support/processes.ts'
 
 let broker: TestBroker
@@ -40,6 +42,19 @@ test('a topic is made, written, read, described and removed', async () => {
   const gone = await cli(['topic', 'describe', 'orders'])
   assert.equal(gone.exitCode, 2)
   assert.match(gone.stderr, /Topic 'orders' does not exist.*millrace topic new orders/)
+})
+
+test('what a slow reader has not taken when the command is done is not lost', async () => {
+  await document(['topic', 'new', 'slow', '-p', '1'])
+  await document(['topic', 'produce', 'slow'], Array.from({ length: 2_000 }, (_, index) => `${index} ${'x'.repeat(200)}\n`).join(''))
+  const child = spawn(process.execPath, [MAIN, 'topic', 'tail', 'slow', '-o', 'earliest', '-e', '-f', '%v\\n', '--bootstrap', broker.bootstrap], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
+  // Long enough for the command to have written all it can.
+  await sleep(2_000)
+  let taken = ''
+  child.stdout.on('data', (chunk: Buffer) => { taken += chunk.toString() })
+  assert.equal(await ended, 0)
+  assert.equal(taken.trim().split('\n').length, 2_000)
 })
 
 test('a group is reset only when asked twice, and its lag is told in records and seconds', async () => {

@@ -17,6 +17,8 @@ const output = new Output({ stdout: process.stdout, stderr: process.stderr, json
 process.stdout.on('error', error => { if ('code' in error && error.code === 'EPIPE') process.exit(0) })
 
 process.exitCode = await main()
+// What a slow reader has not taken yet is not lost.
+await Promise.all([process.stdout, process.stderr].map(stream => new Promise(resolve => stream.write('', resolve))))
 // Timers and sockets of a finished command must not keep the shell waiting; whoever owns state has closed it by now.
 process.exit()
 

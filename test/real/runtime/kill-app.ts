@@ -32,7 +32,8 @@ async function main(): Promise<void> {
     bootstrap: process.env['KILL_BOOTSTRAP'] ?? 'localhost:19092',
     dataDirectory: process.env['KILL_DATA'] ?? '.millrace/kill',
     threads: Number(process.env['KILL_THREADS'] ?? 0), entry: import.meta.url,
-    ...(guarantee === 'atLeastOnce' ? { guarantee } : {}),
+    // A second between commits, as such jobs are run: a kill doubles what came in meanwhile.
+    ...(guarantee === 'atLeastOnce' ? { guarantee, commitIntervalMs: 1_000, drainedCommitMs: 1_000 } : {}),
     ...(process.env['KILL_TASKS'] === undefined ? {} : { tasks: process.env['KILL_TASKS'].split(',') }),
     sessionTimeoutMs: 6_000, metrics: false,
     logger: createLogger({ level, write: line => console.log(line), now: Date.now }),

@@ -15,7 +15,7 @@ need('kafka')
 test('frozen model, Apache Kafka, four partitions, the tasks killed three times', withToy, async t => {
   const kafka = await startKafka()
   const folder = mkdtempSync(join(tmpdir(), 'millrace-gates-'))
-  const tasks = new KilledTasks({ folder, killsMax: 3, aliveMs: [10_000, 20_000], random: seeded(3) })
+  const tasks = new KilledTasks({ folder, killsMax: 3, aliveMs: [4_000, 8_000], random: seeded(3) })
   t.after(async () => {
     await tasks.close()
     await kafka.stop()

@@ -24,7 +24,7 @@ async function replayWithKills(bootstrap: string, seed: number, say: (text: stri
   const path = join(folder, 'events.jsonl')
   writeStream(path, seed)
   say(`seed ${seed}`)
-  const tasks = new KilledTasks({ folder, killsMax: 3, aliveMs: [4000, 9000], random: seeded(seed) })
+  const tasks = new KilledTasks({ folder, killsMax: 3, aliveMs: [500, 2_000], random: seeded(seed) })
   try {
     await replay({
       path, format: 'jsonl', bootstrap, partitions: 1, signal: new AbortController().signal, only: 'prequential', keepTopics: true, sliceMs: SLICE_MS, patienceMs: 120_000,

@@ -10,6 +10,7 @@
 import { MillraceError } from '../base/errors.ts'
 import { diskError } from '../log/disk-error.ts'
 import type { Env } from '../env/env.ts'
+import { readFile } from '../env/whole-file.ts'
 import { crc32c } from '../wire/crc32c.ts'
 
 export interface StateFileOptions {
@@ -34,21 +35,7 @@ export class StateFile {
   /** The value last written, or `undefined` where the file does not exist. Throws `LOG_CORRUPT` or `DATA_DIR_VERSION`. */
   read(): unknown {
     const { disk } = this.#env
-    if (!disk.exists(this.#path)) return undefined
-    const file = disk.open(this.#path, 'read')
-    let bytes: Buffer
-    try {
-      bytes = Buffer.alloc(file.size())
-      let offset = 0
-      while (offset < bytes.length) {
-        const count = file.read(bytes, offset, bytes.length - offset, offset)
-        if (count === 0) break
-        offset += count
-      }
-    } finally {
-      file.close()
-    }
-    return this.#parse(bytes)
+    return disk.exists(this.#path) ? this.#parse(readFile(disk, this.#path)) : undefined
   }
 
   /** Replaces the content durably. Writes happen in the order of the calls; `value` is taken as it is at the call. */

@@ -1,39 +1,59 @@
 /**
- * The processes of a job that are alike: numbered, started and released together or one by one.
+ * A job that is so many processes of one kind: numbered, started and released together or one by one.
  *
  * I1. An instance keeps its number and its name for as long as the app runs, and with them what it keeps on disk. The first one is named like the
  *     task where the task was declared with one instance, else each has its number behind the name, from 1 on.
  * I2. Rescaling starts or releases the difference alone, the highest numbers first to go; an instance that stays does not notice, but for its group's rebalance.
  * I3. Where one that was added does not start, those added are released again, and the others run on.
  */
-export class Instances {
+import type { ForeignTaskPlan } from '../topology/plan.ts'
+import { type Job, type JobContext, type JobState, type JobStatus, UNKNOWN_STATUS } from './engine.ts'
+
+export interface InstanceKind {
+  /** Finds and checks what every instance needs, before each start of the job. */
+  prepare?(): Promise<void>
+  /** Resolves when the instance runs. */
+  startInstance(name: string, instance: number): Promise<void>
+}
+
+export class Instances implements Job {
   readonly #task: string
   readonly #declared: number
-  readonly #start: (name: string, instance: number) => Promise<void>
-  readonly #release: (name: string) => Promise<void>
+  readonly #kind: InstanceKind
+  readonly #release: JobContext['release']
   #count: number
   #isUp = false
+  #state: JobState = 'stopped'
 
-  constructor(task: string, declared: number, start: (name: string, instance: number) => Promise<void>, release: (name: string) => Promise<void>) {
-    this.#task = task
-    this.#declared = declared
-    this.#count = declared
-    this.#start = start
-    this.#release = release
-  }
-
-  get count(): number {
-    return this.#count
+  constructor(task: ForeignTaskPlan & { readonly on: { readonly instances: number } }, context: JobContext, kind: InstanceKind) {
+    this.#task = task.name
+    this.#declared = task.on.instances
+    this.#count = task.on.instances
+    this.#kind = kind
+    this.#release = context.release
   }
 
   async start(): Promise<void> {
-    this.#isUp = true
-    await this.#startFrom(0, this.#count)
+    this.#state = 'starting'
+    try {
+      await this.#kind.prepare?.()
+      this.#isUp = true
+      await this.#startFrom(0, this.#count)
+      this.#state = 'running'
+    } catch (error) {
+      this.#state = 'failed'
+      throw error
+    }
   }
 
   async stop(): Promise<void> {
     this.#isUp = false
     await this.#releaseFrom(0, this.#count)
+    this.#state = 'stopped'
+  }
+
+  status(): JobStatus {
+    return { ...UNKNOWN_STATUS, state: this.#state, instances: this.#count }
   }
 
   async rescale(count: number): Promise<void> {
@@ -56,7 +76,7 @@ export class Instances {
 
   /** Instances `[from, to)`. */
   async #startFrom(from: number, to: number): Promise<void> {
-    await Promise.all(this.#numbers(from, to).map(instance => this.#start(this.#nameOf(instance), instance)))
+    await Promise.all(this.#numbers(from, to).map(instance => this.#kind.startInstance(this.#nameOf(instance), instance)))
   }
 
   async #releaseFrom(from: number, to: number): Promise<void> {

@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { assert } from '../base/assert.ts'
 import type { KafkaStreamsSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
-import { type Job, type JobContext, type JobState, type JobStatus, UNKNOWN_STATUS } from './engine.ts'
+import type { Job, JobContext } from './engine.ts'
 import { writeText } from './files.ts'
-import { Instances } from './instances.ts'
+import { type InstanceKind, Instances } from './instances.ts'
 import { jvmArguments } from './jvm.ts'
 import { processEnvironment } from './process.ts'
 
@@ -22,53 +22,29 @@ const COMMIT_INTERVAL_MS = 100
 type Task = ForeignTaskPlan & { readonly on: KafkaStreamsSpec }
 
 export function kafkaStreamsJob(task: Task, context: JobContext): Job {
-  return new KafkaStreamsJob(task, context)
+  return new Instances(task, context, new StreamsInstances(task, context))
 }
 
-class KafkaStreamsJob implements Job {
+class StreamsInstances implements InstanceKind {
   readonly #task: Task
   readonly #context: JobContext
-  readonly #instances: Instances
   readonly #membersSeen = new Set<string>()
   /** `java` and its arguments: found and checked at each start, so that a restart runs what lies there now. */
   #program: { readonly java: string; readonly jvm: readonly string[] } | undefined
-  #state: JobState = 'stopped'
 
   constructor(task: Task, context: JobContext) {
     this.#task = task
     this.#context = context
-    this.#instances = new Instances(task.name, task.on.instances, (name, instance) => this.#startInstance(name, instance), context.release)
   }
 
-  async start(): Promise<void> {
-    this.#state = 'starting'
-    try {
-      const { version, program, javaOptions } = this.#task.on
-      const java = await this.#context.java(JAVA_MIN)
-      const { classpath } = this.#context.installation(`kafka-streams@${version}`)
-      this.#program = { java, jvm: jvmArguments(this.#context.disk, program, classpath, javaOptions) }
-      await this.#instances.start()
-      this.#state = 'running'
-    } catch (error) {
-      this.#state = 'failed'
-      throw error
-    }
+  async prepare(): Promise<void> {
+    const { version, program, javaOptions } = this.#task.on
+    const java = await this.#context.java(JAVA_MIN)
+    const { classpath } = this.#context.installation(`kafka-streams@${version}`)
+    this.#program = { java, jvm: jvmArguments(this.#context.disk, program, classpath, javaOptions) }
   }
 
-  async stop(): Promise<void> {
-    await this.#instances.stop()
-    this.#state = 'stopped'
-  }
-
-  rescale(instances: number): Promise<void> {
-    return this.#instances.rescale(instances)
-  }
-
-  status(): JobStatus {
-    return { ...UNKNOWN_STATUS, state: this.#state, instances: this.#instances.count }
-  }
-
-  async #startInstance(name: string, instance: number): Promise<void> {
+  async startInstance(name: string, instance: number): Promise<void> {
     assert(this.#program !== undefined, 'an instance is started before its program was looked for')
     const { java, jvm } = this.#program
     const config = join(this.#context.directory, `${name}.properties`)

@@ -15,6 +15,7 @@
  */
 import { MillraceError } from '../base/errors.ts'
 import type { Disk } from '../env/env.ts'
+import { readFile } from '../env/whole-file.ts'
 
 export const LOG_SUFFIX = '.log'
 export const INDEX_SUFFIX = '.index'
@@ -64,31 +65,7 @@ export function parsePartitionDirectoryName(name: string): { readonly topic: str
 
 /** A whole file; `undefined` where there is none. */
 export function readWhole(disk: Disk, path: string): Buffer | undefined {
-  if (!disk.exists(path)) return undefined
-  const file = disk.open(path, 'read')
-  try {
-    const bytes = Buffer.alloc(file.size())
-    let at = 0
-    while (at < bytes.length) {
-      const count = file.read(bytes, at, bytes.length - at, at)
-      if (count === 0) break
-      at += count
-    }
-    return bytes.subarray(0, at)
-  } finally {
-    file.close()
-  }
-}
-
-/** Replaces a file's bytes, in the page cache only: for what can be rebuilt (F2). */
-export function writeWhole(disk: Disk, path: string, bytes: Buffer): void {
-  const file = disk.open(path, 'create')
-  try {
-    file.truncate(0)
-    if (bytes.length > 0) file.write(bytes, 0)
-  } finally {
-    file.close()
-  }
+  return disk.exists(path) ? readFile(disk, path) : undefined
 }
 
 /** Replaces a file atomically and durably (F1). */

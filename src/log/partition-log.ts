@@ -17,12 +17,13 @@
 import { MillraceError, messageOf } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Env } from '../env/env.ts'
+import { writeFile } from '../env/whole-file.ts'
 import { errorCode, kafkaError } from '../wire/error-codes.ts'
 import type { KafkaErrorName } from '../wire/error-codes.ts'
 import { setBaseOffset, setLeaderEpoch } from '../wire/record-batch.ts'
 import type { BatchView } from '../wire/record-batch.ts'
 import { checkBatches } from './batch-checks.ts'
-import { DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, SNAPSHOT_SUFFIX, syncFile, unlinkIfExists, writeDurable, writeWhole } from './files.ts'
+import { DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, SNAPSHOT_SUFFIX, syncFile, unlinkIfExists, writeDurable } from './files.ts'
 import type { Flusher, FlushTarget, FlushWork } from './flusher.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { abortedWithin, endOffsetOf, readBatches } from './log-read.ts'
@@ -411,8 +412,8 @@ export class PartitionLog implements FlushTarget {
   #snapshot(offset: number): void {
     const { disk } = this.context.env
     const entries = [...this.producerStates.entries()]
-    writeWhole(disk, join(this.directory, fileName(offset, SNAPSHOT_SUFFIX)), encodeKafkaSnapshot(entries))
-    writeWhole(disk, join(this.directory, fileName(offset, PRODUCERS_SUFFIX)), encodeProducers(entries))
+    writeFile(disk, join(this.directory, fileName(offset, SNAPSHOT_SUFFIX)), encodeKafkaSnapshot(entries))
+    writeFile(disk, join(this.directory, fileName(offset, PRODUCERS_SUFFIX)), encodeProducers(entries))
     const snapshots = disk.list(this.directory).flatMap(name => {
       const parsed = parseFileName(name)
       return parsed?.suffix === SNAPSHOT_SUFFIX || parsed?.suffix === PRODUCERS_SUFFIX ? [parsed.offset] : []

@@ -9,9 +9,10 @@
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Disk, DiskFile } from '../env/env.ts'
+import { writeFile } from '../env/whole-file.ts'
 import { crc32c } from '../wire/crc32c.ts'
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../wire/record-batch.ts'
-import { fileName, INDEX_SUFFIX, join, LOG_SUFFIX, readWhole, SEAL_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, unlinkIfExists, writeWhole } from './files.ts'
+import { fileName, INDEX_SUFFIX, join, LOG_SUFFIX, readWhole, SEAL_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, unlinkIfExists } from './files.ts'
 import { decodeAborted, encodeAborted, OffsetIndex, TimeIndex } from './indexes.ts'
 import type { AbortedEntry } from './indexes.ts'
 
@@ -118,13 +119,13 @@ export class Segment {
     const index = this.#offsets().bytes()
     const timeIndex = times.bytes()
     const transactions = encodeAborted(this.aborted)
-    writeWhole(this.#disk, this.pathOf(INDEX_SUFFIX), index)
-    writeWhole(this.#disk, this.pathOf(TIME_INDEX_SUFFIX), timeIndex)
-    if (transactions.length > 0) writeWhole(this.#disk, this.pathOf(TRANSACTION_INDEX_SUFFIX), transactions)
+    writeFile(this.#disk, this.pathOf(INDEX_SUFFIX), index)
+    writeFile(this.#disk, this.pathOf(TIME_INDEX_SUFFIX), timeIndex)
+    if (transactions.length > 0) writeFile(this.#disk, this.pathOf(TRANSACTION_INDEX_SUFFIX), transactions)
     else unlinkIfExists(this.#disk, this.pathOf(TRANSACTION_INDEX_SUFFIX))
     this.#checksums = { index: crc32c(index), timeIndex: crc32c(timeIndex) }
     const seal = this.#encodeSeal(crc32c(transactions))
-    writeWhole(this.#disk, this.pathOf(SEAL_SUFFIX), seal)
+    writeFile(this.#disk, this.pathOf(SEAL_SUFFIX), seal)
     this.isSealed = true
   }
 

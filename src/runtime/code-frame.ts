@@ -5,6 +5,7 @@
  * CF2. The file may be gone, or not be here: then there is a site and no frame.
  */
 import type { Disk } from '../env/env.ts'
+import { readFile } from '../env/whole-file.ts'
 
 export interface Site {
   readonly path: string
@@ -54,13 +55,7 @@ export function codeFrame(disk: Disk, site: Site): string[] {
 function linesOf(disk: Disk, path: string): string[] {
   try {
     if (!disk.exists(path) || disk.size(path) > FILE_BYTES_MAX) return []
-    const file = disk.open(path, 'read')
-    try {
-      const bytes = Buffer.alloc(file.size())
-      return bytes.toString('utf8', 0, file.read(bytes, 0, bytes.length, 0)).split('\n')
-    } finally {
-      file.close()
-    }
+    return readFile(disk, path).toString().split('\n')
   } catch {
     return [] // The frame is a comfort; the error it belongs to must not be hidden by another one.
   }

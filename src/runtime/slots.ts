@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { MillraceError } from '../base/errors.ts'
 import { unusableDirectory } from '../base/unusable-directory.ts'
 import type { DiskLock, Env } from '../env/env.ts'
+import { readFile, writeFile } from '../env/whole-file.ts'
 
 export interface Slot {
   /** `<directory id>-<number>`. */
@@ -67,23 +68,10 @@ function directoryIdOf(env: Env, dataDirectory: string): string {
     if (/^[0-9a-f]{8}$/.test(known)) return known
     // A torn write of a process that died while making it: nothing can depend on it yet.
   }
-  const file = env.disk.open(path, 'create')
-  try {
-    const id = env.random.bytes(4).toString('hex')
-    file.truncate(0)
-    file.write(Buffer.from(id, 'latin1'), 0)
-  } finally {
-    file.close()
-  }
+  writeFile(env.disk, path, Buffer.from(env.random.bytes(4).toString('hex'), 'latin1'))
   return readText(env, path)
 }
 
 function readText(env: Env, path: string): string {
-  const file = env.disk.open(path, 'read')
-  try {
-    const buffer = Buffer.alloc(64)
-    return buffer.toString('latin1', 0, file.read(buffer, 0, buffer.length, 0))
-  } finally {
-    file.close()
-  }
+  return readFile(env.disk, path).toString('latin1')
 }

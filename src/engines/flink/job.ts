@@ -12,10 +12,11 @@
 import { join, resolve } from 'node:path'
 import { messageOf, MillraceError } from '../../base/errors.ts'
 import type { Timer } from '../../env/env.ts'
+import { readFile } from '../../env/whole-file.ts'
 import type { FlinkSpec } from '../../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../../topology/plan.ts'
 import { type Job, type JobContext, type JobStatus, UNKNOWN_STATUS } from '../engine.ts'
-import { readBytes, readText, writeText } from '../files.ts'
+import { readText, writeText } from '../files.ts'
 import { mustBeJar } from '../jvm.ts'
 import { type FlinkCluster, remoteCluster, startCluster } from './cluster.ts'
 import type { FlinkState } from './rest.ts'
@@ -34,7 +35,9 @@ interface Kept {
 
 const WATCH_MS = 1_000
 const RUNNING_MS_MAX = 120_000
-const ENDED: ReadonlySet<FlinkState> = new Set(['MISSING', 'FAILED', 'CANCELED', 'FINISHED', 'SUSPENDED'])
+/** F4: nothing more will come of it. */
+const OVER: ReadonlySet<FlinkState> = new Set(['FAILED', 'CANCELED', 'FINISHED'])
+const ENDED: ReadonlySet<FlinkState> = new Set([...OVER, 'MISSING', 'SUSPENDED'])
 
 export function flinkJob(task: Task, context: JobContext): Job {
   return new FlinkJob(task, context)
@@ -138,7 +141,7 @@ class FlinkJob implements Job {
       ...config, ...from === undefined ? {} : { 'execution.state-recovery.path': from },
     }
     if (job.kind === 'jar') {
-      const jar = await cluster.rest.upload(job.path, readBytes(this.#context.disk, resolve(job.path)))
+      const jar = await cluster.rest.upload(job.path, readFile(this.#context.disk, resolve(job.path)))
       await cluster.rest.run(jar, { jobId, entryClass: job.entryClass, args: job.args.map(arg => this.#filled(arg)), parallelism, from, config: settings })
       return
     }
@@ -185,7 +188,7 @@ class FlinkJob implements Job {
     for (let waitedMs = 0; waitedMs < RUNNING_MS_MAX; waitedMs += WATCH_MS) {
       const state = await cluster.rest.state(this.#jobId)
       if (state === 'RUNNING') return
-      if (state === 'FAILED' || state === 'FINISHED' || state === 'CANCELED') throw await this.#ended(cluster, state)
+      if (OVER.has(state)) throw await this.#ended(cluster, state)
       await this.#sleep(WATCH_MS / 4)
     }
     throw new MillraceError('TIMEOUT', `Flink job ${this.#jobId} of task ${this.#task.name} did not run within ${RUNNING_MS_MAX / 1000} s. ${cluster.rest.url}/#/job/${this.#jobId} shows what it waits for.`, { retriable: true })
@@ -224,7 +227,7 @@ class FlinkJob implements Job {
       await this.#submit(cluster)
       return
     }
-    if (state === 'FAILED' || state === 'FINISHED' || state === 'CANCELED') {
+    if (OVER.has(state)) {
       const error = await this.#ended(cluster, state)
       this.#context.logger.error(error.message)
       this.#set({ state: 'failed', lastError: error.message })

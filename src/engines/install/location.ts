@@ -10,7 +10,7 @@
 import { join, resolve } from 'node:path'
 import { MillraceError } from '../../base/errors.ts'
 import type { Disk } from '../../env/env.ts'
-import { readText } from './manifest.ts'
+import { readText } from '../files.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

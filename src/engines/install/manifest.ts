@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../../base/errors.ts'
 import type { Disk } from '../../env/env.ts'
+import { readText } from '../files.ts'
 import { sha256Of } from './digest.ts'
 
 export interface JarLock {
@@ -147,20 +148,4 @@ export function parseManifest(text: string, file: string): Manifest {
 export function recordOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
   // A record of unknown fields is what any object is.
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Readonly<Record<string, unknown>> : undefined
-}
-
-export function readText(disk: Disk, path: string): string {
-  const file = disk.open(path, 'read')
-  try {
-    const bytes = Buffer.alloc(file.size())
-    let length = 0
-    while (length < bytes.length) {
-      const count = file.read(bytes, length, bytes.length - length, length)
-      if (count === 0) break
-      length += count
-    }
-    return bytes.subarray(0, length).toString()
-  } finally {
-    file.close()
-  }
 }

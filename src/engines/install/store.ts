@@ -13,8 +13,9 @@
 import { join } from 'node:path'
 import { MillraceError } from '../../base/errors.ts'
 import type { Disk } from '../../env/env.ts'
+import { readText } from '../files.ts'
 import { enginesDirectory, type Environment } from './location.ts'
-import { bytesOf, fingerprintOf, findManifest, type JarLock, jarPath, type Manifest, megabytes, readManifests, readText, recordOf, titleOf } from './manifest.ts'
+import { bytesOf, fingerprintOf, findManifest, type JarLock, jarPath, type Manifest, megabytes, readManifests, recordOf, titleOf } from './manifest.ts'
 
 const FORMAT = 1
 

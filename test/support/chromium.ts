@@ -26,7 +26,8 @@ export class Chromium {
 
   static async start(): Promise<Chromium> {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-chromium-'))
-    const child = spawn('chromium', [...FLAGS, `--user-data-dir=${folder}`, 'about:blank'], { stdio: 'ignore' })
+    // A process group of its own: `close` can then wait for the last of its helpers.
+    const child = spawn('chromium', [...FLAGS, `--user-data-dir=${folder}`, 'about:blank'], { stdio: 'ignore', detached: true })
     const deadline = Date.now() + START_MS
     for (;;) {
       const port = portIn(folder)
@@ -57,8 +58,21 @@ export class Chromium {
       await Promise.race([ended, sleep(3000).then(() => this.#child.kill('SIGKILL'))])
       await ended
     }
-    // Its helper processes may write for a moment after it has ended.
+    await groupEnded(this.#child.pid)
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 50 })
+  }
+}
+
+/** Kills what is left of a process group and waits until it is gone: Chromium's helpers write into its folder for a moment after it has ended. */
+async function groupEnded(pid: number | undefined): Promise<void> {
+  if (pid === undefined) return
+  try {
+    for (;;) {
+      process.kill(-pid, 'SIGKILL')
+      await sleep(20)
+    }
+  } catch {
+    // ESRCH: the group has no process any more.
   }
 }
 

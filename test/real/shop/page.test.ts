@@ -41,12 +41,12 @@ before(async () => {
 }, { timeout: 240_000 })
 
 after(async () => {
-  await chromium?.close()
   await second?.close()
   await shop?.close()
   await tasks?.kill('SIGTERM')
   await broker?.remove()
   rmSync(folder, { recursive: true, force: true })
+  await chromium?.close()
 })
 
 function bootstrapOf(started: BrokerProcess): string {

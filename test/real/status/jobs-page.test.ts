@@ -29,11 +29,11 @@ before(async () => {
   await page.waitFor(`${state('copy')} === 'running' && ${state('echo')} === 'running'`, 60_000)
 })
 after(async () => {
-  await chromium?.close()
   await app?.kill('SIGTERM')
   await broker?.stop()
   broker?.remove()
   rmSync(directory, { recursive: true, force: true })
+  await chromium?.close()
 })
 
 const row = (task: string): string => `document.querySelector('.jobs tr[data-task=${task}]')`

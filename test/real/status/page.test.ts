@@ -46,9 +46,9 @@ before(async () => {
 
 after(async () => {
   for (const other of others) await other.kill('SIGKILL')
-  await chromium?.close()
   await demo?.kill('SIGTERM')
   rmSync(directory, { recursive: true, force: true })
+  await chromium?.close()
 })
 
 const outsideNames = "[...document.querySelectorAll('.graph .outside')].map(box => box.textContent)"

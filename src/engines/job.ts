@@ -6,6 +6,7 @@ import { type Job, type JobContext, type JobOf, UNKNOWN_STATUS } from './engine.
 import { flinkJob } from './flink/job.ts'
 import { kafkaStreamsJob } from './kafka-streams-job.ts'
 import { processJob } from './process-job.ts'
+import { sparkJob } from './spark/job.ts'
 
 export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
   const { on } = task
@@ -13,6 +14,7 @@ export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
     case 'process': return make(processJob, task, on, context)
     case 'kafkaStreams': return make(kafkaStreamsJob, task, on, context)
     case 'flink': return make(flinkJob, task, on, context)
+    case 'spark': return make(sparkJob, task, on, context)
     case 'external': return { start: () => Promise.resolve(), stop: () => Promise.resolve(), status: () => ({ ...UNKNOWN_STATUS, state: 'external' }) }
     default: return unreachable(on)
   }

@@ -2,3 +2,4 @@
 export { external, process, type ProcessOptions } from '../engines/process.ts'
 export { kafkaStreams, type KafkaStreamsOptions } from '../engines/kafka-streams.ts'
 export { flink, type FlinkOptions } from '../engines/flink/flink.ts'
+export { spark, type SparkOptions } from '../engines/spark/spark.ts'

@@ -38,7 +38,7 @@ export interface Link {
 }
 
 /** How a task of another engine is started; one member per engine. */
-export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec | FlinkSpec
+export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec | FlinkSpec | SparkSpec
 
 interface Spec {
   readonly link: Link
@@ -99,3 +99,22 @@ export interface FlinkSpec extends Spec {
 export type FlinkJobSource =
   | { readonly kind: 'sql'; readonly path: string }
   | { readonly kind: 'jar'; readonly path: string; readonly entryClass: string | undefined; readonly args: readonly string[] }
+
+export interface SparkSpec extends Spec {
+  readonly engine: 'spark'
+  /** Of the distribution, as `millrace engines install spark@VERSION` takes it. */
+  readonly version: string
+  readonly program: SparkProgram
+  readonly args: readonly string[]
+  /** `local[2]`: a driver that runs its tasks itself, two at a time. */
+  readonly master: string
+  readonly triggerMs: number
+  /** Of the Kafka source, over Millrace's: `maxOffsetsPerTrigger`, `minPartitions` … */
+  readonly source: Readonly<Record<string, string>>
+  /** Spark's own settings, over Millrace's: `spark.…`. */
+  readonly config: Readonly<Record<string, string>>
+  readonly javaOptions: readonly string[]
+}
+
+/** A driver: a program of the JVM, or a Python script. */
+export type SparkProgram = JvmProgram | { readonly kind: 'python'; readonly path: string }

@@ -6,7 +6,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 const TIMEOUT_MS = 10_000
 
 /** Rejects with `CONNECTION_FAILED` (retriable) where nobody answers, and with `ENGINE_FAILED` where the answer is an error: `detail.status` and `detail.body`. */
-export async function requestJson(method: 'GET' | 'POST' | 'DELETE' | 'PATCH', url: string, body?: Json | FormData, timeoutMs = TIMEOUT_MS): Promise<Json> {
+export async function requestJson(method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', url: string, body?: Json | FormData, timeoutMs = TIMEOUT_MS): Promise<Json> {
   let response: Response
   let text: string
   try {

@@ -2,6 +2,7 @@
 import { unreachable } from '../base/assert.ts'
 import type { ForeignSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
+import { connectJob } from './connect/job.ts'
 import { type Job, type JobContext, type JobOf, UNKNOWN_STATUS } from './engine.ts'
 import { flinkJob } from './flink/job.ts'
 import { kafkaStreamsJob } from './kafka-streams-job.ts'
@@ -15,6 +16,7 @@ export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
     case 'kafkaStreams': return make(kafkaStreamsJob, task, on, context)
     case 'flink': return make(flinkJob, task, on, context)
     case 'spark': return make(sparkJob, task, on, context)
+    case 'connect': return make(connectJob, task, on, context)
     case 'external': return { start: () => Promise.resolve(), stop: () => Promise.resolve(), status: () => ({ ...UNKNOWN_STATUS, state: 'external' }) }
     default: return unreachable(on)
   }

@@ -13,6 +13,7 @@ import { writeText } from './files.ts'
 import { type InstanceKind, Instances } from './instances.ts'
 import { jvmArguments } from './jvm.ts'
 import { processEnvironment } from './process.ts'
+import { propertiesText } from './properties.ts'
 
 const JAVA_MIN = 17
 /** A source file is compiled first, and a group may wait for a member that has died. */
@@ -82,12 +83,4 @@ export function streamsConfig(task: Task, context: Pick<JobContext, 'app' | 'boo
     'main.consumer.session.timeout.ms': '10000', 'main.consumer.heartbeat.interval.ms': '3000',
     ...task.on.config,
   }
-}
-
-/** As `java.util.Properties` reads it: backslash, line ends and what is not Latin-1 are escaped. */
-export function propertiesText(config: Readonly<Record<string, string>>): string {
-  const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
-    .replaceAll(/[^\x20-\x7e]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  const name = (text: string): string => escaped(text).replaceAll(/[ :=#!]/g, char => `\\${char}`)
-  return Object.entries(config).map(([key, value]) => `${name(key)}=${escaped(value).replace(/^ /, '\\ ')}\n`).join('')
 }

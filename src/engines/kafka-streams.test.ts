@@ -11,8 +11,9 @@ import type { KafkaStreamsSpec } from '../topology/foreign.ts'
 import { build } from '../topology/build.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import { kafkaStreams } from './kafka-streams.ts'
-import { propertiesText, streamsConfig } from './kafka-streams-job.ts'
+import { streamsConfig } from './kafka-streams-job.ts'
 import { jvmArguments } from './jvm.ts'
+import { propertiesText } from './properties.ts'
 
 const numbers = topic('numbers', { key: text, value: text })
 const scores = topic('scores', { key: text, value: text })

@@ -38,7 +38,7 @@ export interface Link {
 }
 
 /** How a task of another engine is started; one member per engine. */
-export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec | FlinkSpec | SparkSpec
+export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec | FlinkSpec | SparkSpec | ConnectSpec
 
 interface Spec {
   readonly link: Link
@@ -118,3 +118,19 @@ export interface SparkSpec extends Spec {
 
 /** A driver: a program of the JVM, or a Python script. */
 export type SparkProgram = JvmProgram | { readonly kind: 'python'; readonly path: string }
+
+/** Workers of Kafka Connect, and the connectors that run on them. */
+export interface ConnectSpec extends Spec {
+  readonly engine: 'connect'
+  /** Of the distribution, as `millrace engines install connect@VERSION` takes it. */
+  readonly version: string
+  /** By name; each as Connect's REST interface takes it. */
+  readonly connectors: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Processes that share the connectors' tasks. */
+  readonly instances: number
+  /** Folders of connectors that the distribution does not bring: Connect's plugin.path. */
+  readonly plugins: readonly string[]
+  /** Of the workers, over Millrace's own. */
+  readonly config: Readonly<Record<string, string>>
+  readonly javaOptions: readonly string[]
+}

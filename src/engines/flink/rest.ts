@@ -6,6 +6,7 @@
 import { basename } from 'node:path'
 import { MillraceError } from '../../base/errors.ts'
 import { at, type Json, listAt, numberAt, requestJson, textAt } from '../http-json.ts'
+import { causeOf } from '../java-trace.ts'
 import { placeInFile, type Statement } from './script.ts'
 
 /** A job's own states, and `MISSING`: this cluster knows no such job. */
@@ -177,11 +178,4 @@ export function refusal(file: string, statement: Statement, error: string): Mill
   const place = /(?:at|[Ff]rom) line (\d+), column (\d+)/.exec(error)
   const { line, column } = place === null ? statement : placeInFile(statement, Number(place[1]), Number(place[2]))
   return new MillraceError('CONFIG_INVALID', `${file}:${line}:${column}: Flink refuses this statement: ${causeOf(error) ?? 'it gives no reason'}\n  ${statement.text.split('\n')[place === null ? 0 : Number(place[1]) - 1]?.trim() ?? ''}`, { detail: { file, line, column } })
-}
-
-/** The innermost cause of a Java stack trace, in one line. */
-export function causeOf(trace: string | undefined): string | undefined {
-  const lines = (trace ?? '').split('\n').map(line => line.trim()).filter(line => line !== '' && !line.startsWith('at ') && !line.startsWith('... '))
-  const causes = lines.filter(line => line.startsWith('Caused by: '))
-  return (causes.at(-1)?.slice('Caused by: '.length) ?? lines.find(line => !line.startsWith('<Exception'))) ?? undefined
 }

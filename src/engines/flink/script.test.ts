@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { causeOf, refusal } from './rest.ts'
+import { causeOf } from '../java-trace.ts'
+import { refusal } from './rest.ts'
 import { placeInFile, statementsOf } from './script.ts'
 
 test('semicolons in strings, identifiers, comments and statement sets end nothing', () => {

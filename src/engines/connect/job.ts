@@ -34,7 +34,7 @@ export function connectJob(task: ConnectTask, context: JobContext): Job {
 class ConnectJob implements Job {
   readonly #task: ConnectTask
   readonly #context: JobContext
-  readonly #instances: Instances
+  readonly #workers: Instances
   readonly #rest: ConnectRest
   /** Addresses of workers, by the names of their processes. */
   readonly #urls = new Map<string, string>()
@@ -50,19 +50,15 @@ class ConnectJob implements Job {
     this.#task = task
     this.#context = context
     this.#rest = new ConnectRest(() => [...this.#urls.values()])
-    this.#instances = new Instances(task.name, task.on.instances, (name, instance) => this.#startWorker(name, instance), name => this.#releaseWorker(name))
+    this.#workers = new Instances(task, { ...context, release: name => this.#releaseWorker(name) }, {
+      prepare: () => this.#prepare(), startInstance: (name, instance) => this.#startWorker(name, instance),
+    })
   }
 
   async start(): Promise<void> {
     this.#set({ state: 'starting', lastError: null })
     try {
-      const missing = undeclared(this.#task)
-      if (missing !== undefined) throw new MillraceError('CONFIG_INVALID', `Connector '${missing.connector}' of task '${this.#task.name}' ${missing.as} topic '${missing.topic}', which the task does not declare. Add it to its { ${missing.as} }.`)
-      const { version, javaOptions } = this.#task.on
-      const java = await this.#context.java(JAVA_MIN)
-      const { classpath } = this.#context.installation(`connect@${version}`)
-      this.#program = { java, jvm: [...javaOptions, '-Dlog4j2.level=WARN', '-cp', classpath.join(delimiter), MAIN_CLASS] }
-      await this.#instances.start()
+      await this.#workers.start()
       await this.#putConnectors()
       await this.#untilRunning()
       this.#set({ state: 'running', url: [...this.#urls.values()][0] ?? null })
@@ -79,16 +75,16 @@ class ConnectJob implements Job {
     // A look that was under way has set the next one.
     this.#timer?.cancel()
     this.#timer = undefined
-    await this.#instances.stop()
+    await this.#workers.stop()
     this.#set({ state: 'stopped', url: null })
   }
 
   rescale(workers: number): Promise<void> {
-    return this.#instances.rescale(workers)
+    return this.#workers.rescale(workers)
   }
 
   status(): JobStatus {
-    return { ...this.#status, instances: this.#instances.count }
+    return { ...this.#status, instances: this.#workers.status().instances }
   }
 
   #set(change: Partial<JobStatus>): void {
@@ -96,6 +92,15 @@ class ConnectJob implements Job {
   }
 
   // ---------------------------------------------------------------- workers
+
+  async #prepare(): Promise<void> {
+    const { name, on: { version, javaOptions } } = this.#task
+    const missing = undeclared(this.#task)
+    if (missing !== undefined) throw new MillraceError('CONFIG_INVALID', `Connector '${missing.connector}' of task '${name}' ${missing.as} topic '${missing.topic}', which the task does not declare. Add it to its { ${missing.as} }.`)
+    const java = await this.#context.java(JAVA_MIN)
+    const { classpath } = this.#context.installation(`connect@${version}`)
+    this.#program = { java, jvm: [...javaOptions, '-Dlog4j2.level=WARN', '-cp', classpath.join(delimiter), MAIN_CLASS] }
+  }
 
   async #startWorker(name: string, instance: number): Promise<void> {
     assert(this.#program !== undefined, 'a worker is started before its program was looked for')

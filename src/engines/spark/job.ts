@@ -15,7 +15,7 @@ import { type EngineProcess, type Job, type JobContext, type JobStatus, UNKNOWN_
 import { writeText } from '../files.ts'
 import type { Installation } from '../install/store.ts'
 import { jvmArguments } from '../jvm.ts'
-import { propertiesText } from '../kafka-streams-job.ts'
+import { propertiesText } from '../properties.ts'
 import { processEnvironment } from '../process.ts'
 import { log4jText, ProgressLog, QUERY_RUNS, type Told } from './progress.ts'
 

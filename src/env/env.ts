@@ -40,14 +40,14 @@ export interface Random {
   bytes(count: number): Buffer
 }
 
-export type FileMode = 'read' | 'write' | 'create'
+export type FileMode = 'read' | 'write' | 'create' | 'new'
 
 /**
  * Disk. Paths are absolute. Sync calls work on the page cache; `datasync` and `syncDirectory` make it durable.
  * Errors are Node's own (`ENOENT`, `ENOSPC`, `EIO` …); `log` gives them meaning.
  */
 export interface Disk {
-  /** `read`: must exist. `write`: read and write, must exist. `create`: read and write, made if absent (mode 0600). */
+  /** `read`: must exist. `write`: read and write, must exist. `create`: read and write, made if absent (mode 0600). `new`: the same, and it must be absent (`EEXIST`): of several that ask one gets it. */
   open(path: string, mode: FileMode): DiskFile
   exists(path: string): boolean
   size(path: string): number

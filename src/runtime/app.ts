@@ -30,7 +30,7 @@ import { takeSlot } from './slots.ts'
 import type { Slot } from './slots.ts'
 import type { ProcessSnapshot, TaskSnapshot } from './snapshot.ts'
 import type { StoreProvider } from './state/store.ts'
-import type { TaskSettings } from './task-context.ts'
+import type { ReplaceTarget, TaskSettings } from './task-context.ts'
 import { mergeReports } from './task-report.ts'
 import { ThreadedWorker } from './threaded-worker.ts'
 import { prepareTopics } from './topics.ts'
@@ -67,6 +67,8 @@ export interface RunOptions {
   readonly env?: Env | undefined
   /** Instead of LMDB in `dataDirectory`: for simulation. */
   readonly stores?: StoreProvider | undefined
+  /** Instead of the targets that sinks name: for the test driver; `threads: 0` only. */
+  readonly targets?: ReplaceTarget | undefined
 }
 
 export interface RunningApp {
@@ -83,6 +85,7 @@ const SESSION_TIMEOUT_MS = 10_000
 const HEARTBEAT_INTERVAL_MS = 400
 /** While nothing moves, the first to learn of it may be a little late: an idle app should cost nothing. */
 const CALM_HEARTBEAT_INTERVAL_MS = 1_000
+const TARGET_TRANSACTION_TIMEOUT_MS = 120_000
 const MIB = 1 << 20
 
 export async function run(app: AppDescription, options: RunOptions): Promise<RunningApp> {
@@ -174,9 +177,9 @@ export class AppProcess implements RunningApp {
       failed: (task, error) => this.#onTaskFailed(task, error),
       commitOffsets: async (task, offsets, identity) => { await this.#memberships.get(task)?.commitOffsets(offsets, identity) },
     }
-    const { threads = 0, entry, bootstrap, stores } = this.#options
+    const { threads = 0, entry, bootstrap, stores, targets } = this.#options
     if (threads === 0) {
-      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, failpoints: this.#env === realEnv ? failpointsOfEnvironment() : noFailpoints }))
+      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, targets, failpoints: this.#env === realEnv ? failpointsOfEnvironment() : noFailpoints }))
       return
     }
     if (entry === undefined) throw needsEntry()
@@ -214,7 +217,8 @@ export class AppProcess implements RunningApp {
       drainedCommitMs: this.#options.drainedCommitMs ?? 5,
       idleAfterMs: 1_000,
       sessionTimeoutMs: this.#sessionTimeoutMs,
-      transactionTimeoutMs: Math.max(10_000, this.#sessionTimeoutMs),
+      // A delivery to a slow target stands between two ends of transactions.
+      transactionTimeoutMs: Math.max(plan.subTopologies.some(sub => sub.nodes.some(node => node.kind === 'to')) ? TARGET_TRANSACTION_TIMEOUT_MS : 10_000, this.#sessionTimeoutMs),
       fetchBytesMax: 32 * MIB,
       produceBytesMax: 32 * MIB,
       dirtyBytesMax: 32 * MIB,

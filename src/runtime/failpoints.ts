@@ -7,7 +7,10 @@
 import { MillraceError } from '../base/errors.ts'
 
 export const FAILPOINTS = ['after-flush', 'after-txn-offset-commit', 'before-end-txn', 'after-end-txn', 'before-store-commit'] as const
-export type Failpoint = (typeof FAILPOINTS)[number]
+/** Of tasks with a target beside Kafka: in the middle of a delivery, and between it and the commit of the offsets. */
+export const TARGET_FAILPOINTS = ['in-deliver', 'after-deliver'] as const
+export type Failpoint = (typeof FAILPOINTS)[number] | (typeof TARGET_FAILPOINTS)[number]
+const ALL: readonly Failpoint[] = [...FAILPOINTS, ...TARGET_FAILPOINTS]
 
 export interface Failpoints {
   reach(point: Failpoint): void
@@ -19,10 +22,10 @@ export const noFailpoints: Failpoints = { reach: () => {} }
 export function failpointsOf(setting: string | undefined, kill: () => void): Failpoints {
   if (setting === undefined || setting === '') return noFailpoints
   const [name, count = '1'] = setting.split(':')
-  const point = FAILPOINTS.find(candidate => candidate === name)
+  const point = ALL.find(candidate => candidate === name)
   let left = Number(count)
   if (point === undefined || !Number.isInteger(left) || left < 1) {
-    throw new MillraceError('CONFIG_INVALID', `MILLRACE_FAILPOINT=${setting} is not understood. Use <point>:<n> with one of ${FAILPOINTS.join(', ')}.`)
+    throw new MillraceError('CONFIG_INVALID', `MILLRACE_FAILPOINT=${setting} is not understood. Use <point>:<n> with one of ${ALL.join(', ')}.`)
   }
   return {
     reach(reached) {

@@ -13,9 +13,10 @@ import { coordinatesOf } from './source.ts'
 import type { BadRecord } from './source.ts'
 
 const KEY_CHARACTERS_MAX = 80
-const WHAT: Readonly<Record<BadRecord['stage'], string>> = { decode: 'could not read a record', time: 'could not tell the time of a record', process: 'failed on a record' }
+const WHAT: Readonly<Record<BadRecord['stage'], string>> = { decode: 'could not read a record', time: 'could not tell the time of a record', process: 'failed on a record', deliver: 'made a row that its sink refuses' }
 const NEXT: Readonly<Record<BadRecord['stage'], string>> = {
   decode: "mend what writes the topic, or the topic's declaration", time: "mend the topic's `time` and start again", process: 'mend the code and start again',
+  deliver: 'mend the row, or what refuses it, and start again',
 }
 
 /** The error a task ends with. `detail` has the same coordinates as data. */

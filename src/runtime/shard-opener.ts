@@ -13,7 +13,7 @@ import type { HeadNode, SubTopology } from '../topology/plan.ts'
 import { shardKey } from './assignor.ts'
 import type { ShardId } from './assignor.ts'
 import { compileSubTopology } from './operators/compile.ts'
-import type { Output, OperatorCounters, ReadableTable } from './operators/operator.ts'
+import type { Output, OperatorCounters, ReadableTable, Rows } from './operators/operator.ts'
 import { restoreShard } from './restore.ts'
 import type { RestoreProgress } from './changelog-replay.ts'
 import type { RestoreResult } from './restore.ts'
@@ -98,12 +98,13 @@ export function isDamaged(error: unknown): boolean {
 }
 
 /** A shard ready to run on `state`, standing at `committed`. */
-export function compileShard(context: TaskContext, id: ShardId, state: ShardState, parts: CompileParts, committedOffsets: readonly CommittedOffset[]): Shard {
+export function compileShard(context: TaskContext, id: ShardId, opened: { readonly state: ShardState; readonly rows: Rows }, parts: CompileParts, committedOffsets: readonly CommittedOffset[]): Shard {
+  const { state, rows } = opened
   const sub = subTopologyOf(context, id)
   const inputs = inputsOf(context, id)
   const committed = committedOffsets.filter(entry => inputs.some(input => input.topic === entry.topic && input.partition === entry.partition))
   const run = compileSubTopology(sub, {
-    partition: id.partition, state, output: parts.output, counters: parts.counters,
+    partition: id.partition, state, rows, output: parts.output, counters: parts.counters,
     now: () => context.env.clock.now(), globalTable: name => parts.globalTable(name),
   }, context.plan.globalTables)
   const queues = inputs.map(({ topic, partition }) => {

@@ -17,12 +17,14 @@ import { ChangelogEpochs } from './changelog-epochs.ts'
 import type { ShardId } from './assignor.ts'
 import type { RestoreProgress } from './changelog-replay.ts'
 import type { RestoreResult } from './restore.ts'
-import { compileShard, inputsOf, isDamaged, openState, startOf } from './shard-opener.ts'
+import { compileShard, inputsOf, isDamaged, openState, startOf, subTopologyOf } from './shard-opener.ts'
 import type { CompileParts, OpenedState } from './shard-opener.ts'
 import type { FrozenShard, Shard } from './shard.ts'
 import type { PartitionQueue } from './source.ts'
 import type { ChangelogPosition } from './state/store.ts'
 import type { TaskContext } from './task-context.ts'
+import { rowsOf } from './task-targets.ts'
+import type { ShardOutlet, TaskTargets } from './task-targets.ts'
 import type { AckedChanges, TaskProducer } from './task-producer.ts'
 
 export interface Seat {
@@ -31,6 +33,7 @@ export interface Seat {
   phase: 'opening' | 'running' | 'closing' | 'lost'
   opening: Promise<void>
   opened: OpenedState | undefined
+  outlet: ShardOutlet | undefined
   shard: Shard | undefined
   restoring: RestoreProgress | undefined
   restored: RestoreResult | undefined
@@ -40,10 +43,14 @@ export interface Seat {
   taken: number
 }
 
+export interface SeatParts extends CompileParts {
+  readonly targets: TaskTargets
+}
+
 export class ShardSeats {
   readonly #context: TaskContext
   readonly #fetcher: Fetcher
-  readonly #parts: CompileParts
+  readonly #parts: SeatParts
   readonly #seats = new Map<string, Seat>()
   /** Input `topic/partition` → its seat. */
   readonly #routes = new Map<string, Seat>()
@@ -51,7 +58,7 @@ export class ShardSeats {
   #running: Seat[] = []
   readonly #epochs: ChangelogEpochs
 
-  constructor(context: TaskContext, fetcher: Fetcher, parts: CompileParts) {
+  constructor(context: TaskContext, fetcher: Fetcher, parts: SeatParts) {
     this.#context = context
     this.#epochs = new ChangelogEpochs(context, this.#seats)
     this.#fetcher = fetcher
@@ -71,7 +78,7 @@ export class ShardSeats {
       return undefined
     }
     const seat: Seat = {
-      id, key, phase: 'opening', opening: Promise.resolve(), opened: undefined, shard: undefined,
+      id, key, phase: 'opening', opening: Promise.resolve(), opened: undefined, outlet: undefined, shard: undefined,
       restoring: undefined, restored: undefined, endSince: new Map(), taken: 0,
     }
     this.#seats.set(key, seat)
@@ -85,6 +92,8 @@ export class ShardSeats {
     if (gone()) return
     seat.opened ??= await openState(this.#context, seat.id, { onProgress: progress => { seat.restoring = progress }, cancelled: gone })
     if (gone()) return
+    seat.outlet = await this.#claim(seat)
+    if (gone()) return
     seat.restored = seat.opened.restored
     seat.restoring = undefined
     this.#start(seat, committed)
@@ -93,10 +102,23 @@ export class ShardSeats {
     this.#context.host.wake()
   }
 
-  #start(seat: Seat, committed: readonly CommittedOffset[]): void {
+  #claim(seat: Seat): Promise<ShardOutlet | undefined> {
+    return this.#parts.targets.claim(seat.id, inputsOf(this.#context, seat.id), subTopologyOf(this.#context, seat.id))
+  }
+
+  /** Where to begin: the committed offsets, or where the targets of the shard stand (B3 of task-targets). */
+  #startsAt(seat: Seat, committed: readonly CommittedOffset[]): readonly CommittedOffset[] {
+    if (seat.outlet === undefined) return committed
+    const { offsets, missing } = seat.outlet.startOf(committed)
+    for (const at of missing) this.#context.logger.error('a sink stands before the offsets of its task, which writes elsewhere too and so goes on from those: the records between are not in the sink. Reset the group to there to bring them in', { ...at })
+    return offsets
+  }
+
+  #start(seat: Seat, committedOffsets: readonly CommittedOffset[]): void {
+    const committed = this.#startsAt(seat, committedOffsets)
     assert(seat.opened !== undefined, `shard ${seat.key} starts without state`)
     seat.taken += seat.shard?.recordsTaken ?? 0
-    const shard = compileShard(this.#context, seat.id, seat.opened.state, this.#parts, committed)
+    const shard = compileShard(this.#context, seat.id, { state: seat.opened.state, rows: rowsOf(seat.outlet) }, this.#parts, committed)
     shard.atEnd = queue => this.#atEnd(queue)
     seat.shard = shard
     seat.endSince.clear()
@@ -128,6 +150,7 @@ export class ShardSeats {
     }
     for (const seat of seats) {
       await seat.opening
+      await this.#parts.targets.release(seat.id, seat.phase === 'closing')
       await seat.opened?.state.close()
     }
   }
@@ -289,6 +312,7 @@ export class ShardSeats {
         seat.opened = await openState(this.#context, seat.id, { onProgress: progress => { seat.restoring = progress }, cancelled: () => false })
         seat.restoring = undefined
       }
+      seat.outlet = await this.#claim(seat)
       this.#start(seat, committed)
     }
   }

@@ -43,7 +43,7 @@ export interface BadRecord {
   readonly value: Buffer | null
   headers(): readonly Header[]
   readonly error: unknown
-  readonly stage: 'decode' | 'time' | 'process'
+  readonly stage: 'decode' | 'time' | 'process' | 'deliver'
 }
 
 export interface SourceHooks {

@@ -6,6 +6,7 @@ import type { GroupIdentity, OffsetEntry } from '../client/types.ts'
 import type { Env } from '../env/env.ts'
 import type { Guarantee } from '../topology/node.ts'
 import type { NativeTaskPlan } from '../topology/plan.ts'
+import type { TargetSpec } from '../topology/target.ts'
 import type { Failpoints } from './failpoints.ts'
 import type { StoreProvider } from './state/store.ts'
 
@@ -34,6 +35,8 @@ export interface TaskHost {
   commitOffsets(task: string, offsets: readonly OffsetEntry[], identity: GroupIdentity): Promise<void>
 }
 
+export type ReplaceTarget = (name: string, target: TargetSpec) => TargetSpec
+
 export interface TaskContext {
   readonly env: Env
   readonly logger: Logger
@@ -49,5 +52,7 @@ export interface TaskContext {
   readonly transactionalId: string
   readonly failpoints: Failpoints
   readonly stores: StoreProvider
+  /** Another target instead of the one that a sink (`<app>.<task>.<sink>`) names: for the test driver. */
+  readonly targets?: ReplaceTarget | undefined
   readonly host: TaskHost
 }

@@ -30,6 +30,8 @@ import type { BadRecord, SourceHooks } from './source.ts'
 import { TaskCounters } from './task-counters.ts'
 import type { TaskContext } from './task-context.ts'
 import { TaskProducer } from './task-producer.ts'
+import { TaskTargets } from './task-targets.ts'
+import { RowsRejected } from '../topology/target.ts'
 
 type Phase =
   | { readonly kind: 'starting' }
@@ -51,6 +53,7 @@ export class TaskRunner implements SourceHooks {
   readonly #out: TaskProducer
   readonly #fetcher: Fetcher
   readonly #seats: ShardSeats
+  readonly #targets: TaskTargets
   readonly #identity = new IdentityWatch()
   readonly #purge: RepartitionPurge
   /** Records that failed in processing and are left out when they come again: `topic/partition@offset` → why. */
@@ -72,13 +75,14 @@ export class TaskRunner implements SourceHooks {
     this.#commitPrefix = context.env.random.bytes(6).toString('hex')
     this.#out = new TaskProducer(context)
     this.#purge = new RepartitionPurge(context)
+    this.#targets = new TaskTargets(context)
     this.#fetcher = new Fetcher(context.cluster, {
       isolation: 'read_committed', bytesInFlightMax: context.settings.fetchBytesMax,
       onData: () => context.host.wake(),
       onError: (topic, partition, error) => this.#onFetchError(topic, partition, error),
     })
     this.#seats = new ShardSeats(context, this.#fetcher, {
-      output: this.#out.output, counters: this.counters, hooks: this,
+      output: this.#out.output, counters: this.counters, hooks: this, targets: this.#targets,
       globalTable: name => {
         const table = this.#globals.get(name)
         assert(table !== undefined, `global table ${name} was not loaded`)
@@ -165,6 +169,7 @@ export class TaskRunner implements SourceHooks {
       this.#seats.end()
       await this.#fetcher.close()
       await this.#out.close()
+      await this.#targets.close()
     })
   }
 
@@ -188,6 +193,7 @@ export class TaskRunner implements SourceHooks {
   #mayProcess(): boolean {
     if (this.#committing && this.context.settings.guarantee === 'atLeastOnce') return false
     if (this.#committing && this.#seats.dirtyBytes > this.context.settings.dirtyBytesMax) return false
+    if (this.#targets.full) return false
     if (!this.#out.full) return true
     this.#out.wakeWhenDrained()
     return false
@@ -278,7 +284,7 @@ export class TaskRunner implements SourceHooks {
     const { settings, env } = this.context
     const drained = !busy && this.#seats.next() === undefined
     const dueInMs = (drained ? this.#commitStartedAt + settings.drainedCommitMs : this.#dirtySince + settings.commitIntervalMs) - env.clock.monotonic()
-    if (dueInMs > 0 && this.#seats.dirtyBytes <= settings.dirtyBytesMax && !this.#out.full) return dueInMs
+    if (dueInMs > 0 && this.#seats.dirtyBytes <= settings.dirtyBytesMax && !this.#out.full && !this.#targets.full) return dueInMs
     this.#committing = true
     void this.#exclusive(async () => {
       if (this.#phase.kind === 'running' && this.#seats.dirty) await this.#commitNow()
@@ -301,6 +307,7 @@ export class TaskRunner implements SourceHooks {
       return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
     }
     this.#dirtySince = undefined
+    if (this.#targets.any && !await this.#deliver(frozen)) return
     const result = await this.#transact(frozen).catch((error: unknown): CommitResult => ({ kind: 'failed', error }))
     const refused = result.kind === 'failed' ? taskRefusal(this.context.plan.name, result.error) : undefined
     if (refused !== undefined) return this.#fail(refused)
@@ -308,6 +315,29 @@ export class TaskRunner implements SourceHooks {
     this.context.failpoints.reach('before-store-commit')
     this.#settle(frozen)
     this.counters.committed(this.context.env.clock.monotonic() - startedAt)
+  }
+
+  /** Everything of the commit is in its targets before its offsets are committed (TG2). False: it was not, and what follows from that is under way. */
+  async #deliver(frozen: readonly FrozenShard[]): Promise<boolean> {
+    try {
+      await this.#targets.deliver(this.#targets.freeze(frozen))
+      return true
+    } catch (error) {
+      const { plan, env } = this.context
+      if (error instanceof RowsRejected) {
+        const records = refusedRecords(error)
+        this.counters.errors += records.length
+        const [first] = records
+        assert(first !== undefined, 'rows are refused, but none is named')
+        if (plan.onError.kind === 'fail') this.#fail(taskFailure(plan.name, first, env.disk))
+        else {
+          for (const record of records) this.#left.set(`${record.topic}/${record.partition}@${record.offset}`, { ...record, key: null })
+          await this.#recover(first.error)
+        }
+      } else if (isMendable(error)) await this.#recover(error)
+      else this.#fail(error)
+      return false
+    }
   }
 
   async #transact(frozen: readonly FrozenShard[]): Promise<CommitResult> {
@@ -378,6 +408,14 @@ export class TaskRunner implements SourceHooks {
       }
     }
   }
+}
+
+/** The records behind refused rows, as far as the rows tell; dead letters get the rest of them when they are read again. */
+function refusedRecords({ rejected }: RowsRejected): BadRecord[] {
+  return rejected.map(({ row, error }): BadRecord => ({
+    topic: row.topic, partition: row.partition, offset: row.offset, timestamp: row.time, stage: 'deliver', error,
+    key: row.key === undefined ? null : Buffer.from(typeof row.key === 'string' ? row.key : JSON.stringify(row.key) ?? ''), value: null, headers: () => [],
+  }))
 }
 
 const MENDABLE: ReadonlySet<string> = new Set<ErrorCode>(['FENCED', 'TXN_ABORTABLE', 'BROKER_ERROR', 'GROUP_ERROR', 'TIMEOUT', 'CONNECTION_FAILED', 'CONNECTION_CLOSED', 'STORE_CORRUPT'])

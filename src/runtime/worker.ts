@@ -20,7 +20,7 @@ import { readBootId } from './restore.ts'
 import { transactionalIdOf } from './slots.ts'
 import { lmdbStores } from './state/lmdb-store.ts'
 import type { StoreProvider } from './state/store.ts'
-import type { TaskSettings } from './task-context.ts'
+import type { ReplaceTarget, TaskSettings } from './task-context.ts'
 import { TaskRunner } from './task-runner.ts'
 import { taskReport } from './task-report.ts'
 
@@ -46,6 +46,7 @@ export interface WorkerOptions {
   readonly events: WorkerEvents
   /** Instead of LMDB, in simulation. */
   readonly stores?: StoreProvider | undefined
+  readonly targets?: ReplaceTarget | undefined
 }
 
 export interface WorkerEvents {
@@ -96,7 +97,7 @@ export class Worker implements WorkerHandle {
       const tables = await worker.#globals.load(taskPlan)
       const runner = new TaskRunner({
         env, logger: logger.child({ task, worker: options.number }), cluster, admin, plan: taskPlan, partitions: new Map(Object.entries(partitions)), settings, directory,
-        bootId, failpoints: options.failpoints, stores,
+        bootId, failpoints: options.failpoints, stores, targets: options.targets,
         transactionalId: transactionalIdOf({ app: plan.app, task, slot, worker: options.number }),
         host: {
           wake: () => worker.#wake(),

@@ -97,6 +97,12 @@ function checkNodes(task: NativeTask): void {
     if (other !== undefined) throw topologyError(`task '${task.name}' has two operators named '${node.name}'`, node.site)
     named.set(node.name, node)
   }
+  const targets = new Set<string>()
+  for (const node of task.nodes) {
+    if (node.kind !== 'to') continue
+    if (targets.has(node.name)) throw topologyError(`task '${task.name}' has two sinks that would keep their positions under '${node.name}': give this one a name of its own, to('…', ${node.target.kind}(…))`, node.site)
+    targets.add(node.name)
+  }
 }
 
 /** Co-partitioned inputs must also have equal keys as bytes, which the kind of the key serde decides. */
@@ -189,7 +195,7 @@ export function inputTopic(node: Node): string | undefined {
     case 'source': case 'table': return node.topic.name
     case 'repartitionSource': return node.topic
     case 'globalTable': case 'map': case 'filter': case 'tableFilter': case 'flatMap': case 'branch': case 'merge': case 'peek': case 'keyBy': case 'repartitionSink':
-    case 'aggregate': case 'distinct': case 'streamTableJoin': case 'streamGlobalJoin': case 'process': case 'sink': return undefined
+    case 'aggregate': case 'distinct': case 'streamTableJoin': case 'streamGlobalJoin': case 'process': case 'sink': case 'to': return undefined
     default: return unreachable(node)
   }
 }

@@ -163,6 +163,7 @@ function detailOf(node: Node): string {
     case 'source': return node.fields === undefined ? node.topic.name : `${node.topic.name} {${node.fields.join(', ')}}`
     case 'table': case 'globalTable': case 'sink': return node.topic.name
     case 'repartitionSink': case 'repartitionSource': return node.topic
+    case 'to': return `${node.target.kind} ${node.target.detail}, ${node.target.delivery}`
     case 'branch': return node.arms.map(arm => arm.name).join(' | ')
     case 'aggregate': return `${node.flavour}${windowText(node)}`
     case 'distinct': return `within ${node.withinMs} ms`

@@ -14,6 +14,7 @@
 import type { Serde } from '../serde/serde.ts'
 import type { Window } from '../serde/windowed.ts'
 import type { ForeignSpec, Link } from './foreign.ts'
+import type { TargetSpec } from './target.ts'
 
 // ---------------------------------------------------------------- topics
 
@@ -328,12 +329,18 @@ export interface SinkNode extends NodeBase {
   readonly keyOf: UserFunction<unknown> | undefined
 }
 
+/** Hands rows to a target beside Kafka, which takes part in the task's commit (`target.ts`). Its name says whose positions are whose. */
+export interface ToNode extends NodeBase {
+  readonly kind: 'to'
+  readonly target: TargetSpec
+}
+
 export type Node =
   | SourceNode | TableNode | GlobalTableNode
   | MapNode | FilterNode | TableFilterNode | FlatMapNode | BranchNode | MergeNode | PeekNode | KeyByNode
   | RepartitionSinkNode | RepartitionSourceNode
   | AggregateNode | DistinctNode | StreamTableJoinNode | StreamGlobalJoinNode | ProcessNode
-  | SinkNode
+  | SinkNode | ToNode
 
 export type NodeKind = Node['kind']
 

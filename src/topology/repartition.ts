@@ -3,8 +3,12 @@
  *
  * R1. One topic for each (input edge): two operators on the very same re-keyed stream share it, and then `keyBy` must have a name.
  * R2. The topic is named after its `keyBy` if that has a name, else after the operator that needs it; never by position.
+ * R3. A `to` behind an operator with state has such a topic before it, named after the `to`: its rows are then functions of single records of that topic, with
+ *     coordinates that outlive a crash (TG1 of `target.ts`), whatever timers and windows made them and in whatever order inputs were read.
  */
 import { assert } from '../base/assert.ts'
+import type { Serde } from '../serde/serde.ts'
+import { sessionWindowed, timeWindowed } from '../serde/window-key.ts'
 import type { Edge, KeyByNode, Node, NodeId, RepartitionSinkNode, RepartitionSourceNode } from './node.ts'
 import { topologyError } from './names.ts'
 import { isKeyBased, outputOf, type Shapeless } from './shape.ts'
@@ -38,6 +42,18 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
     return node
   }
   for (const node of original) {
+    if (node.kind === 'to' && node.inputs.some(edge => comesFromState(edge.node, at))) {
+      const inputs = node.inputs.map(edge => {
+        const pair = makePair(group, node.name, edge, at(edge.node), [idNext, idNext + 1], { partitionsEnforced: undefined, disorderMs: disorderBefore(edge.node, at), windows: windowBefore(edge.node, at) })
+        idNext += 2
+        add(pair.sink)
+        add(pair.source)
+        pairs.push(pair)
+        return { node: pair.source.id, arm: undefined }
+      })
+      add(withShape(node, inputs, at))
+      continue
+    }
     if (!isKeyBased(node)) {
       add(withShape(node, node.inputs, at))
       continue
@@ -64,9 +80,17 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
   return { nodes, pairs }
 }
 
-function makePair(group: string, name: string, edge: Edge, input: Node, ids: readonly [NodeId, NodeId], more: { readonly partitionsEnforced: number | undefined; readonly disorderMs: number }): RepartitionPair {
-  const { key, value, windowed } = input.output
-  if (windowed !== 'no') throw topologyError(`'${name}' groups rows by a key that still has a window: keyBy(…) first`, input.site)
+interface PairOptions {
+  readonly partitionsEnforced: number | undefined
+  readonly disorderMs: number
+  /** How a key with a window is written; where it is not to have one any more, `undefined`. */
+  readonly windows?: ((key: Serde<unknown>) => Serde<unknown>) | undefined
+}
+
+function makePair(group: string, name: string, edge: Edge, input: Node, ids: readonly [NodeId, NodeId], more: PairOptions): RepartitionPair {
+  const { value, windowed } = input.output
+  const key = windowed === 'no' ? input.output.key : more.windows?.(input.output.key)
+  if (key === undefined) throw topologyError(`'${name}' groups rows by a key that still has a window: keyBy(…) first`, input.site)
   const topic = `${group}.${name}.repartition`
   const both = { name: `${name}.repartition`, named: false, topic, key, value, site: input.site }
   const sink = { ...both, kind: 'repartitionSink', id: ids[0], inputs: [edge], output: input.output } as const
@@ -78,6 +102,23 @@ function withShape(node: Node, inputs: readonly Edge[], at: (id: NodeId) => Node
   const shapeless: Shapeless = { ...node, inputs }
   // `output` is the only field that `Shapeless` lacks; each variant keeps its own kind.
   return { ...shapeless, output: outputOf(shapeless, inputs.map(edge => at(edge.node).output)) } as Node
+}
+
+/** Whether what reaches `id` may have been made by state, a timer or a window: then no single record stands for it. */
+function comesFromState(id: NodeId, at: (id: NodeId) => Node): boolean {
+  const node = at(id)
+  return node.kind === 'table' || node.kind === 'tableFilter' || isKeyBased(node) || node.inputs.some(edge => comesFromState(edge.node, at))
+}
+
+/** The serde of keys that still have the window of the nearest aggregate. */
+function windowBefore(id: NodeId, at: (id: NodeId) => Node): ((key: Serde<unknown>) => Serde<unknown>) | undefined {
+  const node = at(id)
+  if (node.kind === 'aggregate') {
+    const { window } = node
+    return window === undefined ? undefined : key => window.kind === 'session' ? sessionWindowed(key) : timeWindowed(key, window.sizeMs)
+  }
+  const [input] = node.inputs
+  return node.output.windowed === 'no' || input === undefined ? undefined : windowBefore(input.node, at)
 }
 
 /** The nearest `keyBy` on each path up from `id`. */

@@ -13,7 +13,7 @@ export function outputOf(node: Shapeless, inputs: readonly OutputShape[]): Outpu
       return { key: node.key, windowed: 'no', value: node.value, keyUntouched: true, valueUntouched: true, rekeyed: false }
     case 'map': case 'flatMap':
       return { ...only(inputs), value: node.value ?? ANY_JSON, valueUntouched: false }
-    case 'filter': case 'tableFilter': case 'branch': case 'peek': case 'sink': case 'repartitionSink':
+    case 'filter': case 'tableFilter': case 'branch': case 'peek': case 'sink': case 'repartitionSink': case 'to':
       return only(inputs)
     case 'merge':
       return inputs.reduce(merged)

@@ -8,6 +8,7 @@
 import { messageOf } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/env/env.ts'
 import { compileSubTopology } from '../../src/runtime/operators/compile.ts'
+import { NO_ROWS } from '../../src/runtime/operators/operator.ts'
 import type { DropReason, Origin, Output, ReadableTable, SubTopologyRun } from '../../src/runtime/operators/operator.ts'
 import { ShardState, type FrozenState } from '../../src/runtime/state/shard-state.ts'
 import { MemoryStores } from '../../src/runtime/state/memory-store.ts'
@@ -147,7 +148,7 @@ export class InProcess {
   #compile(sub: SubTopology, state: ShardState, clocks: string): SubTopologyRun {
     const output: Output = { send: (topic, time, key, value, headers) => this.#send(topic, time, key, value, headers) }
     const run = compileSubTopology(sub, {
-      partition: 0, state, output, now: () => this.wallClockMs, globalTable: store => this.#globalTable(store),
+      partition: 0, state, output, rows: NO_ROWS, now: () => this.wallClockMs, globalTable: store => this.#globalTable(store),
       counters: { dropped: (operator: string, reason: DropReason) => void this.dropped.set(`${operator}:${reason}`, (this.dropped.get(`${operator}:${reason}`) ?? 0) + 1) },
     }, this.#task.globalTables)
     run.restoreClocks(clocks)

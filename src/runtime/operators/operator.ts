@@ -87,6 +87,17 @@ export interface Output {
   send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly Header[], partition?: number): void
 }
 
+/** Where rows for targets beside Kafka are held back until the commit. Implemented by the engine. */
+export interface Rows {
+  /** `sink`: name of the `to`. `origin` is that of one record (TG1), and is read before this returns. */
+  add(sink: string, key: unknown, value: unknown, time: number, origin: Origin): void
+}
+
+/** For sub-topologies without such targets. */
+export const NO_ROWS: Rows = {
+  add: sink => { throw new TypeError(`a row for '${sink}', which is no sink of this shard`) },
+}
+
 /** A table that every shard of the process reads and none of them writes (J5). Loaded to its end before the first record is processed. */
 export interface ReadableTable {
   get(key: unknown): unknown
@@ -104,6 +115,7 @@ export interface ShardContext {
   readonly partition: number
   readonly state: ShardState
   readonly output: Output
+  readonly rows: Rows
   readonly counters: OperatorCounters
   /** Wall clock, epoch milliseconds. */
   now(): number

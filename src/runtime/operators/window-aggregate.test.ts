@@ -7,7 +7,7 @@ import { realClock } from '../../env/real/clock.ts'
 import { MemoryStores } from '../state/memory-store.ts'
 import { ShardState } from '../state/shard-state.ts'
 import { compileSubTopology } from './compile.ts'
-import { NO_ORIGIN } from './operator.ts'
+import { NO_ORIGIN, NO_ROWS } from './operator.ts'
 
 const input = topic('in', { key: text, value: int64 })
 const input2 = topic('in2', { key: text, value: int64 })
@@ -68,7 +68,7 @@ test('the watermark fires, stream time refuses: with two inputs a window that is
   const dropped: string[] = []
   const state = new ShardState(await new MemoryStores().open('s'), { clock: realClock, stores: ['c'] })
   const run = compileSubTopology(sub, {
-    partition: 0, state, now: () => 0, globalTable: () => { throw new Error('none') },
+    partition: 0, state, rows: NO_ROWS, now: () => 0, globalTable: () => { throw new Error('none') },
     output: { send: (_, time, of, value) => void sent.push(`${of?.toString()} ${value === null ? null : int64.deserialize(value, 0, value.length)} @${time}`) },
     counters: { dropped: (operator, reason) => void dropped.push(`${operator} ${reason}`) },
   }, [])

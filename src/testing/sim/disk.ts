@@ -211,8 +211,9 @@ export class SimDisk {
     let inode: Inode
     const found = this.#find(path)
     if (found === 'directory') throw errno('EISDIR', 'open', path)
+    if (found !== undefined && mode === 'new') throw errno('EEXIST', 'open', path)
     if (found !== undefined) inode = found
-    else if (mode === 'create') {
+    else if (mode === 'create' || mode === 'new') {
       inode = new Inode()
       this.#change(path, [{ kind: 'set', name: nameOf(path), entry: inode }])
     } else throw errno('ENOENT', 'open', path)

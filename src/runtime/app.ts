@@ -17,7 +17,7 @@ import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
-import type { Env } from '../env/env.ts'
+import type { Env, Timer } from '../env/env.ts'
 import { realEnv } from '../env/real/env.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
@@ -86,6 +86,7 @@ const HEARTBEAT_INTERVAL_MS = 400
 /** While nothing moves, the first to learn of it may be a little late: an idle app should cost nothing. */
 const CALM_HEARTBEAT_INTERVAL_MS = 1_000
 const TARGET_TRANSACTION_TIMEOUT_MS = 120_000
+const LOAD_INTERVAL_MS = 5_000
 const MIB = 1 << 20
 
 export async function run(app: AppDescription, options: RunOptions): Promise<RunningApp> {
@@ -119,6 +120,7 @@ export class AppProcess implements RunningApp {
   readonly #failures = new Map<string, unknown>()
   #cluster: Cluster | undefined
   #metrics: MetricsReporter | undefined
+  #loadTimer: Timer | undefined
   #starting: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
   #tellFailed: (error: Error) => void = () => {}
@@ -161,7 +163,24 @@ export class AppProcess implements RunningApp {
       await this.#metrics.start()
     }
     if (this.#isClosing()) return
+    this.#watchLoads()
     await Promise.all([...this.#memberships.values()].map(membership => membership.start()))
+  }
+
+  /** Tells the groups' members what the workers have measured, every few seconds. */
+  #watchLoads(): void {
+    if (this.#isClosing()) return
+    this.#loadTimer = this.#env.clock.setTimer(() => {
+      this.#reports().then(
+        reports => { for (const report of reports) if (!this.#isClosing()) this.#memberships.get(report.task)?.measured(report.loads ?? []) },
+        // A worker that has ended says so by itself.
+        (error: unknown) => this.#logger.debug('loads are not known', { problem: messageOf(error) }),
+      ).finally(() => this.#watchLoads())
+    }, LOAD_INTERVAL_MS, { background: true })
+  }
+
+  async #reports(): Promise<TaskSnapshot[]> {
+    return mergeReports((await Promise.all(this.#workers.map(worker => worker.report()))).flat())
   }
 
   get #metricsWanted(): boolean {
@@ -252,7 +271,7 @@ export class AppProcess implements RunningApp {
   }
 
   async status(): Promise<ProcessSnapshot> {
-    const reports = mergeReports((await Promise.all(this.#workers.map(worker => worker.report()))).flat())
+    const reports = await this.#reports()
     const slot = [...this.#slots.values()][0]
     const tasks = this.#tasks.map((plan): TaskSnapshot => {
       const report = reports.find(candidate => candidate.task === plan.name) ?? emptySnapshot(plan.name)
@@ -275,6 +294,7 @@ export class AppProcess implements RunningApp {
   }
 
   async #close(): Promise<void> {
+    this.#loadTimer?.cancel()
     // So that a start that waits for others to join goes on, and is over when the rest is closed. Its failure is for who called it.
     await Promise.allSettled([...[...this.#memberships.values()].map(membership => membership.close()), this.#starting])
     const results = await Promise.allSettled([...this.#memberships.values()].map(membership => membership.close()))

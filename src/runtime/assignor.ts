@@ -8,11 +8,14 @@
  * A1. Every shard is given to one member or, while its old owner still has to let go of it, to none.
  * A2. A shard is never given to a member while another one owns it (cooperative: the owner revokes and joins again, and
  *     the next round gives it away). Two members that claim the same shard: the one of the later generation owns it.
- * A3. Loads differ by at most one shard per unit of weight, as do the shards of one sub-topology where that costs no move.
+ * A3. Where no load was measured, shares differ by at most one shard per unit of weight, as do the shards of one sub-topology where that costs no
+ *     move. Where loads were measured, shares follow those (load-balance.ts).
  * A4. Sticky: an owner keeps its shards as far as A3 allows; a free shard goes to who holds most of its state.
  * A5. The result depends on the arguments alone, not on their order.
  */
 import { MillraceError } from '../base/errors.ts'
+import { balanceByLoad, measuredWork, ratesOf } from './load-balance.ts'
+import type { ShardRate } from './shard-loads.ts'
 
 /** A sub-topology as the assignor sees it: partition numbers 0 … partitions − 1 of each topic (a topic may have fewer). */
 export interface ShardGroup {
@@ -40,6 +43,8 @@ export interface MemberUserData {
   readonly weight: number
   /** State held on its disk: shard key → records of changelog that its stores have seen (the sum of their positions). */
   readonly held: Readonly<Record<string, number>>
+  /** What it has measured of the shards that it runs or has just given up, by shard key. */
+  readonly rates?: Readonly<Record<string, ShardRate>> | undefined
 }
 
 export interface AssignorMember {
@@ -65,12 +70,18 @@ export function decodeUserData(buffer: Buffer | null): MemberUserData {
   if (buffer.readInt16BE(0) > USER_DATA_VERSION) return none // A newer member: assign by balance alone, never refuse.
   const parsed: unknown = JSON.parse(buffer.toString('utf8', 2))
   if (typeof parsed !== 'object' || parsed === null) throw new MillraceError('GROUP_ERROR', 'A group member sent user data that is not an object. Is another program in the group of this task?')
-  const { slot, weight, held } = parsed as Partial<MemberUserData> // Checked field by field below.
+  const { slot, weight, held, rates } = parsed as Partial<MemberUserData> // Checked field by field below.
   return {
     slot: typeof slot === 'string' ? slot : '?',
     weight: typeof weight === 'number' && weight >= 1 ? weight : 1,
     held: typeof held === 'object' && held !== null ? held : {},
+    ...typeof rates === 'object' && rates !== null ? { rates: ratesIn(rates) } : {},
   }
+}
+
+function ratesIn(rates: object): Record<string, ShardRate> {
+  const isRate = (value: unknown): value is ShardRate => Array.isArray(value) && value.length === 2 && value.every(each => typeof each === 'number' && each >= 0 && Number.isFinite(each))
+  return Object.fromEntries(Object.entries(rates).filter((entry): entry is [string, ShardRate] => isRate(entry[1])))
 }
 
 /** Every shard of the groups: a sub-topology has as many as its widest topic has partitions. */
@@ -105,11 +116,12 @@ interface Seat {
   readonly perSubTopology: Map<number, number>
 }
 
-/** The shards of each member for this round, by member id (A1 to A5). */
-export function assignShards(groups: readonly ShardGroup[], members: readonly AssignorMember[]): Map<string, ShardId[]> {
+/** The shards of each member for this round, by member id (A1 to A5). `remembered`: rates of shards that nobody may tell of any more. */
+export function assignShards(groups: readonly ShardGroup[], members: readonly AssignorMember[], remembered?: ReadonlyMap<string, ShardRate>): Map<string, ShardId[]> {
   const shards = allShards(groups)
   const owners = ownersOf(shards, members)
-  const target = balance(shards, members, owners)
+  const measured = measuredWork(shards, ratesOf(sortedMembers(members), remembered))
+  const target = measured === undefined ? balance(shards, members, owners) : balanceByLoad(shards, sortedMembers(members), owners, measured.work)
   const result = new Map(members.map(member => [member.memberId, [] as ShardId[]]))
   for (const shard of shards) {
     const key = shardKey(shard)

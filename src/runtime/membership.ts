@@ -5,6 +5,8 @@
  * B1. A shard is run by one worker of the process at a time: it is given to the next one only after the one before has closed it.
  * B2. Workers learn a new generation as soon as a rebalance ends, also where they keep all their shards: their next commit needs it.
  * B3. Revocation waits for the workers' commits, so that the next owner finds everything committed (E2). Loss waits for nothing but the clean-up.
+ * B4. What is told of the shards' rates changes only when this member asks for a rebalance because of them, or a minute has passed: a join that is sent
+ *     again says the same.
  */
 import type { Logger } from '../base/logger.ts'
 import type { Assignor, SubscribedMember } from '../client/assignor.ts'
@@ -12,8 +14,14 @@ import type { Cluster } from '../client/cluster.ts'
 import { GroupMember } from '../client/group-member.ts'
 import type { GroupIdentity, OffsetEntry, TopicPartition } from '../client/types.ts'
 import type { NativeTaskPlan } from '../topology/plan.ts'
-import { assignShards, decodeUserData, encodeUserData, parseShardKey, partitionsOfShard, shardKey, shardsOfPartitions } from './assignor.ts'
+import { allShards, assignShards, decodeUserData, encodeUserData, parseShardKey, partitionsOfShard, shardKey, shardsOfPartitions } from './assignor.ts'
 import type { ShardGroup, ShardId } from './assignor.ts'
+import { ASK_MS, decodeGroupLoad, encodeGroupLoad, groupLoad, shouldAsk } from './group-load.ts'
+import type { GroupLoad } from './group-load.ts'
+import { measuredWork, ratesOf } from './load-balance.ts'
+import { ShardLoads } from './shard-loads.ts'
+import type { ShardRate } from './shard-loads.ts'
+import type { ShardLoad } from './snapshot.ts'
 import type { WorkerHandle } from './worker.ts'
 
 export interface MembershipOptions {
@@ -43,6 +51,13 @@ export class TaskMembership {
   readonly #member: GroupMember
   /** Shard key → the worker that runs it. */
   readonly #places = new Map<string, WorkerHandle>()
+  readonly #loads = new ShardLoads()
+  /** What was told with the last join (B4), and when. */
+  #told: Readonly<Record<string, ShardRate>> = {}
+  #toldAt = -Infinity
+  #group: GroupLoad | undefined
+  /** Of the leader: what members that are gone have told. */
+  #remembered: ReadonlyMap<string, ShardRate> = new Map()
   #memberId = ''
 
   constructor(options: MembershipOptions) {
@@ -79,6 +94,19 @@ export class TaskMembership {
     return this.#member.commitOffsets(offsets, identity)
   }
 
+  /** What the workers have measured of their shards so far. Asks for a rebalance where the group is out of balance. */
+  measured(loads: readonly ShardLoad[]): void {
+    const now = this.#options.cluster.env.clock.monotonic()
+    this.#loads.take(now, loads.filter(load => this.#places.has(load.shard)))
+    if (now - this.#toldAt < ASK_MS || !this.#member.stable) return
+    const rates = this.#loads.rates()
+    if (!shouldAsk(this.#group, this.#options.workers.length, rates, this.#told)) return
+    this.#told = rates
+    this.#toldAt = now
+    this.#options.logger.info('asking for a rebalance: its share is not an even one', { task: this.task })
+    this.#member.rejoin('the rates of its shards have changed')
+  }
+
   /** Hands everything back, committed, and leaves the group. Waits for no rebalance (G6). */
   close(): Promise<void> {
     for (const worker of this.#options.workers) worker.leaving(this.task)
@@ -95,10 +123,19 @@ export class TaskMembership {
         return this.#userData()
       },
       assign: members => {
-        const assignment = assignShards(this.#groups, members.map(member => assignorMember(this.#groups, member)))
-        return new Map([...assignment].map(([memberId, shards]) => [memberId, { partitions: shards.flatMap(shard => partitionsOfShard(this.#groups, shard)) }]))
+        const all = members.map(member => assignorMember(this.#groups, member))
+        const rates = ratesOf(all, this.#remembered)
+        this.#remembered = rates
+        const measured = measuredWork(allShards(this.#groups), rates)
+        const weights = all.map(member => member.userData.weight)
+        return new Map([...assignShards(this.#groups, all, rates)].map(([memberId, shards]) => [memberId, {
+          partitions: shards.flatMap(shard => partitionsOfShard(this.#groups, shard)),
+          userData: encodeGroupLoad(groupLoad(measured, weights, shards, rates)),
+        }]))
       },
-      onAssignment: () => {
+      onAssignment: assignment => {
+        this.#group = decodeGroupLoad(assignment.userData)
+        for (const [shard, rate] of Object.entries(this.#group?.rates ?? {})) if (!this.#places.has(shard)) this.#loads.seed(shard, rate)
         // The member's identity is complete when this callback has returned.
         this.#options.cluster.env.clock.defer(() => this.#tellIdentity(this.#member.identity()))
       },
@@ -106,7 +143,12 @@ export class TaskMembership {
   }
 
   #userData(): Buffer {
-    return encodeUserData({ slot: this.#options.slot, weight: this.#options.workers.length, held: this.#options.held() })
+    const now = this.#options.cluster.env.clock.monotonic()
+    if (now - this.#toldAt >= ASK_MS) {
+      this.#told = this.#loads.rates()
+      this.#toldAt = now
+    }
+    return encodeUserData({ slot: this.#options.slot, weight: this.#options.workers.length, held: this.#options.held(), ...Object.keys(this.#told).length === 0 ? {} : { rates: this.#told } })
   }
 
   #remember(memberId: string): void {
@@ -156,11 +198,16 @@ export class TaskMembership {
     for (const shards of leaving.values()) for (const shard of shards) this.#places.delete(shardKey(shard))
   }
 
-  /** Fewest shards of the sub-topology, then fewest at all; the first of equals. */
+  /** Least to do, as far as it was measured; else fewest shards of the sub-topology, then fewest at all; the first of equals. */
   #leastLoaded(shard: ShardId): WorkerHandle {
+    const rates = { ...this.#group?.rates, ...this.#loads.rates() }
+    const known = [...this.#places.keys()].flatMap(key => rates[key]?.[1] ?? [])
+    const busyMean = known.reduce((total, busyMs) => total + busyMs, 0) / Math.max(1, known.length)
     const load = (worker: WorkerHandle): number => {
       let count = 0
-      for (const [key, place] of this.#places) if (place === worker) count += parseShardKey(key).subTopology === shard.subTopology ? 1_001 : 1
+      for (const [key, place] of this.#places) {
+        if (place === worker) count += (rates[key]?.[1] ?? busyMean) * 1e6 + (parseShardKey(key).subTopology === shard.subTopology ? 1_001 : 1)
+      }
       return count
     }
     return this.#options.workers.reduce((best, worker) => load(worker) < load(best) ? worker : best)

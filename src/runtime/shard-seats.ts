@@ -41,6 +41,8 @@ export interface Seat {
   readonly endSince: Map<string, number>
   /** Records taken by shards that this seat had before it was rewound. */
   taken: number
+  /** Milliseconds that its slices took. */
+  busyMs: number
 }
 
 export interface SeatParts extends CompileParts {
@@ -79,7 +81,7 @@ export class ShardSeats {
     }
     const seat: Seat = {
       id, key, phase: 'opening', opening: Promise.resolve(), opened: undefined, outlet: undefined, shard: undefined,
-      restoring: undefined, restored: undefined, endSince: new Map(), taken: 0,
+      restoring: undefined, restored: undefined, endSince: new Map(), taken: 0, busyMs: 0,
     }
     this.#seats.set(key, seat)
     return seat
@@ -191,6 +193,12 @@ export class ShardSeats {
       bestTime = time
     }
     return best
+  }
+
+  /** A slice of `shard` took so long. */
+  worked(shard: Shard, ms: number): void {
+    const seat = this.#seats.get(shard.key)
+    if (seat !== undefined) seat.busyMs += ms
   }
 
   get dirty(): boolean {

@@ -10,6 +10,21 @@ export const METRICS_INTERVAL_MS = 1000
 
 export type TaskState = 'starting' | 'restoring' | 'running' | 'rebalancing' | 'failed' | 'stopped'
 
+/** Totals of one shard since it is here. */
+export interface ShardLoad {
+  /** `<sub-topology>_<partition>`. */
+  readonly shard: string
+  /** Number of the worker that runs it. */
+  readonly worker: number
+  /** Records taken. */
+  readonly in: number
+  /** Milliseconds spent on them, on the worker's thread. */
+  readonly busyMs: number
+  /** Offsets, summed over its inputs: of the next record to take, and the last stable ones. Their difference is its lag. */
+  readonly position: number
+  readonly end: number
+}
+
 export interface TaskSnapshot {
   readonly task: string
   readonly state: TaskState
@@ -36,6 +51,8 @@ export interface TaskSnapshot {
   /** The last restore that ended: how many changelog records were replayed, and how long it took. */
   readonly restored: { readonly records: number; readonly ms: number } | null
   readonly lastError: string | null
+  /** Of the shards that run; a process of an older version tells none. */
+  readonly loads?: readonly ShardLoad[] | undefined
 }
 
 export interface ProcessSnapshot {

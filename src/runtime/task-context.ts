@@ -48,6 +48,8 @@ export interface TaskContext {
   readonly settings: TaskSettings
   /** Of the process's slot: a shard's state is in `<directory>/<shard key>`. */
   readonly directory: string
+  /** Number of the worker within the process. */
+  readonly worker: number
   readonly bootId: string
   readonly transactionalId: string
   readonly failpoints: Failpoints

@@ -1,5 +1,6 @@
 /** A task's snapshot from one worker, and the sum of the snapshots of all workers of a process. */
-import type { TaskSnapshot, TaskState } from './snapshot.ts'
+import type { ShardLoad, TaskSnapshot, TaskState } from './snapshot.ts'
+import type { Seat } from './shard-seats.ts'
 import type { TaskRunner } from './task-runner.ts'
 
 export function taskReport(runner: TaskRunner): TaskSnapshot {
@@ -29,7 +30,20 @@ export function taskReport(runner: TaskRunner): TaskSnapshot {
     restored: restored.length === 0 ? null : { records: restored.reduce((sum, one) => sum + one.records, 0), ms: Math.round(Math.max(...restored.map(one => one.ms))) },
     lastError: counters.lastError,
     dropped: Object.fromEntries(counters.drops),
+    loads: seats.flatMap(seat => seat.phase === 'running' ? loadOf(runner, seat) : []),
   }
+}
+
+function loadOf(runner: TaskRunner, { key, shard, taken, busyMs }: Seat): ShardLoad[] {
+  if (shard === undefined) return []
+  let [position, end] = [0, 0]
+  for (const queue of shard.queues) {
+    const stable = runner.fetcher.progress(queue.input.topic, queue.input.partition)?.lastStableOffset ?? -1
+    if (queue.position < 0) continue
+    position += queue.position
+    end += Math.max(queue.position, stable)
+  }
+  return [{ shard: key, worker: runner.context.worker, in: taken + shard.recordsTaken, busyMs: Math.round(busyMs * 10) / 10, position, end }]
 }
 
 function stateOf(phase: TaskRunner['phase'], opening: boolean, restoring: boolean): TaskState {
@@ -67,5 +81,6 @@ function merged(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
     restored: a.restored === null ? b.restored : b.restored === null ? a.restored : { records: a.restored.records + b.restored.records, ms: Math.max(a.restored.ms, b.restored.ms) },
     lastError: a.lastError ?? b.lastError,
     dropped,
+    loads: [...a.loads ?? [], ...b.loads ?? []],
   }
 }

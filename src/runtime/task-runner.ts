@@ -207,8 +207,10 @@ export class TaskRunner implements SourceHooks {
       if (fired || this.#seats.dirty) this.#dirtySince ??= clock.monotonic()
       return false
     }
-    this.#dirtySince ??= clock.monotonic()
-    shard.slice(SLICE_RECORDS, clock.monotonic() + SLICE_MS, () => clock.monotonic())
+    const began = clock.monotonic()
+    this.#dirtySince ??= began
+    shard.slice(SLICE_RECORDS, began + SLICE_MS, () => clock.monotonic())
+    this.#seats.worked(shard, clock.monotonic() - began)
     return true
   }
 

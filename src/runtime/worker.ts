@@ -96,7 +96,7 @@ export class Worker implements WorkerHandle {
       if (taskPlan?.kind !== 'native') continue
       const tables = await worker.#globals.load(taskPlan)
       const runner = new TaskRunner({
-        env, logger: logger.child({ task, worker: options.number }), cluster, admin, plan: taskPlan, partitions: new Map(Object.entries(partitions)), settings, directory,
+        env, logger: logger.child({ task, worker: options.number }), cluster, admin, plan: taskPlan, partitions: new Map(Object.entries(partitions)), settings, directory, worker: options.number,
         bootId, failpoints: options.failpoints, stores, targets: options.targets,
         transactionalId: transactionalIdOf({ app: plan.app, task, slot, worker: options.number }),
         host: {

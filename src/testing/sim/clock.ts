@@ -4,6 +4,7 @@
  * K1. Nothing runs by itself: `VirtualTime.step()` runs the earliest event, then lets every promise settle.
  * K2. Events at the same time run in the order in which they were scheduled, so the same seed gives the same run.
  * K3. An event belongs to an owner (a simulated process); an owner that was killed runs no more events, one that is paused runs them when it goes on.
+ * K4. Code takes no time, unless it says so: an owner that is busy until some time runs its next event then, and its clock is ahead until then.
  */
 import type { Clock, Timer } from '../../env/env.ts'
 
@@ -14,6 +15,8 @@ export interface Owner {
   alive: boolean
   /** Stopped by SIGSTOP, as it were: time passes, and it does not notice. */
   paused?: boolean
+  /** Its one processor is at work up to here, in `elapsedMs`. */
+  busyUntilMs?: number
 }
 
 interface Event {
@@ -42,7 +45,7 @@ export class VirtualTime {
 
   /** Schedules `callback` in `delayMs`. */
   schedule(owner: Owner, kind: EventKind, delayMs: number, callback: () => void, background = false): Timer {
-    const event: Event = { time: this.elapsedMs + (delayMs > 0 ? Math.max(delayMs, DELAY_MS_MIN) : 0), sequence: this.#sequence++, kind, background, owner, callback }
+    const event: Event = { time: this.#timeOf(owner) + (delayMs > 0 ? Math.max(delayMs, DELAY_MS_MIN) : 0), sequence: this.#sequence++, kind, background, owner, callback }
     if (kind === 'io') this.#ioPending += 1
     push(this.#heap, event)
     return { cancel: () => {
@@ -79,6 +82,11 @@ export class VirtualTime {
       this.#held.push(event)
       return true
     }
+    if ((event.owner.busyUntilMs ?? 0) > event.time) {
+      event.time = event.owner.busyUntilMs ?? 0
+      push(this.#heap, event)
+      return true
+    }
     const { callback } = event
     event.callback = undefined
     if (event.kind === 'io') this.#ioPending -= 1
@@ -96,6 +104,15 @@ export class VirtualTime {
       event.time = this.elapsedMs
       push(this.#heap, event)
     }
+  }
+
+  /** `owner` works for `ms` (K4). Called from its own code. */
+  spend(owner: Owner, ms: number): void {
+    owner.busyUntilMs = this.#timeOf(owner) + ms
+  }
+
+  #timeOf(owner: Owner): number {
+    return Math.max(this.elapsedMs, owner.busyUntilMs ?? 0)
   }
 
   /** Runs everything due within `durationMs`, then stands exactly that much later. */
@@ -140,8 +157,8 @@ export class VirtualTime {
   /** The clock that a process of this simulation sees. */
   clockFor(owner: Owner): Clock {
     return {
-      now: () => EPOCH_MS + Math.floor(this.elapsedMs),
-      monotonic: () => this.elapsedMs,
+      now: () => EPOCH_MS + Math.floor(this.#timeOf(owner)),
+      monotonic: () => this.#timeOf(owner),
       setTimer: (callback, delayMs, options) => this.schedule(owner, 'timer', delayMs, callback, options?.background === true),
       defer: callback => void this.schedule(owner, 'io', 0, callback),
       sleep: delayMs => new Promise(resolve => void this.schedule(owner, 'timer', delayMs, resolve)),

@@ -30,6 +30,7 @@ export class SimProcess implements Owner {
   readonly env: Env
   alive = true
   paused = false
+  busyUntilMs = 0
   readonly #sim: Sim
 
   constructor(sim: Sim, name: string) {
@@ -52,6 +53,11 @@ export class SimProcess implements Owner {
   resume(): void {
     this.paused = false
     this.#sim.time.resume(this)
+  }
+
+  /** Called from code of this process: it takes that long. Its clock shows it at once; all else that is due for it waits. */
+  spend(ms: number): void {
+    this.#sim.time.spend(this, ms)
   }
 
   /** SIGKILL: nothing of this process runs again; what it wrote stays in the page cache. */

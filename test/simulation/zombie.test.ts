@@ -81,7 +81,13 @@ async function zombie(seed: number): Promise<void> {
   })()
   const third = seed % 2 === 0 ? startMachine(sim, 'third') : undefined
   await sim.advance(sim.random.between(1, 1_500))
-  const stopped = machines[seed % machines.length]
+  // As when a fleet is unlucky: one is killed and started again, and the rebalance that this begins is still going on when the other one (or it) stops.
+  if (seed % 3 === 0) {
+    machines[0]?.process.kill()
+    machines[0] = await startMachine(sim, 'first')
+    await sim.advance(sim.random.between(1, 1_500))
+  }
+  const stopped = machines[sim.random.below(machines.length)]
   stopped?.process.pause()
   await sim.advance(sim.random.between(SESSION_MS, 16_000))
   stopped?.process.resume()

@@ -16,8 +16,9 @@ import { startProcess } from '../../support/processes.ts'
 import type { Started } from '../../support/processes.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 import type { SeededRandom } from '../../support/seeded-random.ts'
-import { drained, NumberedProducer, recount } from './books.ts'
+import { balanced, drained, NumberedProducer, recount } from './books.ts'
 import type { Books } from './books.ts'
+import { keepEvidence } from './evidence.ts'
 
 export interface KillLoopOptions {
   readonly bootstrap: string
@@ -60,7 +61,12 @@ export async function killLoop(options: KillLoopOptions): Promise<Books> {
     await producer.stop()
     if (!await drained(options.bootstrap, prefix, 60_000)) throw new Error(`the app did not read all of its input in 60 s\n${await fleet.status()}`)
     await fleet.stopAll()
-    return await recount(options.bootstrap, prefix)
+    const books = await recount(options.bootstrap, prefix)
+    // Without the transaction an imbalance is what is asked for.
+    if (balanced(books) || options.guarantee === 'atLeastOnce') return books
+    const topics = (await admin.listTopics()).filter(name => name.startsWith(`${prefix}.`))
+    const evidence = await keepEvidence(cluster, topics, fleet.output())
+    return { ...books, examples: [...books.examples, `the logs are kept in ${evidence}`] }
   } finally {
     await fleet.killAll()
     const topics = (await admin.listTopics()).filter(name => name.startsWith(`${prefix}.`))
@@ -82,6 +88,7 @@ class Fleet {
   readonly #options: KillLoopOptions
   readonly #run: FleetRun
   readonly #running: Started[] = []
+  readonly #ended: Started[] = []
   #failpoint = 0
 
   constructor(options: KillLoopOptions, run: FleetRun) {
@@ -99,13 +106,15 @@ class Fleet {
     if (victim === undefined) throw new Error('no process to kill')
     const [how, waitMs] = await this.#end(victim, number)
     const startedAt = Date.now()
+    this.#ended.push(victim)
     this.#running[index] = await this.#start(number % 2 === 0 && number < this.#options.kills ? this.#nextFailpoint() : undefined)
     this.#run.log(`kill ${number}: ${how} after ${waitMs} ms, back in ${Date.now() - startedAt} ms`)
   }
 
   async pauseOne(ms: number): Promise<void> {
     const zombie = this.#running[this.#run.random.below(this.#running.length)]
-    await realEnv.clock.sleep(500)
+    // In calm, or in the rebalance that a kill before it has begun.
+    await realEnv.clock.sleep(this.#run.random.below(1_500))
     zombie?.child.kill('SIGSTOP')
     await realEnv.clock.sleep(ms)
     zombie?.child.kill('SIGCONT')
@@ -134,7 +143,7 @@ class Fleet {
     const started = startProcess(process.execPath, ['--enable-source-maps', APP], {
       env: {
         KILL_BOOTSTRAP: bootstrap, KILL_PREFIX: this.#run.prefix, KILL_DATA: this.#run.data, KILL_GUARANTEE: guarantee, KILL_THREADS: String(threads), KILL_PARTITIONS: String(PARTITIONS),
-        KILL_LOG: process.env['KILL_LOG'] ?? 'warn', ...(failpoint === undefined ? {} : { MILLRACE_FAILPOINT: failpoint }),
+        KILL_LOG: process.env['KILL_LOG'] ?? 'info', ...(failpoint === undefined ? {} : { MILLRACE_FAILPOINT: failpoint }),
       },
     })
     // A failpoint may hit before the app says that it runs.
@@ -150,7 +159,7 @@ class Fleet {
   }
 
   output(): string {
-    return this.#running.map(one => `${one.stdout()}${one.stderr()}`).join('\n---\n')
+    return [...this.#ended, ...this.#running].map(one => `process ${one.child.pid}\n${one.stdout()}${one.stderr()}`).join('\n---\n')
   }
 
   async stopAll(): Promise<void> {

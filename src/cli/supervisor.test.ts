@@ -1,9 +1,11 @@
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { silentLogger } from '../base/logger.ts'
+import { guarded } from './orphan-guard.ts'
 import { Supervisor } from './supervisor.ts'
 
 const script = (code: string): string[] => ['-e', code]
@@ -49,6 +51,33 @@ test('a program that does not exist is named', async () => {
   const supervisor = new Supervisor(silentLogger)
   await assert.rejects(supervisor.start({ name: 'gone', kind: 'process', command: '/nowhere/program', args: [], ipc: false }), /gone ended at its start: could not be started: .*ENOENT/)
 })
+
+const GUARDED = guarded(process.execPath, [], process.env['PATH']).command === 'setpriv'
+
+test('a program that speaks no IPC ends with a supervisor that was killed', { skip: GUARDED ? false : 'needs Linux and util-linux (setpriv --pdeathsig)' }, async () => {
+  const loader = `
+    import { Supervisor } from ${JSON.stringify(new URL('./supervisor.js', import.meta.url).href)}
+    import { silentLogger } from ${JSON.stringify(new URL('../base/logger.js', import.meta.url).href)}
+    const supervisor = new Supervisor(silentLogger)
+    await supervisor.start({ name: 'engine', kind: 'engine', command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'], ipc: false })
+    console.log(supervisor.list()[0].pid)
+  `
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', loader], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', data => resolve(String(data)))))
+  assert.ok(isAlive(pid), 'it runs')
+  parent.kill('SIGKILL')
+  await until(() => !isAlive(pid))
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    // An orphan that nobody has waited for yet is dead too.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 const QUICK = { backoffMsMin: 5, backoffMsMax: 40, steadyMs: 60_000 }
 

@@ -6,7 +6,7 @@
  *     One that ended five times in a row before that is `failed`: said once, with the last words of the child, and tried again each 5 s. It stays
  *     `failed` until a try has run 10 s. A SIGKILL does not count: it is somebody's wish, not the child's fault.
  * V3. Children have an IPC channel where they speak Node: one says `{ ready }` when it serves, and ends when the channel closes,
- *     so that a supervisor that was killed leaves no orphan. Others are ready when they were started.
+ *     so that a supervisor that was killed leaves no orphan. Others are ready when they were started, and the kernel ends them then (orphan-guard.ts).
  * V4. Only processes started here are ever signalled, by their process id.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -14,6 +14,7 @@ import { ERROR_CODES, type ErrorCode, MillraceError } from '../base/errors.ts'
 import { type Logger, printable } from '../base/logger.ts'
 import type { Readiness } from '../engines/engine.ts'
 import type { Happened } from '../http/happened.ts'
+import { guarded } from './orphan-guard.ts'
 
 // The table's own keys.
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[]
@@ -198,8 +199,10 @@ class Child {
     const spec = this.#spec
     if (this.#state !== 'failed') this.#state = 'starting'
     const started = Date.now()
-    const child = spawn(spec.command, [...spec.args], {
-      cwd: spec.cwd, env: { ...process.env, ...spec.env },
+    const env = { ...process.env, ...spec.env }
+    const { command, args } = spec.ipc ? spec : guarded(spec.command, spec.args, env['PATH'])
+    const child = spawn(command, [...args], {
+      cwd: spec.cwd, env,
       // A terminal's Ctrl-C goes to the whole foreground group; children get a group of their own, so that the supervisor decides the order.
       detached: true, stdio: spec.ipc ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     })

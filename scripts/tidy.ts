@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   topology: ['serde', 'wire', 'env', 'base'],
   dsl: ['topology', 'serde', 'wire', 'env', 'base'],
   runtime: ['topology', 'client', 'wire', 'serde', 'env', 'base'],
-  sinks: ['topology', 'serde', 'wire', 'env', 'base'],
+  sinks: ['topology', 'client', 'serde', 'wire', 'env', 'base'],
   sources: ['topology', 'client', 'wire', 'serde', 'env', 'base'],
   engines: ['topology', 'serde', 'wire', 'client', 'env', 'base'],
   planner: ['runtime', 'topology', 'serde', 'client', 'wire', 'env', 'base'],

@@ -5,6 +5,7 @@ import { topic } from '../dsl/topic.ts'
 import { int64 } from '../serde/number.ts'
 import { record } from '../serde/record.ts'
 import { text } from '../serde/text.ts'
+import { sessionWindowed, timeWindowed } from '../serde/window-key.ts'
 import { testApp } from './driver.ts'
 
 const Order = record({ user: text, item: text, amount: int64 })
@@ -107,3 +108,25 @@ test('Skip and dead letter: the record is left out in the transaction that commi
   assert.equal(new Map(letters[1]?.headers.map(header => [header.key, header.value?.toString()])).get('millrace.stage'), 'decode')
   await test.close()
 })
+
+for (const kind of ['tumbling', 'session'] as const) {
+  test(`a ${kind} window whose final row is out does not come again after a kill, though its changelog still has it`, async () => {
+    const T = 1_700_000_000_000
+    const visits = topic('visits', { key: text, value: record({ at: int64 }), time: 'at', partitions: 1 })
+    const ends = topic('ends', { key: kind === 'tumbling' ? timeWindowed(text, 60_000) : sessionWindowed(text), value: int64 })
+    const shop = await testApp(app('shop').task('t', ({ read }) => {
+      const stream = read(visits)
+      const counted = kind === 'tumbling' ? stream.window({ tumbling: '1 minute', emit: 'final' }).count() : stream.window({ session: '30 seconds', emit: 'final' }).count()
+      counted.write(ends)
+    }))
+    for (let minute = 0; minute < 6; minute++) {
+      shop.input(visits).send('v', { at: T + minute * 60_000 })
+      await shop.settle()
+      shop.kill()
+      await shop.restart({ withState: minute % 2 === 0 })
+    }
+    await shop.settle()
+    assert.deepEqual(shop.output(ends).records().map(row => row.value), [1, 1, 1, 1, 1])
+    await shop.close()
+  })
+}

@@ -13,6 +13,7 @@
  * V3. `settle` returns when everything sent has gone through every task and is committed, or a task has failed (then it throws the failure).
  * V4. `kill` is a SIGKILL of the app's process: what it had not committed is gone, and `restart` must make it good.
  * V5. A key is in the partition that Java's clients would put it into, from the first record on.
+ * V6. A sink that reaches out of the machine (a database, HTTP) is replaced by a list; `rows` shows what every sink got.
  */
 import { durationMs } from '../base/duration.ts'
 import type { Duration } from '../base/duration.ts'
@@ -32,9 +33,12 @@ import type { Topic } from '../dsl/topic.ts'
 import { bytes } from '../serde/bytes.ts'
 import type { AppDescription, TopicSpec } from '../topology/node.ts'
 import type { Plan } from '../topology/plan.ts'
+import type { TargetRow } from '../topology/target.ts'
+import { readFile } from '../env/whole-file.ts'
 import { loadCompression } from '../wire/compression.ts'
 import { InputTopic, OutputTopic } from './driver-topics.ts'
 import type { DriverTools } from './driver-topics.ts'
+import { DriverSinks } from './driver-sinks.ts'
 import { Sim } from './sim/sim.ts'
 import type { SimProcess } from './sim/sim.ts'
 
@@ -67,6 +71,7 @@ export class TestApp {
   readonly #options: TestAppOptions
   readonly #sim: Sim
   readonly #stores: MemoryStores
+  readonly #sinks = new DriverSinks()
   readonly #inputs = new Map<string, InputTopic<unknown, unknown>>()
   readonly #outputs = new Map<string, OutputTopic<unknown, unknown>>()
   #tools: DriverTools | undefined
@@ -116,6 +121,25 @@ export class TestApp {
     const output = this.#outputs.get(name)
     if (output === undefined) throw new MillraceError('USAGE', `Topic ${name} is not one of ${[...this.#outputs.keys()].join(', ')}.`)
     return output as OutputTopic<Buffer, Buffer> // Undeclared topics are made with the bytes serde below.
+  }
+
+  /** V6: what a sink of a task has got, in the order of its commits. The sink's name is the one it was given, else its kind: `rows('sales', 'postgres')`. */
+  rows(task: string, sink: string): readonly TargetRow[] {
+    const rows = this.#sinks.rows(`${this.#app.name}.${task}.${sink}`)
+    if (rows === undefined) throw new MillraceError('USAGE', `Task ${task} of ${this.#app.name} has no sink ${sink}, or has not got to it: known are ${this.#sinks.names.join(', ') || 'none'}.`)
+    return rows
+  }
+
+  /** Text of a file on the app's disk, of a `files` sink for one; V3 says when it is complete. */
+  file(path: string): string {
+    const { disk } = this.#testTools.sim.process('reader').env
+    return readFile(disk, path).toString('utf8')
+  }
+
+  /** Names of the files in a folder of the app's disk; empty where there is none. */
+  filesIn(path: string): readonly string[] {
+    const { disk } = this.#testTools.sim.process('reader').env
+    return disk.exists(path) ? disk.list(path) : []
   }
 
   /** V3. */
@@ -184,7 +208,7 @@ export class TestApp {
     this.#process = this.#sim.process('app')
     this.#failure = undefined
     const running = new AppProcess(this.#app, {
-      env: this.#process.env, bootstrap: `127.0.0.1:${BROKER_PORT}`, dataDirectory: '/app', threads: 0, metrics: false, stores: this.#stores, logger, commitInterval, guarantee,
+      env: this.#process.env, bootstrap: `127.0.0.1:${BROKER_PORT}`, dataDirectory: '/app', threads: 0, metrics: false, stores: this.#stores, targets: this.#sinks.replace, logger, commitInterval, guarantee,
     })
     this.#running = running
     void running.failed.then(error => { this.#failure = error })

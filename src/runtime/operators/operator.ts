@@ -62,6 +62,12 @@ export abstract class TimedOperator extends Operator {
   /** The shard's watermark has reached what this operator asked for (`ShardTime.wantWatermark`). Asks anew for what is next. */
   onWatermark(_watermark: number): void {}
 
+  /**
+   * The clocks stand where a commit has left them. What was due by this watermark was done in that commit or before: rows of it that a changelog has brought
+   * back (it says nothing of what expires) must not be emitted again.
+   */
+  onRestored(_watermark: number): void {}
+
   /** The wall clock has reached what this operator asked for (`ShardTime.wantWallClock`). Asks anew for what is next. */
   onWallClock(_nowMs: number): void {}
 }

@@ -121,6 +121,7 @@ export class Run implements SubTopologyRun {
     watermark.value = numberOr(clocks.watermark, -1)
     for (const input of watermark.inputs) input.highest = numberOr(clocks.inputs?.[input.name], -1)
     for (const operator of timed) operator.streamTime = numberOr(clocks.operators?.[operator.name], -1)
+    for (const operator of timed) operator.onRestored(watermark.value)
   }
 
   #fire(): void {

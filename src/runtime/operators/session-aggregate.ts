@@ -89,6 +89,10 @@ export class SessionAggregateOperator extends TimedOperator {
     this.#wantNextClose()
   }
 
+  override onRestored(watermark: number): void {
+    if (this.#closing !== undefined && watermark >= 0) this.#store.expire(this.#firstOpenBucket(watermark))
+  }
+
   /** Open sessions of the key that `time` is at most the gap away from, by end. */
   #touching(key: unknown, time: number, now: number): readonly Session[] {
     const { gapMs, graceMs } = this.#window

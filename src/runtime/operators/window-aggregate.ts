@@ -65,6 +65,10 @@ export class WindowAggregateOperator extends TimedOperator {
     this.#wantNextClose()
   }
 
+  override onRestored(watermark: number): void {
+    if (this.#final && watermark >= 0) this.#store.expire(this.#firstOpen(watermark))
+  }
+
   #update(start: number, key: unknown, value: unknown, time: number, origin: Origin): void {
     const zero = this.#zero
     const add = this.#add

@@ -168,7 +168,7 @@ export class Host {
   live(): Live {
     if (this.#collector === undefined) throw new Error('the host has not been started')
     return {
-      status: withJobs(this.#collector.status(), this.#jobs, this.#supervisor.list()), processes: this.#supervisor.list(), ledger: this.#ledger,
+      status: withJobs(this.#collector, this.#jobs, this.#supervisor.list()), processes: this.#supervisor.list(), ledger: this.#ledger,
       guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap,
       outside: this.#options.bootstrap === undefined ? this.#fromActivity() : this.#collector.outside(),
     }
@@ -294,7 +294,8 @@ export class Host {
 }
 
 /** What the engines say of their jobs stands in the tasks' rows, where the processes of ours say it of the other tasks. */
-function withJobs(status: AppStatus, jobs: Jobs | undefined, processes: readonly ChildStatus[]): AppStatus {
+function withJobs(collector: StatusCollector, jobs: Jobs | undefined, processes: readonly ChildStatus[]): AppStatus {
+  const status = collector.status()
   const known = jobs?.status()
   return {
     ...status,
@@ -307,6 +308,7 @@ function withJobs(status: AppStatus, jobs: Jobs | undefined, processes: readonly
         ...task, job, state: job.state, processes: own.filter(each => each.state === 'running').length, processRestarts: own.reduce((sum, each) => sum + each.restarts, 0),
         ...isTold ? { inPerSecond: job.inPerSecond, outPerSecond: job.outPerSecond, ratesOf: 'records' as const } : {},
         lagRecords: task.lagRecords ?? job.lagRecords, lastError: task.lastError ?? job.lastError,
+        catchUp: collector.catchUp({ task: task.task, group: task.group, state: job.state, lagRecords: job.lagRecords, backPressure: job.backPressure }),
       }
     }),
   }

@@ -5,6 +5,7 @@
  * G1. `records` counts offsets from the committed one to the last stable offset: an upper bound, markers and gaps included.
  * G2. `seconds` is the age of the oldest record not consumed; 0 where nothing waits, `null` where it could not be read.
  * G3. A partition without a committed offset has `committed: null` and counts from the partition's start.
+ * G4. `held` counts offsets behind the last stable one: of transactions that are open, and of what came after their first record. No lag: nobody may read them yet.
  */
 import type { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
@@ -20,6 +21,7 @@ export interface PartitionLag {
   readonly end: number
   readonly records: number
   readonly seconds: number | null
+  readonly held: number
 }
 
 export interface LagOptions {
@@ -33,13 +35,14 @@ export async function collectLag(cluster: Cluster, admin: Admin, groups: readonl
   const committed = (await Promise.all(groups.map(async group => (await admin.groupOffsets(group)).map(entry => ({ group, ...entry }))))).flat()
   if (committed.length === 0) return []
   const places = unique(committed)
-  const [starts, ends] = await Promise.all([admin.listOffsets(places, 'earliest'), admin.listOffsets(places, 'latest', { isolation: 'read_committed' })])
+  const [starts, ends, tops] = await Promise.all([admin.listOffsets(places, 'earliest'), admin.listOffsets(places, 'latest', { isolation: 'read_committed' }), admin.listOffsets(places, 'latest')])
   const startOf = new Map(starts.map(listing => [name(listing), listing.offset]))
+  const topOf = new Map(tops.map(listing => [name(listing), listing.offset]))
   const endOf = new Map(ends.map(listing => [name(listing), listing.offset]))
   const rows = committed.map(entry => {
     const end = endOf.get(name(entry)) ?? 0
     const from = Math.max(entry.offset < 0 ? 0 : entry.offset, startOf.get(name(entry)) ?? 0)
-    return { group: entry.group, topic: entry.topic, partition: entry.partition, committed: entry.offset < 0 ? null : entry.offset, end, from, records: Math.max(0, end - from) }
+    return { group: entry.group, topic: entry.topic, partition: entry.partition, committed: entry.offset < 0 ? null : entry.offset, end, from, records: Math.max(0, end - from), held: Math.max(0, (topOf.get(name(entry)) ?? end) - end) }
   })
   const behind = rows.filter(row => row.records > 0)
   const times = await timesAt(cluster, behind, options)

@@ -12,6 +12,9 @@ const TASK_METRICS: readonly Metric[] = [
   { name: 'millrace_task_records_out_per_second', type: 'gauge', help: 'Records written per second; of tasks on other engines that tell none, offsets of the topics that only they write.', of: task => task.outPerSecond },
   { name: 'millrace_task_lag_records', type: 'gauge', help: 'Offsets between the committed position and the last stable offset.', of: task => task.lagRecords },
   { name: 'millrace_task_lag_seconds', type: 'gauge', help: 'Age of the oldest record not yet processed.', of: task => task.lagSeconds },
+  { name: 'millrace_task_arrival_per_second', type: 'gauge', help: 'How fast the ends of its inputs move, in offsets.', of: task => task.catchUp.arrivalPerSecond },
+  { name: 'millrace_task_drain_per_second', type: 'gauge', help: 'How fast its positions move while it has something to do, in offsets.', of: task => task.catchUp.drainPerSecond },
+  { name: 'millrace_task_catch_up_seconds', type: 'gauge', help: 'Predicted time until it has caught up; +Inf: never at this rate.', of: task => task.catchUp.verdict === 'never' ? Infinity : task.catchUp.seconds },
   { name: 'millrace_task_commit_milliseconds_p50', type: 'gauge', help: 'Median time of a commit over the last minute.', of: task => task.commitMsP50 },
   { name: 'millrace_task_commit_milliseconds_p99', type: 'gauge', help: '99th percentile of commit time over the last minute.', of: task => task.commitMsP99 },
   { name: 'millrace_task_errors_total', type: 'counter', help: 'Records on which user code or a serde threw.', of: task => task.errors },
@@ -40,10 +43,12 @@ export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefi
   for (const metric of TASK_METRICS) {
     const samples = status.tasks.flatMap(task => {
       const value = metric.of(task)
-      return value === null ? [] : [`${metric.name}{app="${label(status.app)}",task="${label(task.task)}"} ${value}`]
+      return value === null ? [] : [`${metric.name}{app="${label(status.app)}",task="${label(task.task)}"} ${value === Infinity ? '+Inf' : value}`]
     })
     if (samples.length > 0) lines.push(`# HELP ${metric.name} ${metric.help}`, `# TYPE ${metric.name} ${metric.type}`, ...samples)
   }
+  const causes = status.tasks.flatMap(({ task, catchUp }) => catchUp.cause === null ? [] : [`millrace_task_lag_cause{app="${label(status.app)}",task="${label(task)}",cause="${catchUp.cause.kind}"} 1`])
+  if (causes.length > 0) lines.push('# HELP millrace_task_lag_cause Why it lags: slow, broker, commit, output, stopped, failed, restoring, rebalancing, unowned, held.', '# TYPE millrace_task_lag_cause gauge', ...causes)
   for (const { name, help, of } of JOB_METRICS) {
     const samples = status.tasks.flatMap(task => {
       const value = task.job === null ? null : of(task, task.job, status.at)

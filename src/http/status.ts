@@ -14,6 +14,8 @@ import { Fetcher } from '../client/fetcher.ts'
 import type { Logger } from '../base/logger.ts'
 import { messageOf } from '../base/errors.ts'
 import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
+import { type CatchUp, LagWatch, type WatchedTask } from '../planner/catch-up.ts'
+import { holdersOf } from '../planner/collect.ts'
 import { build } from '../topology/build.ts'
 import { describe } from '../topology/describe.ts'
 import type { JobState, JobStatus } from '../engines/engine.ts'
@@ -58,6 +60,8 @@ export interface TaskStatus {
   readonly restore: { readonly done: number, readonly total: number } | null
   readonly restored: { readonly records: number, readonly ms: number } | null
   readonly lastError: string | null
+  /** How long it takes to catch up, and why it lags. */
+  readonly catchUp: CatchUp
   /** Of a task on another engine that was started here. */
   readonly job: JobStatus | null
 }
@@ -89,6 +93,7 @@ export class StatusCollector {
   readonly own: Own
   readonly #plan: Plan
   readonly #rates = new OffsetRates()
+  readonly #watch = new LagWatch()
   /** By task: what it alone writes. */
   readonly #writtenAlone: ReadonlyMap<string, readonly string[]>
   readonly #cluster: Cluster
@@ -151,11 +156,17 @@ export class StatusCollector {
       guarantee: live[0]?.now.guarantee ?? null,
       tasks: this.#plan.tasks.map(task => {
         const lag = this.#lag.filter(row => row.group === task.group)
-        return task.kind === 'native' ? nativeStatus(task, live, lag) : foreignStatus(task, lag, this.#rates)
+        const status = task.kind === 'native' ? nativeStatus(task, live, lag) : foreignStatus(task, lag, this.#rates)
+        return { ...status, catchUp: this.catchUp({ task: task.name, group: task.group, state: status.state }) }
       }),
       lag: this.#lag,
       processes: live.map(({ now }) => ({ process: now.process, pid: now.pid, slot: now.slot, started: now.started })),
     }
+  }
+
+  /** Of a task whose engine tells more than Kafka does. */
+  catchUp(watched: WatchedTask): CatchUp {
+    return this.#watch.catchUp(watched, this.#cluster.env.clock.now())
   }
 
   #take(): void {
@@ -166,6 +177,7 @@ export class StatusCollector {
         const snapshot = decodeSnapshot(this.#cursor.buffer.subarray(this.#cursor.valueStart, this.#cursor.valueEnd))
         if (snapshot === undefined || snapshot.app !== this.#plan.app) continue
         this.#seen.set(snapshot.process, { now: snapshot, before: this.#seen.get(snapshot.process)?.now, receivedMs: this.#cluster.env.clock.monotonic() })
+        this.#watch.takeProcess(snapshot, this.#cluster.env.clock.now())
         this.#tellRestored(snapshot)
       }
       batches.release()
@@ -200,6 +212,9 @@ export class StatusCollector {
       try {
         this.#lag = await collectLag(this.#cluster, this.#admin, groups, { now: () => this.#cluster.env.clock.now() })
         if (this.#options.watchGroups === true) this.#outside = await outsideGroups(this.own, this.#admin)
+        this.#watch.takeLag(this.#cluster.env.clock.now(), this.#lag)
+        const held = this.#watch.held()
+        this.#watch.takeHolders(held.size === 0 ? new Map() : await holdersOf(this.#admin, held, this.#cluster.env.clock.now()))
         await this.#takeRates()
       } catch (error) {
         if (!this.#closed) this.#logger.debug('lag could not be read; it is tried again', { error: messageOf(error) })
@@ -236,7 +251,7 @@ export class StatusCollector {
 }
 
 /** Of a task that another engine runs: what Kafka tells. What its engine tells comes on top where it was started here. */
-function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rates: OffsetRates): TaskStatus {
+function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rates: OffsetRates): Omit<TaskStatus, 'catchUp'> {
   return {
     task: task.name, engine: task.on.engine, group: task.group, state: task.on.engine === 'external' ? 'external' : 'absent',
     processes: 0, processRestarts: null, shards: null,
@@ -252,7 +267,7 @@ function lagOf(lag: readonly PartitionLag[]): { readonly lagRecords: number | nu
   }
 }
 
-function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], lag: readonly PartitionLag[]): TaskStatus {
+function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], lag: readonly PartitionLag[]): Omit<TaskStatus, 'catchUp'> {
   const parts = live.flatMap(({ now, before }) => {
     const current = now.tasks.find(each => each.task === name)
     return current === undefined ? [] : [{ current, before: before?.tasks.find(each => each.task === name), seconds: before === undefined ? 0 : (now.at - before.at) / 1000 }]

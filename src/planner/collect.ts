@@ -109,6 +109,24 @@ async function heldBy(admin: Admin, topics: readonly TopicFacts[]): Promise<Open
   })
 }
 
+/** By `topic/partition`: whose open transaction holds it, and for how long. Empty where that may not be asked. */
+export async function holdersOf(admin: Admin, held: ReadonlySet<string>, now: number): Promise<Map<string, string>> {
+  try {
+    const topics = new Map<string, { partition: number, start: number, end: number, stable: number }[]>()
+    for (const at of held) {
+      const [topic, partition] = [at.slice(0, at.lastIndexOf('/')), Number(at.slice(at.lastIndexOf('/') + 1))]
+      topics.set(topic, [...topics.get(topic) ?? [], { partition, start: 0, end: 1, stable: 0 }])
+    }
+    const open = await heldBy(admin, [...topics].map(([name, partitions]) => ({ name, partitions, replicas: 1, configs: new Map() })))
+    return new Map(open.flatMap(({ producerId, coordinator, partitions }) => partitions.map(({ topic, partition }) => [
+      `${topic}/${partition}`, coordinator === undefined ? `producer ${producerId}` : `${coordinator.transactionalId}, open for ${Math.round((now - coordinator.startedAt) / 1_000)} s`,
+    ] as const)))
+  } catch (error) {
+    if (!(error instanceof MillraceError) || !(error.code === 'VERSION_UNSUPPORTED' || NOT_ALLOWED.has(error.detail['kafkaError']))) throw error
+    return new Map()
+  }
+}
+
 async function openIn(admin: Admin, partitions: readonly TopicPartition[]): Promise<(TopicPartition & { producerId: number; startOffset: number })[]> {
   if (partitions.length === 0) return []
   const described = await admin.describeProducers(partitions)

@@ -140,7 +140,7 @@ test('A shard that nobody measured counts as the mean; a free one goes to who ho
 test('Rates are smoothed over a minute, count what a shard is asked for, and travel with their shard', () => {
   const loads = new ShardLoads()
   let [taken, position, busyMs] = [0, 0, 0]
-  const take = (second: number, end: number): void => loads.take(second * 1000, [{ shard: '0_0', worker: 0, in: taken, busyMs, position, end }])
+  const take = (second: number, end: number): void => loads.take(second * 1000, [{ shard: '0_0', worker: 0, topics: ['t'], in: taken, busyMs, position, end }])
   for (let second = 0; second <= 120; second += 5) {
     take(second, position)
     taken += 500
@@ -161,11 +161,11 @@ test('Rates are smoothed over a minute, count what a shard is asked for, and tra
   assert.ok(records > 190 && records <= 200, String(records))
   const next = new ShardLoads()
   next.seed('0_0', [200, 10])
-  next.take(0, [{ shard: '0_0', worker: 0, in: 0, busyMs: 0, position: 0, end: 0 }])
+  next.take(0, [{ shard: '0_0', worker: 0, topics: ['t'], in: 0, busyMs: 0, position: 0, end: 0 }])
   assert.deepEqual(next.rates(), { '0_0': [200, 10] })
   const fresh = new ShardLoads()
-  fresh.take(0, [{ shard: '0_0', worker: 0, in: 0, busyMs: 0, position: 0, end: 0 }])
-  fresh.take(5_000, [{ shard: '0_0', worker: 0, in: 10, busyMs: 0, position: 10, end: 10 }])
+  fresh.take(0, [{ shard: '0_0', worker: 0, topics: ['t'], in: 0, busyMs: 0, position: 0, end: 0 }])
+  fresh.take(5_000, [{ shard: '0_0', worker: 0, topics: ['t'], in: 10, busyMs: 0, position: 10, end: 10 }])
   assert.deepEqual(fresh.rates(), {}, 'too short to say')
 })
 

@@ -201,6 +201,11 @@ export class ShardSeats {
     if (seat !== undefined) seat.busyMs += ms
   }
 
+  /** Records are on the broker that have not come yet, and no shard has one to go on with. */
+  get awaitsFetch(): boolean {
+    return this.#running.some(seat => seat.phase === 'running' && seat.shard?.queues.some(queue => !queue.hasHead && !this.#atEnd(queue)) === true)
+  }
+
   get dirty(): boolean {
     return this.#running.some(seat => seat.phase !== 'lost' && seat.shard?.dirty === true)
   }

@@ -20,9 +20,25 @@ export interface ShardLoad {
   readonly in: number
   /** Milliseconds spent on them, on the worker's thread. */
   readonly busyMs: number
-  /** Offsets, summed over its inputs: of the next record to take, and the last stable ones. Their difference is its lag. */
+  /** Its inputs. */
+  readonly topics: readonly string[]
+  /** Offsets, summed over its inputs: of the next record to take, and the last stable ones as far as its fetches have told. Their difference is its lag. */
   readonly position: number
   readonly end: number
+}
+
+/** What a task did with a worker's time since the start, in milliseconds (task-times.ts). */
+export interface TaskTimes {
+  readonly worker: number
+  readonly busyMs: number
+  /** Held up by a commit under way. */
+  readonly commitMs: number
+  /** Held up because the broker has not taken its output. */
+  readonly outputMs: number
+  /** Waited for records that the broker had. */
+  readonly fetchMs: number
+  /** Nothing to do. */
+  readonly idleMs: number
 }
 
 export interface TaskSnapshot {
@@ -53,6 +69,8 @@ export interface TaskSnapshot {
   readonly lastError: string | null
   /** Of the shards that run; a process of an older version tells none. */
   readonly loads?: readonly ShardLoad[] | undefined
+  /** Of each worker. */
+  readonly times?: readonly TaskTimes[] | undefined
 }
 
 export interface ProcessSnapshot {

@@ -30,6 +30,7 @@ export function taskReport(runner: TaskRunner): TaskSnapshot {
     restored: restored.length === 0 ? null : { records: restored.reduce((sum, one) => sum + one.records, 0), ms: Math.round(Math.max(...restored.map(one => one.ms))) },
     lastError: counters.lastError,
     dropped: Object.fromEntries(counters.drops),
+    times: [runner.times()],
     loads: seats.flatMap(seat => seat.phase === 'running' ? loadOf(runner, seat) : []),
   }
 }
@@ -43,7 +44,7 @@ function loadOf(runner: TaskRunner, { key, shard, taken, busyMs }: Seat): ShardL
     position += queue.position
     end += Math.max(queue.position, stable)
   }
-  return [{ shard: key, worker: runner.context.worker, in: taken + shard.recordsTaken, busyMs: Math.round(busyMs * 10) / 10, position, end }]
+  return [{ shard: key, worker: runner.context.worker, in: taken + shard.recordsTaken, busyMs: Math.round(busyMs * 10) / 10, topics: shard.queues.map(queue => queue.input.topic), position, end }]
 }
 
 function stateOf(phase: TaskRunner['phase'], opening: boolean, restoring: boolean): TaskState {
@@ -82,5 +83,6 @@ function merged(a: TaskSnapshot, b: TaskSnapshot): TaskSnapshot {
     lastError: a.lastError ?? b.lastError,
     dropped,
     loads: [...a.loads ?? [], ...b.loads ?? []],
+    times: [...a.times ?? [], ...b.times ?? []],
   }
 }

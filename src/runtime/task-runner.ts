@@ -30,6 +30,9 @@ import type { BadRecord, SourceHooks } from './source.ts'
 import { TaskCounters } from './task-counters.ts'
 import type { TaskContext } from './task-context.ts'
 import { TaskProducer } from './task-producer.ts'
+import { TimeSheet } from './task-times.ts'
+import type { Doing } from './task-times.ts'
+import type { TaskTimes } from './snapshot.ts'
 import { TaskTargets } from './task-targets.ts'
 import { RowsRejected } from '../topology/target.ts'
 
@@ -59,6 +62,7 @@ export class TaskRunner implements SourceHooks {
   /** Records that failed in processing and are left out when they come again: `topic/partition@offset` → why. */
   readonly #left = new Map<string, BadRecord>()
   readonly #globals: ReadonlyMap<string, ReadableTable>
+  readonly #times = new TimeSheet()
   #phase: Phase = { kind: 'starting' }
   #chain: Promise<void> = Promise.resolve()
   #committing = false
@@ -175,12 +179,18 @@ export class TaskRunner implements SourceHooks {
 
   /** Does a slice of work. `dueInMs`: when to come again if nothing wakes it before. */
   turn(): { readonly worked: boolean; readonly dueInMs: number } {
-    if (this.#phase.kind !== 'running') return { worked: false, dueInMs: Infinity }
+    const began = this.context.env.clock.monotonic()
+    if (this.#phase.kind !== 'running') {
+      this.#times.enter('idle', began)
+      return { worked: false, dueInMs: Infinity }
+    }
     let worked = false
     try {
       this.#seats.receive()
-      if (this.#mayProcess()) worked = this.#slice()
+      const mayProcess = this.#mayProcess()
+      if (mayProcess) worked = this.#slice()
       if (!worked) this.#seats.markIdle()
+      this.#times.enter(worked ? 'busy' : this.#waitsFor(mayProcess), began)
       return { worked, dueInMs: Math.min(this.#commitIfDue(worked), this.#seats.wallClockDueInMs()) }
     } catch (error) {
       this.#onProcessingError(error)
@@ -197,6 +207,15 @@ export class TaskRunner implements SourceHooks {
     if (!this.#out.full) return true
     this.#out.wakeWhenDrained()
     return false
+  }
+
+  #waitsFor(mayProcess: boolean): Doing {
+    if (!mayProcess && this.#seats.next() !== undefined) return this.#out.full ? 'output' : 'commit'
+    return this.#seats.awaitsFetch ? 'fetch' : 'idle'
+  }
+
+  times(): TaskTimes {
+    return this.#times.totals(this.context.worker, this.context.env.clock.monotonic())
   }
 
   #slice(): boolean {

@@ -8,13 +8,12 @@ import { app, int64, text, topic } from 'millrace'
 import { Broker } from '../../src/broker/broker.ts'
 import { Admin } from '../../src/client/admin.ts'
 import { Cluster } from '../../src/client/cluster.ts'
-import { FetchedCursor } from '../../src/client/fetched-batches.ts'
-import { Fetcher } from '../../src/client/fetcher.ts'
 import { Producer } from '../../src/client/producer.ts'
 import { AppProcess } from '../../src/runtime/app.ts'
 import type { TaskSnapshot } from '../../src/runtime/snapshot.ts'
 import { MemoryStores } from '../../src/runtime/state/memory-store.ts'
 import { Sim } from '../../src/testing/sim/sim.ts'
+import { committedByKey } from '../support/sim-rows.ts'
 
 const PARTITIONS = 8
 const HOT = 0
@@ -30,31 +29,6 @@ function startMachine(sim: Sim, name: string): { running: AppProcess, started: P
   const stores = new MemoryStores({ defer: callback => sim.time.schedule({ alive: true }, 'io', 0, callback) })
   const running = new AppProcess(counting(() => process.spend(COST_MS)), { env: process.env, bootstrap: '127.0.0.1:9092', dataDirectory: `/${name}`, threads: 0, metrics: false, stores })
   return { running, started: running.start() }
-}
-
-/** Every value of each key, in the order of the log. */
-async function countsOf(sim: Sim, cluster: Cluster): Promise<Map<string, number[]>> {
-  const fetcher = new Fetcher(cluster, { isolation: 'read_committed', waitMsMax: 50, onError: (_topic, _partition, error) => { throw error } })
-  const found = new Map<string, number[]>()
-  for (let partition = 0; partition < PARTITIONS; partition++) fetcher.assign(counts.name, partition, 'earliest')
-  await sim.run((async () => {
-    for (let idle = 0; idle < 5;) {
-      const batches = fetcher.poll()
-      if (batches === undefined) {
-        idle++
-        await cluster.env.clock.sleep(200)
-        continue
-      }
-      const cursor = new FetchedCursor().open(batches)
-      while (cursor.next()) {
-        const key = cursor.buffer.toString('utf8', cursor.keyStart, cursor.keyEnd)
-        found.set(key, [...found.get(key) ?? [], counts.value.deserialize(cursor.buffer, cursor.valueStart, cursor.valueEnd)])
-      }
-      batches.release()
-    }
-    await fetcher.close()
-  })())
-  return found
 }
 
 test('one partition is hot: shards move to the other process until both have the same to do, nothing is lost or doubled, and then they stay', async () => {
@@ -92,7 +66,7 @@ test('one partition is hot: shards move to the other process until both have the
   assert.deepEqual((await tasks()).map(task => task?.shards.toSorted()), settled, 'balanced: nothing moves any more')
   await sim.run(producer.flush())
   await sim.advance(5_000)
-  const found = await countsOf(sim, cluster)
+  const found = await committedByKey(sim, cluster, counts, PARTITIONS)
   for (const [key, count] of sent) assert.deepEqual(found.get(key), Array.from({ length: count }, (_, index) => index + 1), `counts of ${key}`)
   await sim.run(Promise.all([first.running.close(), second.running.close()]))
 })

@@ -11,6 +11,7 @@ interface Task extends JobTask {
   readonly state: string, readonly inPerSecond: number | null, readonly outPerSecond: number | null, readonly ratesOf: 'records' | 'offsets', readonly lagRecords: number | null, readonly lagSeconds: number | null
   readonly commitMsP50: number | null, readonly commitMsP99: number | null, readonly errors: number | null, readonly skipped: number | null, readonly deadLettered: number | null, readonly shards: number | null
   readonly restore: { readonly done: number, readonly total: number } | null, readonly restored: { readonly records: number, readonly ms: number } | null, readonly lastError: string | null
+  readonly catchUp: { readonly verdict: string, readonly seconds: number | null, readonly cause: { readonly kind: keyof Strings['causes'], readonly share: number | null, readonly what: string | null } | null }
 }
 interface Process { readonly name: string, readonly kind: string, readonly task: string | null, readonly state: string, readonly pid: number | null, readonly restarts: number, readonly gapMs: number | null, readonly error: string | null }
 interface Balance { readonly name: string, readonly in: number, readonly counted: number, readonly pending: number, readonly lost: number, readonly doubled: number, readonly foreign: number, readonly outOfOrder: number, readonly examples: readonly string[] }
@@ -98,7 +99,7 @@ function build(): View {
     pageData.hasLedger
       ? section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel)
       : section(strings.guard, undefined, guardPanel),
-    section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
+    section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.catch_up, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
     section(strings.events, undefined, events),
   )
   return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, tasks, jobs, events, links }
@@ -152,10 +153,18 @@ function taskCells(task: Task, strings: Strings): Cell[] {
   const short = (value: number | null): string => value === null ? '—' : shortNumber(value)
   return [
     task.task, { text: stateText(task.state, strings), state: task.state }, short(task.shards), rateText(task.inPerSecond, task.ratesOf), rateText(task.outPerSecond, task.ratesOf),
-    short(task.lagRecords), or(task.lagSeconds, 1), task.commitMsP50 === null ? '—' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
+    short(task.lagRecords), or(task.lagSeconds, 1), catchUpCell(task, strings), task.commitMsP50 === null ? '—' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
     task.errors === null ? '—' : String(task.errors + (task.skipped ?? 0) + (task.deadLettered ?? 0)),
     task.restore !== null ? `${shortNumber(task.restore.done)} / ${shortNumber(task.restore.total)}` : task.restored === null ? '–' : fill(strings.restored_value, { n: grouped(task.restored.records), s: (task.restored.ms / 1000).toFixed(1) }),
   ]
+}
+
+function catchUpCell({ catchUp }: Task, strings: Strings): Cell {
+  const { verdict, seconds, cause } = catchUp
+  const time = verdict === 'caughtUp' ? '' : verdict === 'never' ? strings.never : verdict === 'unknown' || seconds === null ? '—' : `≈ ${seconds < 10 ? seconds.toFixed(1) : grouped(Math.round(seconds))} s`
+  if (cause === null) return time === '' ? '–' : time
+  const why = [strings.causes[cause.kind], cause.share === null ? '' : `${Math.round(cause.share * 100)} %`, cause.what ?? ''].filter(text => text !== '').join(' ')
+  return { text: [time, why].filter(text => text !== '').join(' · '), state: verdict === 'never' ? 'failed' : 'late' }
 }
 
 function drawLedger(now: Live, strings: Strings): void {

@@ -13,6 +13,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { ERROR_CODES, type ErrorCode, MillraceError } from '../base/errors.ts'
 import { type Logger, printable } from '../base/logger.ts'
 import type { Readiness } from '../engines/engine.ts'
+import { endOf } from '../engines/java-trace.ts'
 import type { Happened } from '../http/happened.ts'
 import { guarded } from './orphan-guard.ts'
 
@@ -322,10 +323,11 @@ class Child {
   }
 }
 
-/** Of the last words of a child: from the last line that names an error of ours on, else the last one. */
+/** Of the last words of a child: from the last line that names an error of ours on, else a JVM's reason, else the last one. */
 function frameOf(said: readonly string[]): string | undefined {
   const from = said.findLastIndex(line => line.includes('✖ '))
-  const lines = from === -1 ? said.filter(line => line.trim() !== '').slice(-1) : said.slice(from)
+  const ofJvm = from === -1 ? endOf(said) : undefined
+  const lines = ofJvm !== undefined ? [ofJvm] : from === -1 ? said.filter(line => line.trim() !== '').slice(-1) : said.slice(from)
   return lines.length === 0 ? undefined : lines.map(line => printable(line).slice(0, LINE_CHARACTERS_MAX)).join('\n').trim()
 }
 
@@ -333,8 +335,9 @@ function frameOf(said: readonly string[]): string | undefined {
 function startFailure(spec: ChildSpec, reason: string, said: readonly string[]): MillraceError {
   const spoken = said.flatMap(line => /✖ ([A-Z_]+) {2}/.exec(line)?.[1] ?? []).at(-1)
   const code = CODES.find(each => each === spoken) ?? (spec.ipc ? 'INTERNAL' : 'CONFIG_INVALID')
+  const ofJvm = spoken === undefined ? endOf(said) : undefined
   const hint = reason.includes('ENOENT') ? `. Is '${spec.command}' installed, and on PATH?` : ''
-  return new MillraceError(code, [`${spec.name} ended at its start: ${reason}${hint}`, ...said].join('\n'))
+  return new MillraceError(code, [`${spec.name} ended at its start: ${reason}${hint}${ofJvm === undefined ? '' : `: ${ofJvm}`}`, ...said].join('\n'))
 }
 
 function splitLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) => void): void {

@@ -14,6 +14,8 @@ export interface InstanceKind {
   prepare?(): Promise<void>
   /** Resolves when the instance runs. */
   startInstance(name: string, instance: number): Promise<void>
+  /** What it has heard of itself from its instances. */
+  status?(): Partial<JobStatus>
 }
 
 export class Instances implements Job {
@@ -53,7 +55,7 @@ export class Instances implements Job {
   }
 
   status(): JobStatus {
-    return { ...UNKNOWN_STATUS, state: this.#state, instances: this.#count }
+    return { ...UNKNOWN_STATUS, ...this.#kind.status?.(), state: this.#state, instances: this.#count }
   }
 
   async rescale(count: number): Promise<void> {

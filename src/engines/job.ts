@@ -8,6 +8,8 @@ import { flinkJob } from './flink/job.ts'
 import { kafkaStreamsJob } from './kafka-streams-job.ts'
 import { processJob } from './process-job.ts'
 import { sparkJob } from './spark/job.ts'
+import { samzaJob } from './samza-job.ts'
+import { stormJob } from './storm-job.ts'
 
 export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
   const { on } = task
@@ -17,6 +19,8 @@ export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
     case 'flink': return make(flinkJob, task, on, context)
     case 'spark': return make(sparkJob, task, on, context)
     case 'connect': return make(connectJob, task, on, context)
+    case 'storm': return make(stormJob, task, on, context)
+    case 'samza': return make(samzaJob, task, on, context)
     case 'external': return { start: () => Promise.resolve(), stop: () => Promise.resolve(), status: () => ({ ...UNKNOWN_STATUS, state: 'external' }) }
     default: return unreachable(on)
   }

@@ -38,6 +38,8 @@ const JOB_METRICS: readonly { readonly name: string, readonly help: string, read
   { name: 'millrace_job_backpressure_ratio', help: 'Share of its time that the slowest operator waits for the ones behind it.', of: (_, job) => job.backPressure },
 ]
 
+const DROPPED = 'millrace_task_dropped_total'
+
 export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefined): string {
   const lines: string[] = []
   for (const metric of TASK_METRICS) {
@@ -49,6 +51,11 @@ export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefi
   }
   const causes = status.tasks.flatMap(({ task, catchUp }) => catchUp.cause === null ? [] : [`millrace_task_lag_cause{app="${label(status.app)}",task="${label(task)}",cause="${catchUp.cause.kind}"} 1`])
   if (causes.length > 0) lines.push('# HELP millrace_task_lag_cause Why it lags: slow, broker, commit, output, stopped, failed, restoring, rebalancing, unowned, held.', '# TYPE millrace_task_lag_cause gauge', ...causes)
+  const dropped = status.tasks.flatMap(({ task, dropped }) => Object.entries(dropped ?? {}).map(([name, count]) => {
+    const [operator = '', reason = ''] = name.split(/: (?=\w+$)/)
+    return `${DROPPED}{app="${label(status.app)}",task="${label(task)}",operator="${label(operator)}",reason="${label(reason)}"} ${count}`
+  }))
+  if (dropped.length > 0) lines.push(`# HELP ${DROPPED} Records that had no effect; duplicate: distinct took out a copy.`, `# TYPE ${DROPPED} counter`, ...dropped)
   for (const { name, help, of } of JOB_METRICS) {
     const samples = status.tasks.flatMap(task => {
       const value = task.job === null ? null : of(task, task.job, status.at)

@@ -16,12 +16,12 @@ const live: Live = {
     tasks: [
       {
         task: 'copy', engine: 'millrace', group: 'shop.copy', state: 'running', processes: 1, processRestarts: null, shards: 2, inPerSecond: 10, outPerSecond: 9, ratesOf: 'records', in: 100, out: 90,
-        lagRecords: 3, lagSeconds: null, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, restore: null, restored: null, lastError: null, job: null,
+        lagRecords: 3, lagSeconds: null, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, dropped: { 'distinct: duplicate': 3 }, restore: null, restored: null, lastError: null, job: null,
         catchUp: { verdict: 'in', seconds: 12.5, arrivalPerSecond: 100, drainPerSecond: 220, drainFrom: 'backlog', cause: { kind: 'slow', share: 0.97, what: null } },
       },
       {
         task: 'trend', engine: 'flink', group: 'shop.trend', state: 'running', processes: 2, processRestarts: 1, shards: null, inPerSecond: 7, outPerSecond: null, ratesOf: 'offsets', in: null, out: null,
-        lagRecords: 5, lagSeconds: null, commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, restore: null, restored: null, lastError: null, job: trend,
+        lagRecords: 5, lagSeconds: null, commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, dropped: null, restore: null, restored: null, lastError: null, job: trend,
         catchUp: { verdict: 'never', seconds: null, arrivalPerSecond: 300, drainPerSecond: null, drainFrom: null, cause: null },
       },
     ],
@@ -77,6 +77,7 @@ test('the page, its parts, status and metrics are served with a strict policy', 
   assert.match(metrics, /^millrace_task_catch_up_seconds\{app="shop",task="trend"\} \+Inf$/m)
   assert.match(metrics, /^millrace_task_lag_cause\{app="shop",task="copy",cause="slow"\} 1$/m)
   assert.match(metrics, /^millrace_task_drain_per_second\{app="shop",task="copy"\} 220$/m)
+  assert.match(metrics, /^millrace_task_dropped_total\{app="shop",task="copy",operator="distinct",reason="duplicate"\} 3$/m)
   assert.doesNotMatch(metrics, /millrace_task_lag_seconds\{/, 'what is not known has no sample')
   assert.doesNotMatch(metrics, /millrace_task_records_in_total\{app="shop",task="trend"/, 'nobody counts its records')
   const ofTrend = (name: string, value: string): void => assert.ok(metrics.includes(`\nmillrace_job_${name}{app="shop",task="trend",engine="flink"} ${value}\n`), `${name} ${value}\n${metrics}`)

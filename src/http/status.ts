@@ -57,6 +57,8 @@ export interface TaskStatus {
   readonly errors: number | null
   readonly skipped: number | null
   readonly deadLettered: number | null
+  /** Records that had no effect, by `<operator>: <reason>`: the copies that `distinct` took out are its `duplicate`. */
+  readonly dropped: Readonly<Record<string, number>> | null
   readonly restore: { readonly done: number, readonly total: number } | null
   readonly restored: { readonly records: number, readonly ms: number } | null
   readonly lastError: string | null
@@ -256,7 +258,7 @@ function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rate
     task: task.name, engine: task.on.engine, group: task.group, state: task.on.engine === 'external' ? 'external' : 'absent',
     processes: 0, processRestarts: null, shards: null,
     inPerSecond: rates.perSecond(`in ${task.name}`), outPerSecond: rates.perSecond(`out ${task.name}`), ratesOf: 'offsets', in: null, out: null,
-    ...lagOf(lag), commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, restore: null, restored: null, lastError: null, job: null,
+    ...lagOf(lag), commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, dropped: null, restore: null, restored: null, lastError: null, job: null,
   }
 }
 
@@ -286,12 +288,18 @@ function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], la
     ...lagOf(lag),
     commitMsP50: committing.length === 0 ? null : Math.max(...committing.map(part => part.current.commitMsP50)),
     commitMsP99: committing.length === 0 ? null : Math.max(...committing.map(part => part.current.commitMsP99)),
-    errors: sum(task => task.errors), skipped: sum(task => task.skipped), deadLettered: sum(task => task.deadLettered),
+    errors: sum(task => task.errors), skipped: sum(task => task.skipped), deadLettered: sum(task => task.deadLettered), dropped: droppedOf(parts.map(part => part.current)),
     restore: restoring.length === 0 ? null : { done: restoring.reduce((total, part) => total + (part.current.restore?.done ?? 0), 0), total: restoring.reduce((total, part) => total + (part.current.restore?.total ?? 0), 0) },
     restored: parts.map(part => part.current.restored).filter(each => each !== null).at(-1) ?? null,
     lastError: parts.map(part => part.current.lastError).find(each => each !== null) ?? null,
     job: null,
   }
+}
+
+function droppedOf(parts: readonly TaskSnapshot[]): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {}
+  for (const { dropped = {} } of parts) for (const [name, count] of Object.entries(dropped)) sums[name] = (sums[name] ?? 0) + count
+  return sums
 }
 
 /** The one that needs attention most stands for the task. */

@@ -13,8 +13,8 @@ export type Duplicates =
   /** Readers do not mind: the last value of a key counts, or a count may be too high. */
   | 'tolerated'
 
-/** Which partition a key goes to. `murmur2` is Java's and Millrace's; librdkafka's default is CRC-32; `other`: neither. */
-export type Partitioner = 'murmur2' | 'crc32' | 'other'
+/** Which partition a key goes to. `murmur2` of its bytes is Kafka's Java client's, and Millrace's; librdkafka's default is CRC-32; Samza's the key object's `hashCode`; `other`: none of these. */
+export type Partitioner = 'murmur2' | 'crc32' | 'hashCode' | 'other'
 
 export interface Link {
   /** Delivery to the topics it writes, over kills of its own processes. */
@@ -38,7 +38,7 @@ export interface Link {
 }
 
 /** How a task of another engine is started; one member per engine. */
-export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec | FlinkSpec | SparkSpec | ConnectSpec
+export type ForeignSpec = ProcessSpec | ExternalSpec | KafkaStreamsSpec | FlinkSpec | SparkSpec | ConnectSpec | StormSpec | SamzaSpec
 
 interface Spec {
   readonly link: Link
@@ -68,8 +68,11 @@ export type JvmProgram = { readonly classPath: readonly string[] } & (
   | { readonly kind: 'class'; readonly name: string }
 )
 
-export interface KafkaStreamsSpec extends Spec {
-  readonly engine: 'kafkaStreams'
+export type JvmEngineName = 'kafkaStreams' | 'storm' | 'samza'
+
+/** A program of the user's on an engine's own library: JVMs that are told by a properties file what the graph says. */
+export interface JvmSpec<Engine extends JvmEngineName = JvmEngineName> extends Spec {
+  readonly engine: Engine
   /** Of the distribution, as `millrace engines install kafka-streams@VERSION` takes it. */
   readonly version: string
   readonly program: JvmProgram
@@ -79,6 +82,14 @@ export interface KafkaStreamsSpec extends Spec {
   readonly config: Readonly<Record<string, string>>
   readonly javaOptions: readonly string[]
 }
+
+export type KafkaStreamsSpec = JvmSpec<'kafkaStreams'>
+
+/** A topology that its program runs by `LocalCluster`. */
+export type StormSpec = JvmSpec<'storm'>
+
+/** An application that its program runs by `LocalApplicationRunner`. */
+export type SamzaSpec = JvmSpec<'samza'>
 
 export interface FlinkSpec extends Spec {
   readonly engine: 'flink'

@@ -8,6 +8,8 @@ import { App, app, deadLetter } from '../../src/dsl/app.ts'
 import { topic } from '../../src/dsl/topic.ts'
 import { flink } from '../../src/engines/flink/flink.ts'
 import { external, process } from '../../src/engines/process.ts'
+import { samza } from '../../src/engines/samza.ts'
+import { storm } from '../../src/engines/storm.ts'
 import { planReport } from '../../src/planner/report.ts'
 import { int64 } from '../../src/serde/number.ts'
 import { record } from '../../src/serde/record.ts'
@@ -119,6 +121,13 @@ test('partitioners: of two topics that meet by key, and of two writers of one to
   none(join(load('murmur2')))
   // Alone, any function of the key keeps a key in one shard.
   none(load('crc32').task('count', ({ read }) => read(customers).count().map(String).write(topic('counts', { key: text, value: text }))))
+  // Storm's Kafka bolt leaves it to Kafka's Java client; Samza hashes the key object, unless its program sends without a partition key.
+  const run = (on: ReturnType<typeof samza> | ReturnType<typeof storm>, more: object = {}): App => app('shop').task('load', { on, reads: [out], writes: [customers], duplicates: 'tolerated', ...more })
+  const ofSamza = join(run(samza({ mainClass: 'Load' })))
+  assert.deepEqual(only(ofSamza), ['partitioners', 'broken', 'bills shop.bills.join.repartition load customers'])
+  assert.match(found(ofSamza)[0]?.message ?? '', /customers by 'load' \(hashCode of the key, as Samza does\).*new OutgoingMessageEnvelope\(stream, null, key, message\)/)
+  none(join(run(samza({ mainClass: 'Load' }), { partitioner: 'murmur2' })))
+  none(join(run(storm({ mainClass: 'Load' }))))
   assert.deepEqual(only(load('crc32').task('also', ({ read }) => read(orders).map(order => order.id, { as: text }).write(customers))), ['partitioners', 'broken', 'load also customers'])
 })
 

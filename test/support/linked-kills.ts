@@ -33,9 +33,13 @@ export interface LinkedKillsOptions {
   readonly clients?: readonly ('node' | 'python')[] | undefined
   /** False: an engine that doubles what it has not committed when killed; then the accounts are for the caller to judge. */
   readonly exact?: boolean | undefined
+  /** What a task of ours must have dropped some of, as it counts itself: `{ task: 'once', why: 'distinct: duplicate' }`. */
+  readonly drops?: { readonly task: string; readonly why: string } | undefined
 }
 
 export interface LinkedKillsResult {
+  /** How many `drops` has counted. */
+  readonly dropped: number
   readonly sent: number
   readonly accounts: readonly LedgerAccount[]
   /** Rows of `output` whose count is not one more than the one before of its key. */
@@ -74,8 +78,9 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
     }
     const gaps = (await watched.processes()).map(({ name, restarts, gapMs }) => `${name}: ${restarts} restarts, last gap ${gapMs} ms`)
     console.log(`${clicks.sent} clicks, ${options.kills.length} kills; ${gaps.join('; ')}`)
+    const dropped = options.drops === undefined ? 0 : await droppedBy(watched, options.drops)
     await watched.stop()
-    return { sent: clicks.sent, accounts, countsWrong: wrong }
+    return { dropped, sent: clicks.sent, accounts, countsWrong: wrong }
   } catch (error) {
     console.log(watched.log())
     throw error
@@ -85,6 +90,15 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
     await watched.end()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+async function droppedBy(watched: Watched, { task, why }: NonNullable<LinkedKillsOptions['drops']>): Promise<number> {
+  let count = 0
+  await until(`${task} says how many it dropped (${why})`, async () => {
+    count = (await watched.task(task))?.dropped?.[why] ?? 0
+    return count > 0
+  }, watched.log)
+  return count
 }
 
 async function flows(cluster: Cluster, topic: string, when: string, watched: Watched): Promise<void> {

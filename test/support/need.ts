@@ -16,7 +16,7 @@ export const TOOLS = process.env['MILLRACE_TOOLS'] ?? join(ROOT, '.tools')
 export const KAFKA_JARS = join(TOOLS, 'kafka', 'jars')
 export const PYTHON_PACKAGES = join(TOOLS, 'python')
 export const OTHER_CLIENTS = join(TOOLS, 'clients')
-/** Folder of `millrace engines`: kafka-streams, flink, spark and connect are there once `scripts/setup.sh engines` ran. */
+/** Folder of `millrace engines`: kafka-streams, flink, spark, connect, storm and samza are there once `scripts/setup.sh engines` ran. */
 export const ENGINES = process.env['MILLRACE_ENGINES'] ?? join(TOOLS, 'engines')
 /** Real event data, where the checkout lies beside it; tests that use it say so when it is absent. */
 export const DATA = process.env['MILLRACE_DATA'] ?? join(ROOT, '..', 'shared', 'data')
@@ -37,7 +37,7 @@ const PRESENT: Record<Part, () => boolean> = {
   java: () => hasCommand('java'),
   postgres: () => postgresBinaries() !== undefined,
   // Whether they are whole is asked where a class path is made.
-  engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0', 'spark-3.5.1', 'connect-4.1.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),
+  engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0', 'spark-3.5.1', 'connect-4.1.0', 'storm-2.8.2', 'samza-1.8.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),
 }
 
 /** Throws unless every part is installed. */

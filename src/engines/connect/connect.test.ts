@@ -163,6 +163,25 @@ test('a task that fails is told with the cause of its trace; a worker that does 
   assert.equal((await status(job, ({ state }) => state === 'running')).lastError, null)
 }))
 
+test('a worker that does not start says what its log says; a port that somebody has taken is tried again with another', async () => {
+  const refused = (said: readonly string[]): Promise<void> => {
+    const job = connectJob(taskOf({ connectors: { out: SINK } }), jobContext({
+      java: () => Promise.resolve('java'), freePort: () => Promise.resolve(9), release: () => Promise.resolve(),
+      installation: () => ({ manifest: { name: 'connect', version: '4.1.0', describe: '', java: 17, javaOptions: [], jars: [], wheels: [] }, directory: '/d', classpath: [], pythonPath: undefined }),
+      supervise: each => {
+        said.forEach(line => each.onLine?.(line))
+        return Promise.reject(new Error('out ended at its start: exit code 2'))
+      },
+    }))
+    return job.start()
+  }
+  const failed = '12:00:00.000 [main] ERROR org.apache.kafka.connect.cli.AbstractConnectCli - Stopping due to error'
+  await assert.rejects(refused([failed, 'org.apache.kafka.connect.errors.ConnectException: Unable to initialize REST server', '\tat a.b(C.java:1)', 'Caused by: java.net.BindException: Address already in use']),
+    { code: 'ENGINE_FAILED', retriable: true, message: 'A worker of Kafka Connect did not start: somebody else listens on http://127.0.0.1:9 (java.net.BindException: Address already in use); another port is tried' })
+  await assert.rejects(refused([failed, 'org.apache.kafka.common.config.ConfigException: Invalid value x for configuration key.converter']), { retriable: false, message: /did not start: .*Invalid value x for configuration key\.converter/ })
+  await assert.rejects(refused([]), /ended at its start: exit code 2/)
+})
+
 test('a connector that Connect does not take, and one that fails at once, fail the start with the reason', async () => {
   await inConnect({ connectors: { out: SINK } }, async ({ job, fake }) => {
     fake.refusal = 'Failed to find any class that implements Connector and which name matches Nonsense, available connectors are: PluginDesc{klass=class a.Sink, name=\'a.Sink\', location=\'classpath\'}, PluginDesc{klass=class b.Source, name=\'b\'}'

@@ -5,6 +5,7 @@
  * C2. The workers are this task's alone: a connector that the app no longer declares is deleted at the next start.
  * C3. A connector that fails stays so, with its cause: Connect does not start it again, nor does this. `millrace job restart` does.
  * C4. A clean stop is SIGTERM: the worker stops its tasks and commits where they are.
+ * C5. A worker writes into its log why it does not start. A port that was free when it was chosen may be taken by then: the next try takes another.
  */
 import { delimiter, join } from 'node:path'
 import { assert } from '../../base/assert.ts'
@@ -14,6 +15,7 @@ import { type Job, type JobContext, type JobStatus, UNKNOWN_STATUS } from '../en
 import { writeText } from '../files.ts'
 import { requestJson } from '../http-json.ts'
 import { Instances } from '../instances.ts'
+import { ErrorLog } from '../java-trace.ts'
 import { processEnvironment } from '../process.ts'
 import { propertiesText } from '../properties.ts'
 import { type ConnectorStatus, ConnectRest } from './rest.ts'
@@ -111,12 +113,13 @@ class ConnectJob implements Job {
     const config = join(this.#context.directory, `${name}.properties`)
     writeText(this.#context.disk, config, propertiesText(workerConfig(this.#task, this.#context, HOST, port)))
     this.#urls.set(name, url)
+    const errors = new ErrorLog()
     await this.#context.supervise({
       name, command: java, args: [...jvm, config], cwd: undefined, readyMsMax: WORKER_READY_MS_MAX,
       env: processEnvironment(this.#context.app, this.#task, this.#context.bootstrap, instance),
       // It answers so once it has joined its group and read its topics.
-      ready: { kind: 'probe', check: async () => { await requestJson('GET', `${url}/health`); return true } },
-    })
+      ready: { kind: 'probe', check: async () => { await requestJson('GET', `${url}/health`); return true } }, onLine: line => errors.take(line),
+    }).catch((error: unknown) => { throw workerFailure(url, error, errors.last) })
   }
 
   async #releaseWorker(name: string): Promise<void> {
@@ -182,6 +185,14 @@ class ConnectJob implements Job {
 
 function isRunning({ state, tasks }: ConnectorStatus): boolean {
   return state === 'RUNNING' && tasks.length > 0 && tasks.every(task => task === 'RUNNING')
+}
+
+/** C5. */
+function workerFailure(url: string, error: unknown, cause: string | null): unknown {
+  if (cause === null) return error
+  const isPortTaken = cause.includes('BindException') || cause.includes('Failed to bind')
+  const what = isPortTaken ? `somebody else listens on ${url} (${cause}); another port is tried` : cause
+  return new MillraceError('ENGINE_FAILED', `A worker of Kafka Connect did not start: ${what}`, { retriable: isPortTaken, cause: error })
 }
 
 /** C3. */

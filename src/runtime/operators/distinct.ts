@@ -6,6 +6,7 @@
  * D2. Exact for every record newer than stream time − `withinMs`, whatever the order. What passed is forgotten some time after stream time − 2 × `withinMs`,
  *     so an older record is dropped if an equal one is still known, and passes otherwise: a late record is rather doubled than lost.
  * D3. A record without key is dropped. Stream time moves with every record that has one.
+ * D4. Each record that is dropped is counted, by its reason: `duplicate` says what a writer at least once has written again.
  */
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
@@ -39,7 +40,7 @@ export class DistinctOperator extends TimedOperator {
     const by = this.#by
     const identity = by === undefined ? key : new KeyAndBy(key, by(value, this.#context.set(key, time, origin)))
     const bucket = Math.floor(time / this.#withinMs) * this.#withinMs
-    if (this.#passedNear(bucket - this.#withinMs, identity, time) || this.#passedNear(bucket, identity, time) || this.#passedNear(bucket + this.#withinMs, identity, time)) return
+    if (this.#passedNear(bucket - this.#withinMs, identity, time) || this.#passedNear(bucket, identity, time) || this.#passedNear(bucket + this.#withinMs, identity, time)) return this.#counters.dropped(this.name, 'duplicate')
     if (bucket >= this.#store.expiredBelow) this.#store.set(this.#store.entry(bucket, identity), time, time)
     this.#next.process(key, value, time, origin)
     this.#store.expire(Math.max(0, Math.floor((this.streamTime - 3 * this.#withinMs) / this.#withinMs) * this.#withinMs + this.#withinMs))

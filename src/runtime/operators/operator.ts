@@ -110,7 +110,7 @@ export interface ReadableTable {
 }
 
 /** Why a record had no effect. Counted, shown on the status page; never silent. */
-export type DropReason = 'nullKey' | 'nullValue' | 'late' | 'negativeTime'
+export type DropReason = 'nullKey' | 'nullValue' | 'late' | 'negativeTime' | 'duplicate'
 
 export interface OperatorCounters {
   dropped(operator: string, reason: DropReason): void

@@ -67,7 +67,13 @@ function meeting(plan: Plan, links: Links): Broken[] {
 
 function remedy(writers: readonly { readonly task: string; readonly partitioner: Partitioner }[]): string {
   const odd = writers.filter(each => each.partitioner !== 'murmur2')
-  return odd.map(each => each.partitioner === 'crc32'
-    ? `Set partitioner=murmur2_random in '${each.task}' and say partitioner: 'murmur2' in its task.`
-    : `Let '${each.task}' choose partitions as Java's producer does (toPositive(murmur2(key bytes)) mod partitions) and say partitioner: 'murmur2' in its task.`).join(' ')
+  return odd.map(each => `${MURMUR2_IN[each.partitioner](each.task)} and say partitioner: 'murmur2' in its task.`).join(' ')
+}
+
+/** How a task comes to choose partitions as Kafka's Java client does. */
+const MURMUR2_IN: Readonly<Record<Partitioner, (task: string) => string>> = {
+  murmur2: task => `Leave '${task}' as it is`,
+  crc32: task => `Set partitioner=murmur2_random in '${task}'`,
+  hashCode: task => `Let '${task}' send without a partition key (new OutgoingMessageEnvelope(stream, null, key, message)), so that Kafka's producer chooses,`,
+  other: task => `Let '${task}' choose partitions as Java's producer does (toPositive(murmur2(key bytes)) mod partitions)`,
 }

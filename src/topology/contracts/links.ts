@@ -45,7 +45,7 @@ export function partitionerOf(task: TaskPlan): Partitioner {
 }
 
 export const PARTITIONER_NAMES: Readonly<Record<Partitioner, string>> = {
-  murmur2: "Java's murmur2", crc32: "librdkafka's default, CRC-32", other: 'a partitioner of its own',
+  murmur2: "Java's murmur2", crc32: "librdkafka's default, CRC-32", hashCode: "hashCode of the key, as Samza does", other: 'a partitioner of its own',
 }
 
 /** A native task's nodes, global tables left out. */

@@ -1,0 +1,91 @@
+/**
+ * Instances that are JVMs with a program of the user's on an engine's own library (Kafka Streams, Storm, Samza): each is told by its environment and by
+ * a properties file, and has a folder of its own. What differs between the engines is a `JvmEngine`.
+ *
+ * JI1. An instance keeps its name, and with it its folder: one that is killed finds there what it has left.
+ * JI2. Java, distribution and program are looked for at each start of the job, so that a restart runs what lies there now.
+ */
+import { join } from 'node:path'
+import { assert } from '../base/assert.ts'
+import type { JvmSpec } from '../topology/foreign.ts'
+import type { ForeignTaskPlan } from '../topology/plan.ts'
+import type { Job, JobContext, JobStatus, Readiness } from './engine.ts'
+import { writeText } from './files.ts'
+import { type InstanceKind, Instances } from './instances.ts'
+import { jvmArguments } from './jvm.ts'
+import { processEnvironment } from './process.ts'
+import { propertiesText } from './properties.ts'
+
+const JAVA_MIN = 17
+/** A source file is compiled first, and a group may wait for a member that has died. */
+const READY_MS_MAX = 120_000
+
+export type JvmTask = ForeignTaskPlan & { readonly on: JvmSpec }
+/** What settings may know of where they are made. */
+export type SettingsContext = Pick<JobContext, 'app' | 'bootstrap' | 'directory'>
+
+export interface JvmEngine {
+  /** As `millrace engines install` names it. */
+  readonly distribution: string
+  /** Of its JVMs, before the user's own. */
+  readonly javaOptions?: readonly string[] | undefined
+  /** What instance `name` is told in its properties file, the user's own settings last. */
+  settings(name: string): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+  /** When instance `name` runs. */
+  readiness(name: string): Readiness
+  /** What has to be there, or gone, before the job starts. */
+  prepare?(): void
+  /** Told each line that an instance says. */
+  heard?(line: string): void
+  status?(): Partial<JobStatus>
+}
+
+export function jvmInstances(task: JvmTask, context: JobContext, engine: JvmEngine): Instances {
+  return new Instances(task, context, new JvmKind(task, context, engine))
+}
+
+/** Of an engine that does not share work between JVMs without a cluster of its own: one of them, which is not rescaled. */
+export function soleJvm(task: JvmTask, context: JobContext, engine: JvmEngine): Job {
+  const job = jvmInstances(task, context, engine)
+  return { start: () => job.start(), stop: () => job.stop(), status: () => ({ ...job.status(), instances: null }) }
+}
+
+class JvmKind implements InstanceKind {
+  readonly #task: JvmTask
+  readonly #context: JobContext
+  readonly #engine: JvmEngine
+  #program: { readonly java: string; readonly jvm: readonly string[] } | undefined
+
+  constructor(task: JvmTask, context: JobContext, engine: JvmEngine) {
+    this.#task = task
+    this.#context = context
+    this.#engine = engine
+  }
+
+  /** JI2. */
+  async prepare(): Promise<void> {
+    const { version, program, javaOptions } = this.#task.on
+    const { distribution, javaOptions: ours = [] } = this.#engine
+    this.#engine.prepare?.()
+    const java = await this.#context.java(JAVA_MIN)
+    const { classpath, manifest } = this.#context.installation(`${distribution}@${version}`)
+    this.#program = { java, jvm: jvmArguments(this.#context.disk, program, classpath, [...manifest.javaOptions, ...ours, ...javaOptions]) }
+  }
+
+  async startInstance(name: string, instance: number): Promise<void> {
+    assert(this.#program !== undefined, 'an instance is started before its program was looked for')
+    const { java, jvm } = this.#program
+    const config = join(this.#context.directory, `${name}.properties`)
+    writeText(this.#context.disk, config, propertiesText(await this.#engine.settings(name)))
+    const args = this.#task.on.args.map(arg => arg.replaceAll('{config}', config))
+    await this.#context.supervise({
+      name, command: java, args: [...jvm, ...args], cwd: undefined, readyMsMax: READY_MS_MAX,
+      env: { ...processEnvironment(this.#context.app, this.#task, this.#context.bootstrap, instance), MILLRACE_CONFIG: config },
+      ready: this.#engine.readiness(name), onLine: line => this.#engine.heard?.(line),
+    })
+  }
+
+  status(): Partial<JobStatus> {
+    return this.#engine.status?.() ?? {}
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The job of a `storm()` task: what a JVM with a `LocalCluster` is told, when it runs, and what is heard of it.
+ *
+ * ST1. It runs when Storm says that a spout is active. Its spouts assign partitions to themselves, so their group has no members to look for.
+ * ST2. A spout commits to its group what was acknowledged: lag and rates are seen there. Errors are read in Storm's log.
+ * ST3. A cluster in a JVM writes its files into temporary folders, which it leaves behind when it is killed: they lie in the job's own folder, and go at its next start.
+ */
+import { join } from 'node:path'
+import type { Disk } from '../env/env.ts'
+import type { StormSpec } from '../topology/foreign.ts'
+import type { ForeignTaskPlan } from '../topology/plan.ts'
+import type { Job, JobContext } from './engine.ts'
+import { ErrorLog } from './java-trace.ts'
+import { type SettingsContext, soleJvm } from './jvm-instances.ts'
+
+type Task = ForeignTaskPlan & { readonly on: StormSpec }
+
+export function stormJob(task: Task, context: JobContext): Job {
+  const errors = new ErrorLog()
+  const scratch = join(context.directory, 'scratch')
+  return soleJvm(task, context, {
+    // What ST1 waits for is said at INFO.
+    distribution: 'storm', javaOptions: ['-Dlog4j2.level=INFO', `-Djava.io.tmpdir=${scratch}`], settings: name => stormSettings(task, context, name),
+    prepare: () => {
+      errors.forget()
+      emptied(context.disk, scratch)
+    },
+    readiness: () => ({ kind: 'line', pattern: /Activating spout/ }), heard: line => errors.take(line), status: () => ({ lastError: errors.last }),
+  })
+}
+
+/** ST3. */
+function emptied(disk: Disk, path: string): void {
+  if (disk.exists(path)) disk.removeTree(path)
+  disk.makeDirectory(path)
+}
+
+/** What the instance is told; the user's own settings come last. */
+export function stormSettings(task: Task, context: Omit<SettingsContext, 'directory'>, name: string): Readonly<Record<string, string>> {
+  return {
+    'bootstrap.servers': context.bootstrap, 'group.id': task.group, 'isolation.level': task.link.isolation,
+    'topology.name': `${context.app}-${name}`, 'topology.message.timeout.secs': '30',
+    ...task.on.config,
+  }
+}

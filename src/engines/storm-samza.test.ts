@@ -1,0 +1,128 @@
+import { strict as assert } from 'node:assert'
+import { delimiter, join } from 'node:path'
+import { test } from 'node:test'
+import { jobContext } from '../../test/support/job-context.ts'
+import { Admin } from '../client/admin.ts'
+import { Cluster } from '../client/cluster.ts'
+import { app } from '../dsl/app.ts'
+import { topic } from '../dsl/topic.ts'
+import { realEnv } from '../env/real/env.ts'
+import { text } from '../serde/text.ts'
+import { build } from '../topology/build.ts'
+import type { ForeignSpec } from '../topology/foreign.ts'
+import type { ForeignTaskPlan } from '../topology/plan.ts'
+import type { EngineProcess, Job } from './engine.ts'
+import { readText } from './files.ts'
+import { endOf } from './java-trace.ts'
+import { jobOf } from './job.ts'
+import { samza } from './samza.ts'
+import { metricsLogged, SamzaMetrics } from './samza-metrics.ts'
+import { storm } from './storm.ts'
+
+const numbers = topic('numbers', { key: text, value: text })
+const scores = topic('scores', { key: text, value: text })
+
+function taskOf(on: ForeignSpec): ForeignTaskPlan {
+  const [task] = build(app('shop').task('score', { on, reads: [numbers], writes: [scores] })).tasks
+  assert.ok(task?.kind === 'foreign')
+  return task
+}
+
+interface StartedJob { readonly job: Job; readonly process: EngineProcess; readonly settings: string; readonly directory: string }
+
+/** The job of `on` and the process that it starts, on a cluster whose topics have three copies. */
+async function started(on: ForeignSpec, javaOptions: readonly string[] = []): Promise<StartedJob> {
+  const processes: EngineProcess[] = []
+  const manifest = { name: 'engine', version: '1.0.0', describe: '', java: 17, javaOptions, jars: [], wheels: [] }
+  const admin = new Admin(Object.create(Cluster.prototype))
+  admin.describeTopics = names => Promise.resolve(names.map(name => ({ name, topicId: '', internal: false, partitions: [{ partition: 0, leader: 1, leaderEpoch: 0, replicas: [1, 2, 3], inSync: [1] }] })))
+  const context = jobContext({
+    admin, java: () => Promise.resolve('java'), installation: () => ({ manifest, directory: '/d', classpath: ['/d/a.jar', '/d/b.jar'], pythonPath: undefined }),
+    supervise: each => { processes.push(each); return Promise.resolve() },
+  })
+  const job = jobOf(taskOf(on), context)
+  await job.start()
+  const [process] = processes
+  assert.ok(process !== undefined)
+  return { job, process, settings: readText(realEnv.disk, process.env['MILLRACE_CONFIG'] ?? ''), directory: context.directory }
+}
+
+const isLine = ({ ready }: EngineProcess, line: string): boolean => ready.kind === 'line' && ready.pattern.test(line)
+const told = (settings: string, lines: readonly string[]): void => { for (const line of lines) assert.ok(settings.split('\n').includes(line), `${line} in\n${settings}`) }
+
+test('storm: at least once with Kafka\'s partitioner; its JVM is told of the spout\'s group, and runs when a spout is active', async () => {
+  const on = storm({ mainClass: 'Score', config: { 'topology.message.timeout.secs': '5' } })
+  const { link } = taskOf(on)
+  assert.deepEqual([link.guarantee, link.partitioner, link.commitsOffsets, link.transactionalIdPrefix], ['atLeastOnce', 'murmur2', true, undefined])
+  const { job, process, settings, directory } = await started(on)
+  assert.deepEqual(process.args, ['-Dlog4j2.level=INFO', `-Djava.io.tmpdir=${directory}/scratch`, '-Xmx256m', '-cp', ['/d/a.jar', '/d/b.jar'].join(delimiter), 'Score'])
+  assert.ok(realEnv.disk.exists(join(directory, 'scratch')), 'Java does not make its temporary folder')
+  told(settings, ['group.id=shop.score', 'isolation.level=read_committed', 'topology.message.timeout.secs=5'])
+  assert.ok(isLine(process, '12:00:00 INFO  o.a.s.e.s.SpoutExecutor - Activating spout clicks:[2]'))
+  assert.deepEqual([job.rescale, job.status().instances], [undefined, null])
+  assert.throws(() => storm({ mainClass: 'Score', config: { 'group.id': 'x' } }), /the task's `group`/)
+  assert.throws(() => storm({}), /storm\(\) needs what to run/)
+})
+
+test('samza: at least once with a partitioner of its own, positions of its own, one instance; it runs when it enters its loop', async () => {
+  const on = samza({ mainClass: 'Score' })
+  const { link } = taskOf(on)
+  assert.deepEqual([link.guarantee, link.partitioner, link.commitsOffsets], ['atLeastOnce', 'hashCode', false])
+  const { job, process, settings } = await started(on, ['--add-opens=x'])
+  assert.deepEqual(process.args.slice(0, 2), ['--add-opens=x', '-Xmx256m'])
+  told(settings, ['app.name=shop-score', 'task.checkpoint.replication.factor=3', 'systems.kafka.default.stream.replication.factor=3', 'task.transactional.state.restore.enabled=true'])
+  assert.ok(isLine(process, '[main] INFO org.apache.samza.container.SamzaContainer - Entering run loop.'))
+  assert.deepEqual([job.rescale, job.status().instances], [undefined, null])
+})
+
+test('the last error in the log is the innermost cause of its trace, and goes with the next start', async () => {
+  const { job, process } = await started(storm({ mainClass: 'Score' }))
+  const say = (...lines: readonly string[]): void => lines.forEach(line => process.onLine?.(line))
+  say('12:00:00.000 [main] INFO  o.a.s.Thing - java.lang.Error is only a word here')
+  assert.equal(job.status().lastError, null)
+  say('12:00:00.000 [Thread-3] ERROR o.a.s.u.Utils - Async loop died!', 'java.lang.RuntimeException: outer', '\tat a.B.c(B.java:1)', 'Caused by: java.lang.IllegalStateException: no such item', '\t... 7 more', '12:00:01.000 [main] INFO  x - Caused by: nothing')
+  assert.equal(job.status().lastError, 'java.lang.IllegalStateException: no such item')
+  say('12:00:02.000 [Thread-3] ERROR o.a.s.Other - Halting process: worker died')
+  assert.equal(job.status().lastError, 'o.a.s.Other - Halting process: worker died')
+  await job.start()
+  assert.equal(job.status().lastError, null)
+})
+
+test('why a JVM ended is the innermost cause of what was thrown, or what its compiler says', () => {
+  const thrown = ['Exception in thread "main" org.apache.samza.SamzaException: Failed to start', '\tat a.B.c(B.java:1)', 'Caused by: java.lang.IllegalArgumentException: no sources', '\t... 2 more']
+  assert.equal(endOf(thrown), 'java.lang.IllegalArgumentException: no sources')
+  assert.equal(endOf(['[main] INFO x', ...thrown.slice(0, 2)]), 'org.apache.samza.SamzaException: Failed to start')
+  assert.equal(endOf(['/app/Score.java:3: error: cannot find symbol', '    Scor x;', '    ^', '1 error', 'error: compilation failed']), '/app/Score.java:3: error: cannot find symbol')
+  assert.equal(endOf(['Error: Could not find or load main class Score', 'Caused by: java.lang.ClassNotFoundException: Score']), 'java.lang.ClassNotFoundException: Score')
+  assert.equal(endOf(['something else']), undefined)
+})
+
+test('samza\'s metrics tell its lag and rate; what it has not said is not known', () => {
+  let now = 0
+  const metrics = new SamzaMetrics(() => now)
+  const say = (metric: string, value: number | string): void => metrics.take(`[Samza LoggingMetricsReporter Thread-0] INFO org.apache.samza.metrics.reporter.LoggingMetricsReporter - Metric: ${metric}, Value: ${value}`)
+  const processed = 'samza-container-0-org.apache.samza.container.SamzaContainerMetrics-process-envelopes'
+  const lines: readonly (readonly [string, number])[] = [
+    ['samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-kafka-numbers-0-messages-behind-high-watermark', 40],
+    ['samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-kafka-numbers-1-messages-behind-high-watermark', 2],
+    ['samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-buffered-message-count-SystemStreamPartition [kafka, numbers, 0]', 5],
+    ['samza-container-0-org.apache.samza.system.SystemConsumersMetrics-unprocessed-messages', 3], [processed, 1_000],
+  ]
+  assert.deepEqual(metrics.status(), { inPerSecond: null, lagRecords: null })
+  const wanted = new RegExp(`^(?:${metricsLogged(['numbers'])})$`)
+  for (const [metric, value] of lines) {
+    assert.match(metric, wanted)
+    say(metric, value)
+  }
+  assert.doesNotMatch('samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-kafka-shop-score-1-table-seen-0-messages-behind-high-watermark', wanted)
+  say('samza-container-0-x-unprocessed-messages', 'null')
+  now = 2_000
+  say(processed, 1_500)
+  assert.deepEqual(metrics.status(), { inPerSecond: 250, lagRecords: 50 })
+  now = 3_000
+  say(processed, 10)
+  assert.equal(metrics.status().inPerSecond, 250, 'a process that was killed counts anew')
+  now = 4_000
+  say(processed, 110)
+  assert.equal(metrics.status().inPerSecond, 100)
+})

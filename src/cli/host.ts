@@ -23,6 +23,7 @@ import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
 import { type OutsideClient, outsideOf, parseActivity } from '../http/outside.ts'
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
 import { type AppStatus, StatusCollector } from '../http/status.ts'
+import { optionTable } from '../topology/options.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
 import { environmentOf, type Footprint, USUAL } from './footprint.ts'
@@ -73,6 +74,8 @@ export interface HostOptions {
   readonly tasks?: readonly string[] | undefined
   /** Without it, each task's own. */
   readonly guarantee?: Guarantee | undefined
+  /** `TARGET.option=value`, as `app` has them already: for the processes, which load it anew. */
+  readonly sets?: readonly string[] | undefined
   /** Started once the tasks run: shops, simulators. They get the address of the brokers. */
   readonly children?: ((bootstrap: string) => readonly ChildSpec[]) | undefined
   readonly ledger?: LedgerSpec | undefined
@@ -169,7 +172,7 @@ export class Host {
     if (this.#collector === undefined) throw new Error('the host has not been started')
     return {
       status: withJobs(this.#collector, this.#jobs, this.#supervisor.list()), processes: this.#supervisor.list(), ledger: this.#ledger,
-      guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap,
+      guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap, options: optionTable(this.#options.app),
       outside: this.#options.bootstrap === undefined ? this.#fromActivity() : this.#collector.outside(),
     }
   }
@@ -210,12 +213,12 @@ export class Host {
   }
 
   #taskSpecs(): ChildSpec[] {
-    const { app, entryPath, dataDirectory, processes, threads, tasks = [] } = this.#options
+    const { app, entryPath, dataDirectory, processes, threads, tasks = [], sets = [] } = this.#options
     if (!app.tasks.some(task => task.kind === 'native' && this.#wanted(task.name))) return []
     return Array.from({ length: processes }, (_, index): ChildSpec => ({
       name: `tasks-${index + 1}`, kind: 'tasks', ipc: true,
       ...nodeChild(this.#footprint, [mainScript, 'start', resolve(entryPath), '--bootstrap', this.#bootstrap, '--data', join(dataDirectory, 'state'), '--threads', String(threads),
-        ...tasks.flatMap(task => ['--task', task]), ...this.#guarantee === undefined ? [] : ['--guarantee', this.#guarantee],
+        ...tasks.flatMap(task => ['--task', task]), ...sets.flatMap(set => ['--set', set]), ...this.#guarantee === undefined ? [] : ['--guarantee', this.#guarantee],
         ...this.#guarantee === 'atLeastOnce' && this.#options.guarantee === undefined ? ['--commit-interval', String(UNGUARDED_COMMIT_MS)] : [], '--processes', '1']),
     }))
   }

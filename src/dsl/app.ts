@@ -4,11 +4,13 @@
  * A1. Each `.task(…)` returns a new app; the one it was called on stays as it was.
  * A2. A task's function runs at once, so that a mistake in it is reported where it stands.
  */
+import type { Duration } from '../base/duration.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { PickedSerde, RecordSerde } from '../serde/record.ts'
 import type { Serde } from '../serde/serde.ts'
 import { checkName, checkTopicName, topologyError } from '../topology/names.ts'
 import type { ForeignSpec, Link } from '../topology/foreign.ts'
+import { tuningOf } from '../topology/options.ts'
 import type { AppDescription, ErrorPolicy, Guarantee, NodeId, SourceNode, TaskDescription, TimeExtractor, TopicSpec } from '../topology/node.ts'
 import { TaskGraph } from './graph.ts'
 import { callerSite } from './site.ts'
@@ -25,6 +27,18 @@ export interface TaskOptions {
   readonly guarantee?: Guarantee | undefined
   /** What becomes of a record that user code or a serde throws on: stop the task (`fail`), drop it, or write it to a topic. */
   readonly onError?: 'fail' | 'skip' | ErrorPolicy | undefined
+  /** A busy task commits this often; 100 ms without it. `millrace topology --options` says what it and the following cost. */
+  readonly commitInterval?: Duration | undefined
+  /** A task whose input is drained commits no sooner than this after the commit before; 5 ms without it. */
+  readonly drainedCommit?: Duration | undefined
+  /** How long a batch of its output that is not full waits for more records; 2 ms without it. */
+  readonly linger?: Duration | undefined
+  /** Bytes of such a batch; 256 KiB without it. */
+  readonly batch?: number | undefined
+  /** Bytes that a worker fetches ahead for it; 32 MiB without it. */
+  readonly fetch?: number | undefined
+  /** How long the broker keeps a fetch that finds nothing; 5 s without it. */
+  readonly fetchWait?: Duration | undefined
 }
 
 /**
@@ -79,7 +93,7 @@ export class App implements AppDescription {
     }
     const graph = new TaskGraph(name)
     what(toolsOf(graph))
-    return this.#with({ kind: 'native', name, nodes: graph.close(), guarantee: options.guarantee, onError: errorPolicy(options.onError), site })
+    return this.#with({ kind: 'native', name, nodes: graph.close(), guarantee: options.guarantee, onError: errorPolicy(options.onError), tuning: tuningOf(name, options), site })
   }
 
   #with(task: TaskDescription): App {

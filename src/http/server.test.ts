@@ -17,18 +17,18 @@ const live: Live = {
       {
         task: 'copy', engine: 'millrace', group: 'shop.copy', state: 'running', processes: 1, processRestarts: null, shards: 2, inPerSecond: 10, outPerSecond: 9, ratesOf: 'records', in: 100, out: 90,
         lagRecords: 3, lagSeconds: null, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, dropped: { 'distinct: duplicate': 3 }, restore: null, restored: null, lastError: null, job: null,
-        catchUp: { verdict: 'in', seconds: 12.5, arrivalPerSecond: 100, drainPerSecond: 220, drainFrom: 'backlog', cause: { kind: 'slow', share: 0.97, what: null } },
+        workers: [], commitsPerSecond: null, catchUp: { verdict: 'in', seconds: 12.5, arrivalPerSecond: 100, drainPerSecond: 220, drainFrom: 'backlog', cause: { kind: 'slow', share: 0.97, what: null } },
       },
       {
         task: 'trend', engine: 'flink', group: 'shop.trend', state: 'running', processes: 2, processRestarts: 1, shards: null, inPerSecond: 7, outPerSecond: null, ratesOf: 'offsets', in: null, out: null,
         lagRecords: 5, lagSeconds: null, commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, dropped: null, restore: null, restored: null, lastError: null, job: trend,
-        catchUp: { verdict: 'never', seconds: null, arrivalPerSecond: 300, drainPerSecond: null, drainFrom: null, cause: null },
+        workers: [], commitsPerSecond: null, catchUp: { verdict: 'never', seconds: null, arrivalPerSecond: 300, drainPerSecond: null, drainFrom: null, cause: null },
       },
     ],
   },
   processes: [{ name: '<img src=x>', kind: 'tasks', task: null, state: 'running', pid: 1, restarts: 0, kills: 0, gapMs: null, error: null }],
   ledger: { balanced: true, balances: [{ name: 'b"1', in: 7, counted: 7, pending: 0, lost: 0, doubled: 0, foreign: 0, outOfOrder: 0, examples: [] }] },
-  guard: 'on', events: [], links: [], kafka: 'localhost:9092', outside: [],
+  guard: 'on', events: [], links: [], kafka: 'localhost:9092', options: [], outside: [],
 }
 
 interface Answer { readonly status: number, readonly body: string, readonly headers: Readonly<Record<string, unknown>> }

@@ -18,6 +18,7 @@ import type { ShownEvent } from './happened.ts'
 import { type JobRequest, parseJobRequest } from './job-request.ts'
 import type { LedgerAccount } from './ledger.ts'
 import type { OutsideClient } from './outside.ts'
+import type { OptionRow } from '../topology/options.ts'
 import { prometheusText } from './prometheus.ts'
 import type { AppStatus } from './status.ts'
 
@@ -47,6 +48,8 @@ export interface Live {
   readonly links: readonly { readonly name: string, readonly url: string }[]
   /** Where clients connect: `host:port`. */
   readonly kafka: string
+  /** Of its tasks and topics, as they were declared or set. */
+  readonly options: readonly OptionRow[]
   /** Clients that are no part of the app. */
   readonly outside: readonly OutsideClient[]
 }

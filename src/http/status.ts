@@ -14,7 +14,7 @@ import { Fetcher } from '../client/fetcher.ts'
 import type { Logger } from '../base/logger.ts'
 import { messageOf } from '../base/errors.ts'
 import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
-import { type CatchUp, LagWatch, type WatchedTask } from '../planner/catch-up.ts'
+import { type CatchUp, LagWatch, type WatchedTask, type WorkerRates } from '../planner/catch-up.ts'
 import { holdersOf } from '../planner/collect.ts'
 import { build } from '../topology/build.ts'
 import { describe } from '../topology/describe.ts'
@@ -64,6 +64,9 @@ export interface TaskStatus {
   readonly lastError: string | null
   /** How long it takes to catch up, and why it lags. */
   readonly catchUp: CatchUp
+  /** What it does on each worker of ours; empty of tasks on other engines. */
+  readonly workers: readonly WorkerRates[]
+  readonly commitsPerSecond: number | null
   /** Of a task on another engine that was started here. */
   readonly job: JobStatus | null
 }
@@ -152,14 +155,16 @@ export class StatusCollector {
     const now = this.#cluster.env.clock.monotonic()
     this.#statusAskedAt = now
     if (now - this.#lagAskedAt > LAG_INTERVAL_MS) this.#endPause()
+    const wallNow = this.#cluster.env.clock.now()
     return {
-      at: this.#cluster.env.clock.now(),
+      at: wallNow,
       app: this.#plan.app,
       guarantee: live[0]?.now.guarantee ?? null,
       tasks: this.#plan.tasks.map(task => {
         const lag = this.#lag.filter(row => row.group === task.group)
         const status = task.kind === 'native' ? nativeStatus(task, live, lag) : foreignStatus(task, lag, this.#rates)
-        return { ...status, catchUp: this.catchUp({ task: task.name, group: task.group, state: status.state }) }
+        const watched = { task: task.name, group: task.group, state: status.state }
+        return { ...status, catchUp: this.catchUp(watched), workers: this.#watch.workers(watched, wallNow), commitsPerSecond: this.#watch.commitsPerSecond(watched, wallNow) }
       }),
       lag: this.#lag,
       processes: live.map(({ now }) => ({ process: now.process, pid: now.pid, slot: now.slot, started: now.started })),
@@ -253,7 +258,7 @@ export class StatusCollector {
 }
 
 /** Of a task that another engine runs: what Kafka tells. What its engine tells comes on top where it was started here. */
-function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rates: OffsetRates): Omit<TaskStatus, 'catchUp'> {
+function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rates: OffsetRates): Omit<TaskStatus, 'catchUp' | 'workers' | 'commitsPerSecond'> {
   return {
     task: task.name, engine: task.on.engine, group: task.group, state: task.on.engine === 'external' ? 'external' : 'absent',
     processes: 0, processRestarts: null, shards: null,
@@ -269,7 +274,7 @@ function lagOf(lag: readonly PartitionLag[]): { readonly lagRecords: number | nu
   }
 }
 
-function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], lag: readonly PartitionLag[]): Omit<TaskStatus, 'catchUp'> {
+function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], lag: readonly PartitionLag[]): Omit<TaskStatus, 'catchUp' | 'workers' | 'commitsPerSecond'> {
   const parts = live.flatMap(({ now, before }) => {
     const current = now.tasks.find(each => each.task === name)
     return current === undefined ? [] : [{ current, before: before?.tasks.find(each => each.task === name), seconds: before === undefined ? 0 : (now.at - before.at) / 1000 }]

@@ -83,13 +83,18 @@ const BACKLOG_SHARE = 0.9
 interface Process { readonly seen: { readonly snapshot: ProcessSnapshot, readonly receivedAt: number }[] }
 interface Look { readonly at: number, readonly rows: readonly GroupLag[] }
 
-/** Of one worker over the window. */
-interface WorkerRates {
+/** What a task does on one worker, over the window. */
+export interface WorkerRates {
+  readonly process: string
+  readonly worker: number
   readonly lag: number
+  /** Offsets a second, both. */
   readonly arrival: number
   readonly drain: number | null
-  /** Shares of its time. */
+  /** Shares of its time, 0 to 1. */
   readonly times: Readonly<Record<'busy' | 'commit' | 'output' | 'fetch', number>>
+  /** Of the task, on this worker; `busy`: the share of the worker's time that its records take. */
+  readonly shards: readonly { readonly shard: string, readonly busy: number, readonly arrival: number }[]
 }
 
 export class LagWatch {
@@ -145,6 +150,17 @@ export class LagWatch {
     return seconds === Infinity ? { verdict: 'never', seconds: null, ...known, cause } : { verdict: 'in', seconds, ...known, cause }
   }
 
+  /** Of the task's live processes; workers that have none of its shards too. */
+  workers({ group, task }: WatchedTask, now: number): WorkerRates[] {
+    return this.#allWorkers(group, task, now)
+  }
+
+  /** Of all processes. */
+  commitsPerSecond({ group, task }: WatchedTask, now: number): number | null {
+    const rates = this.#live(group, task, now).filter(({ passedMs }) => passedMs >= SPAN_MS_MIN).map(({ first, last, passedMs }) => (last.commits - first.commits) / (passedMs / 1_000))
+    return rates.length === 0 ? null : Math.max(0, sumBy(rates, rate => rate))
+  }
+
   #drainOf(group: string, workers: readonly WorkerRates[]): Pick<CatchUp, 'drainPerSecond' | 'drainFrom'> {
     const before = this.#drains.get(group) ?? null
     if (workers.length > 0 && workers.every(worker => worker.drain !== null)) {
@@ -167,19 +183,23 @@ export class LagWatch {
   }
 
   /** The last snapshots of processes that are there. */
-  #live(group: string, task: string, now: number): { readonly first: TaskSnapshot, readonly last: TaskSnapshot, readonly passedMs: number }[] {
+  #live(group: string, task: string, now: number): { readonly process: string, readonly first: TaskSnapshot, readonly last: TaskSnapshot, readonly passedMs: number }[] {
     return [...this.#processes.values()].flatMap(({ seen }) => {
       const [newest] = seen.slice(-1)
       if (newest === undefined || now - newest.receivedAt > SILENT_MS_MAX || `${newest.snapshot.app}.${task}` !== group) return []
       const last = newest.snapshot.tasks.find(each => each.task === task)
       const oldest = seen.find(({ snapshot }) => snapshot.tasks.some(each => each.task === task)) ?? newest
       const first = oldest.snapshot.tasks.find(each => each.task === task)
-      return last === undefined || first === undefined ? [] : [{ first, last, passedMs: newest.snapshot.at - oldest.snapshot.at }]
+      return last === undefined || first === undefined ? [] : [{ process: newest.snapshot.process, first, last, passedMs: newest.snapshot.at - oldest.snapshot.at }]
     })
   }
 
   #workers(group: string, task: string, now: number): WorkerRates[] {
-    return this.#live(group, task, now).flatMap(({ first, last, passedMs }) => passedMs < SPAN_MS_MIN ? [] : (last.times ?? []).flatMap(times => workerRates(first, last, times, passedMs).map(rates => this.#withEnds(group, last, times.worker, rates))))
+    return this.#allWorkers(group, task, now).filter(worker => worker.shards.length > 0)
+  }
+
+  #allWorkers(group: string, task: string, now: number): WorkerRates[] {
+    return this.#live(group, task, now).flatMap(({ process, first, last, passedMs }) => passedMs < SPAN_MS_MIN ? [] : (last.times ?? []).flatMap(times => workerRates(process, first, last, times, passedMs).map(rates => this.#withEnds(group, last, times.worker, rates))))
   }
 
   /** A worker with much to do fetches seldom, and knows old ends: Kafka knows better. */
@@ -267,22 +287,25 @@ function activeShare({ times }: WorkerRates): number {
   return times.busy + times.commit + times.output + times.fetch
 }
 
-function workerRates(first: TaskSnapshot, last: TaskSnapshot, times: TaskTimes, passedMs: number): WorkerRates[] {
+function workerRates(process: string, first: TaskSnapshot, last: TaskSnapshot, times: TaskTimes, passedMs: number): WorkerRates[] {
   const loads = (last.loads ?? []).filter(load => load.worker === times.worker)
-  if (loads.length === 0) return []
   const before = first.times?.find(each => each.worker === times.worker)
   if (before === undefined) return []
   const spent = { busy: times.busyMs - before.busyMs, commit: times.commitMs - before.commitMs, output: times.outputMs - before.outputMs, fetch: times.fetchMs - before.fetchMs }
   const activeMs = spent.busy + spent.commit + spent.output + spent.fetch
   let [moved, arrived] = [0, 0]
+  const shards: { shard: string, busy: number, arrival: number }[] = []
   for (const load of loads) {
     const known = first.loads?.find(each => each.shard === load.shard && each.worker === load.worker)
-    if (known === undefined || known.position > load.position) continue
+    const isWhole = known !== undefined && known.position <= load.position
+    shards.push({ shard: load.shard, busy: isWhole ? Math.max(0, load.busyMs - known.busyMs) / passedMs : 0, arrival: isWhole ? Math.max(0, load.end - known.end) / (passedMs / 1_000) : 0 })
+    if (!isWhole) continue
     moved += load.position - known.position
     arrived += Math.max(0, load.end - known.end)
   }
   const seconds = passedMs / 1_000
   return [{
+    process, worker: times.worker, shards,
     lag: sumBy(loads, load => load.end - load.position), arrival: arrived / seconds,
     drain: activeMs < ACTIVE_MS_MIN || moved === 0 ? null : moved / Math.min(seconds, activeMs / 1_000),
     times: { busy: spent.busy / passedMs, commit: spent.commit / passedMs, output: spent.output / passedMs, fetch: spent.fetch / passedMs },

@@ -21,6 +21,7 @@ import type { Env, Timer } from '../env/env.ts'
 import { realEnv } from '../env/real/env.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
+import { TUNING_DEFAULTS } from '../topology/options.ts'
 import type { NativeTaskPlan, Plan } from '../topology/plan.ts'
 import { failpointsOfEnvironment, noFailpoints } from './failpoints.ts'
 import { endLastMember, rememberMember } from './last-member.ts'
@@ -48,7 +49,7 @@ export interface RunOptions {
   readonly entry?: string | URL | undefined
   /** Only these tasks; all without it. */
   readonly tasks?: readonly string[] | undefined
-  /** At the latest this long after a record was processed it is committed. Default 100 ms. */
+  /** At the latest this long after a record was processed it is committed, in every task. Without it what the task says, 100 ms by default. */
   readonly commitInterval?: Duration | undefined
   readonly commitIntervalMs?: number | undefined
   /** A task whose input is drained commits at once, but no sooner than this after the begin of the commit before. Default 5. */
@@ -228,17 +229,21 @@ export class AppProcess implements RunningApp {
 
   #settings(plan: NativeTaskPlan, partitions: ReadonlyMap<string, number>): TaskSettings {
     const { commitInterval, commitIntervalMs, guarantee, stateBytesMax = 128 * MIB } = this.#options
+    const tuning = { ...TUNING_DEFAULTS, ...plan.tuning }
     const stateful = this.#tasks.flatMap(task => task.subTopologies.filter(sub => sub.stores.length > 0))
     const shards = stateful.reduce((sum, sub) => sum + Math.max(1, ...sub.inputTopics.map(topic => partitions.get(topic) ?? 1)), 0)
     return {
       guarantee: guarantee ?? plan.guarantee,
-      commitIntervalMs: commitInterval === undefined ? commitIntervalMs ?? 100 : durationMs(commitInterval, 'commitInterval'),
-      drainedCommitMs: this.#options.drainedCommitMs ?? 5,
+      commitIntervalMs: commitInterval === undefined ? commitIntervalMs ?? tuning.commitInterval : durationMs(commitInterval, 'commitInterval'),
+      drainedCommitMs: this.#options.drainedCommitMs ?? tuning.drainedCommit,
+      lingerMs: tuning.linger,
+      batchBytesMax: tuning.batch,
+      fetchWaitMs: tuning.fetchWait,
       idleAfterMs: 1_000,
       sessionTimeoutMs: this.#sessionTimeoutMs,
       // A delivery to a slow target stands between two ends of transactions.
       transactionTimeoutMs: Math.max(plan.subTopologies.some(sub => sub.nodes.some(node => node.kind === 'to')) ? TARGET_TRANSACTION_TIMEOUT_MS : 10_000, this.#sessionTimeoutMs),
-      fetchBytesMax: 32 * MIB,
+      fetchBytesMax: tuning.fetch,
       produceBytesMax: 32 * MIB,
       dirtyBytesMax: 32 * MIB,
       liveBytesMax: Math.max(4 * MIB, Math.floor(stateBytesMax / Math.max(1, shards))),

@@ -19,7 +19,10 @@ export interface TaskSettings {
   readonly idleAfterMs: number
   readonly sessionTimeoutMs: number
   readonly transactionTimeoutMs: number
+  readonly lingerMs: number
+  readonly batchBytesMax: number
   readonly fetchBytesMax: number
+  readonly fetchWaitMs: number
   readonly produceBytesMax: number
   readonly dirtyBytesMax: number
   /** Live objects of one shard. */

@@ -46,7 +46,7 @@ export class TaskProducer {
     if (old !== undefined) void old.close().catch(() => {}) // What it still had belongs to a transaction that is being given up.
     const { settings, transactionalId, cluster } = this.#context
     const producer = new Producer(cluster, {
-      bytesInFlightMax: settings.produceBytesMax, lingerMs: LINGER_MS,
+      bytesInFlightMax: settings.produceBytesMax, lingerMs: settings.lingerMs, batchBytesMax: settings.batchBytesMax,
       ...(this.exactlyOnce ? { transactionalId, transactionTimeoutMs: settings.transactionTimeoutMs } : {}),
       onAck: (topic, partition, baseOffset, count) => this.#onAck(topic, partition, baseOffset, count),
     })
@@ -122,5 +122,3 @@ export class TaskProducer {
     partitions.set(partition, { first: Math.min(baseOffset, partitions.get(partition)?.first ?? Infinity), end: baseOffset + count })
   }
 }
-
-const LINGER_MS = 2

@@ -81,7 +81,7 @@ export class TaskRunner implements SourceHooks {
     this.#purge = new RepartitionPurge(context)
     this.#targets = new TaskTargets(context)
     this.#fetcher = new Fetcher(context.cluster, {
-      isolation: 'read_committed', bytesInFlightMax: context.settings.fetchBytesMax,
+      isolation: 'read_committed', bytesInFlightMax: context.settings.fetchBytesMax, waitMsMax: context.settings.fetchWaitMs,
       onData: () => context.host.wake(),
       onError: (topic, partition, error) => this.#onFetchError(topic, partition, error),
     })

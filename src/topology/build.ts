@@ -75,6 +75,7 @@ function buildTask(app: AppDescription, task: NativeTask): NativeTaskPlan {
     group,
     guarantee: task.guarantee ?? app.guarantee,
     onError: task.onError,
+    tuning: task.tuning,
     subTopologies: parts.map((part, index) => subTopology(task.name, part, index, stores)),
     globalTables: nodes.filter((node): node is GlobalTableNode => node.kind === 'globalTable'),
     repartitionTopics,

@@ -14,6 +14,7 @@
 import type { Serde } from '../serde/serde.ts'
 import type { Window } from '../serde/windowed.ts'
 import type { ForeignSpec, Link } from './foreign.ts'
+import type { TaskTuning } from './options.ts'
 import type { TargetSpec } from './target.ts'
 
 // ---------------------------------------------------------------- topics
@@ -361,6 +362,7 @@ export interface NativeTask {
   readonly nodes: readonly Node[]
   readonly guarantee: Guarantee | undefined
   readonly onError: ErrorPolicy
+  readonly tuning: TaskTuning
   readonly site: SourceSite | undefined
 }
 

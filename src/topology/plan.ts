@@ -8,6 +8,7 @@
  */
 import type { Serde } from '../serde/serde.ts'
 import type { ForeignSpec, Link } from './foreign.ts'
+import type { TaskTuning } from './options.ts'
 import type { ErrorPolicy, GlobalTableNode, Guarantee, Node, NodeId, RepartitionSourceNode, SourceNode, TableNode, TopicSpec } from './node.ts'
 
 export interface Plan {
@@ -26,6 +27,7 @@ export interface NativeTaskPlan {
   readonly group: string
   readonly guarantee: Guarantee
   readonly onError: ErrorPolicy
+  readonly tuning: TaskTuning
   readonly subTopologies: readonly SubTopology[]
   readonly globalTables: readonly GlobalTableNode[]
   readonly repartitionTopics: readonly RepartitionTopic[]

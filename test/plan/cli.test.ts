@@ -36,6 +36,19 @@ test('a topic declared twice is a broken contract with both tasks', async () => 
   assert.match(ran.stdout, /✖ broken {3}schemas {3}cli\.bills · bill · mail\n.*'bill' as text → record \{ id \}; 'mail' as text → record \{ id, total \}/)
 })
 
+test('options stand beside what they cost, and are set in one way; what cannot be set exits 2', async () => {
+  for (const command of ['topology', 'plan']) {
+    const ran = await millrace([command, entry('right'), '--options', '--set', 'bill.commitInterval=1s', '--set', 'cli.bills.replicas=3'])
+    assert.equal(ran.exitCode, 0, ran.stderr)
+    assert.match(ran.stdout, /^bill\.commitInterval +1,000 ms +100 ms +1 ms … 600,000 ms$/m)
+    assert.match(ran.stdout, /^cli\.bills\.replicas +3 +its own +1 … 9$/m)
+    assert.match(ran.stdout, /^commitInterval \(millrace\) {3}a busy task commits this often.*\n {4}shorter: a transaction/m)
+  }
+  const wrong = await millrace(['topology', entry('right'), '--set', 'bill.lingre=1'])
+  assert.equal(wrong.exitCode, 2)
+  assert.match(wrong.stderr, /'bill' has no option 'lingre'\. It has: commitInterval/)
+})
+
 test('a load: partitions, workers, arithmetic', async () => {
   const ran = await plan('right', '--rate', '100000', '--record-bytes', '100', '--latency-ms', '1000')
   assert.equal(ran.exitCode, 0, ran.stderr)

@@ -8,11 +8,13 @@ import { collectFacts } from '../../planner/collect.ts'
 import { ASSUMED, type Load } from '../../planner/capacity.ts'
 import type { ClusterFacts } from '../../planner/facts.ts'
 import { planReport } from '../../planner/report.ts'
+import { optionTable, withOptions } from '../../topology/options.ts'
 import { build } from '../../topology/build.ts'
 import { declaredTwice } from '../../topology/contracts/contracts.ts'
 import { loadEntry } from '../app-entry.ts'
 import { bootstrapOf, withCluster } from '../cluster.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, usage } from '../command.ts'
+import { OPTIONS_OPTION, SET_OPTION, showOptions } from '../options-text.ts'
 import { showContracts, showPlan } from '../plan-text.ts'
 
 const SAMPLE_DEFAULT = 100
@@ -31,6 +33,8 @@ export const plan = defineCommand({
     rate: { type: 'number', min: 1, value: 'N', describe: 'records a second in each topic from outside: says what that needs' },
     'record-bytes': { type: 'number', min: 1, value: 'N', describe: 'size of a record (default 500, with --rate)' },
     'latency-ms': { type: 'number', min: 1, value: 'N', describe: 'from a record to its last result, 99th percentile' },
+    options: OPTIONS_OPTION,
+    set: SET_OPTION,
     'worker-rate': { type: 'number', min: 1, value: 'N', describe: `records a second of one worker through one stage, as measured (default ${ASSUMED.workerRate})` },
     'hop-ms': { type: 'number', min: 1, value: 'N', describe: `one transactional hop, 99th percentile, as measured (default ${ASSUMED.hopMs})` },
   },
@@ -40,18 +44,21 @@ export const plan = defineCommand({
     const workers = { processes: call.number('processes') ?? 1, threads: call.number('threads') ?? 1 }
     const sample = call.number('sample') ?? SAMPLE_DEFAULT
     const entry = await loadEntry(call.positional('ENTRY') ?? 'app.js')
-    const twice = declaredTwice(entry.app)
+    const app = withOptions(entry.app, call.texts('set'))
+    const twice = declaredTwice(app)
     if (twice.length > 0) {
-      call.output.document({ app: entry.app.name, contracts: twice, holds: false })
+      call.output.document({ app: app.name, contracts: twice, holds: false })
       showContracts(call.output, twice)
       return BROKEN
     }
-    const built = build(entry.app)
+    const built = build(app)
+    const options = call.flag('options') ? optionTable(app) : undefined
     const isAsked = (call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP']) !== undefined
     const show = (facts: ClusterFacts | undefined): number => {
       const report = planReport(built, facts, { workers, load })
-      call.output.document(report)
+      call.output.document(options === undefined ? report : { ...report, options })
       showPlan(call.output, report)
+      if (options !== undefined) showOptions(call.output, options)
       return report.holds ? 0 : BROKEN
     }
     return isAsked ? withCluster(call, async (cluster, admin) => show(await collectFacts(cluster, admin, built, { bootstrap: bootstrapOf(call), sample }))) : show(undefined)

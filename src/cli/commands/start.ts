@@ -6,11 +6,13 @@
 import { resolve } from 'node:path'
 import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
+import { withOptions } from '../../topology/options.ts'
 import type { Guarantee } from '../../topology/node.ts'
 import { loadEntry } from '../app-entry.ts'
 import { endSignal, isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
 import { bootstrapOf } from '../cluster.ts'
+import { SET_OPTION } from '../options-text.ts'
 import { groupDigits } from '../render.ts'
 
 const GUARANTEES = ['exactlyOnce', 'atLeastOnce'] as const
@@ -27,13 +29,15 @@ export const start = defineCommand({
     threads: { type: 'number', describe: 'worker threads; 0 runs the tasks on the main thread', default: 1 },
     processes: { type: 'number', describe: 'how many processes run the tasks; 2 and more are watched and started again, with a status page (so is an app with tasks of other engines)', default: 1, min: 1 },
     guarantee: { type: 'string', value: GUARANTEES.join('|'), describe: "instead of the app's own" },
-    'commit-interval': { type: 'number', value: 'MS', describe: 'commit every so often; without it as soon as the input is drained, at the latest after 100 ms', min: 1 },
+    set: SET_OPTION,
+    'commit-interval': { type: 'number', value: 'MS', describe: 'all tasks commit every so often; without it as soon as the input is drained, at the latest after 100 ms', min: 1 },
     port: { type: 'number', short: 'p', describe: "the embedded broker's port, where one is started", default: 9092, max: PORT_MAX },
     'status-port': { type: 'number', describe: 'the status page, where there is one', default: 9600, max: PORT_MAX },
   },
-  examples: ['millrace start app.js', 'millrace start app.js --task sessions --bootstrap kafka-1:9092', 'millrace start app.js --processes 2'],
+  examples: ['millrace start app.js', 'millrace start app.js --task sessions --bootstrap kafka-1:9092', 'millrace start app.js --processes 2', 'millrace start app.js --set count.commitInterval=500ms'],
   async run(call) {
-    const entry = await loadEntry(call.positional('ENTRY') ?? 'app.js')
+    const loaded = await loadEntry(call.positional('ENTRY') ?? 'app.js')
+    const entry = { ...loaded, app: withOptions(loaded.app, call.texts('set')) }
     const tasks = call.texts('task')
     for (const task of tasks) {
       if (!entry.app.tasks.some(each => each.name === task)) throw usage(`App '${entry.app.name}' has no task '${task}'. It has: ${entry.app.tasks.map(each => each.name).join(', ')}.`)
@@ -85,7 +89,7 @@ async function runWatched(call: Call, entry: Awaited<ReturnType<typeof loadEntry
   const host = new Host({
     app: entry.app, entryPath: entry.path, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'],
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, dataDirectory: resolve(call.text('data') ?? '.millrace'), durability: 'sync',
-    processes: call.number('processes') ?? 1, threads: call.number('threads') ?? 1, tasks, guarantee: guaranteeOf(call),
+    processes: call.number('processes') ?? 1, threads: call.number('threads') ?? 1, tasks, guarantee: guaranteeOf(call), sets: call.texts('set'),
     logger: createLogger({ level: 'info', write: line => call.output.note(line), now: Date.now }),
   })
   await host.start()

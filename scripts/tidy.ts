@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dsl: ['topology', 'serde', 'wire', 'env', 'base'],
   runtime: ['topology', 'client', 'wire', 'serde', 'env', 'base'],
   sinks: ['topology', 'client', 'serde', 'wire', 'env', 'base'],
-  sources: ['topology', 'client', 'wire', 'serde', 'env', 'base'],
+  sources: ['dsl', 'topology', 'client', 'wire', 'serde', 'env', 'base'],
   engines: ['topology', 'serde', 'wire', 'client', 'env', 'base'],
   planner: ['runtime', 'topology', 'serde', 'client', 'wire', 'env', 'base'],
   http: ['*'],

@@ -328,8 +328,9 @@ export class TaskRunner implements SourceHooks {
       return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
     }
     this.#dirtySince = undefined
+    const transact = this.#frozenCommit(frozen)
     if (this.#targets.any && !await this.#deliver(frozen)) return
-    const result = await this.#transact(frozen).catch((error: unknown): CommitResult => ({ kind: 'failed', error }))
+    const result = await transact().catch((error: unknown): CommitResult => ({ kind: 'failed', error }))
     const refused = result.kind === 'failed' ? taskRefusal(this.context.plan.name, result.error) : undefined
     if (refused !== undefined) return this.#fail(refused)
     if (result.kind !== 'committed') return await this.#recover(result.error, result.kind === 'unknown' ? { commitId, frozen } : undefined)
@@ -361,14 +362,16 @@ export class TaskRunner implements SourceHooks {
     }
   }
 
-  async #transact(frozen: readonly FrozenShard[]): Promise<CommitResult> {
+  /** Cuts the commit off from what comes next, at once: records that are processed while its rows are delivered belong to the next transaction. */
+  #frozenCommit(frozen: readonly FrozenShard[]): () => Promise<CommitResult> {
     const offsets = frozen.flatMap(one => one.offsets)
     const identity = this.#identity.current()
     const { failpoints, settings, host, plan } = this.context
     if (settings.guarantee === 'exactlyOnce') {
-      return await commitExactlyOnce({ transaction: this.#out.freeze(), offsets, identity, failpoints, identityAfter: stale => this.#identity.after(stale, this.context) })
+      const transaction = this.#out.freeze()
+      return () => commitExactlyOnce({ transaction, offsets, identity, failpoints, identityAfter: stale => this.#identity.after(stale, this.context) })
     }
-    return await commitAtLeastOnce({ flush: () => this.#out.flush(), commitOffsets: () => host.commitOffsets(plan.name, offsets, identity), failpoints })
+    return () => commitAtLeastOnce({ flush: () => this.#out.flush(), commitOffsets: () => host.commitOffsets(plan.name, offsets, identity), failpoints })
   }
 
   #settle(frozen: readonly FrozenShard[]): void {

@@ -21,6 +21,8 @@ interface Case {
   readonly input: Readonly<Record<string, readonly Row[]>>
   /** Per output topic all rows, sorted by key, those of a key in order; with `time` where it is event time. */
   readonly output: Readonly<Record<string, readonly (readonly [key: string, value: unknown, time?: number])[]>>
+  /** Rows of sinks, by `<task>.<sink>`: key and value, sorted by key. */
+  readonly rows?: Readonly<Record<string, readonly Row[]>>
 }
 
 const cases: Readonly<Record<string, Case>> = {
@@ -71,6 +73,19 @@ const cases: Readonly<Record<string, Case>> = {
     input: { transfers: [['t', { id: 't', from: 'a', to: 'b', amount: 5 }], ['u', { id: 'u', from: 'b', to: 'a', amount: 2 }]] },
     output: { bookings: [['a', { account: 'a', amount: -5 }], ['a', { account: 'a', amount: 2 }], ['b', { account: 'b', amount: 5 }], ['b', { account: 'b', amount: -2 }]], balances: [['a', -5], ['a', -3], ['b', 5], ['b', 3]] },
   },
+  '13-sinks': {
+    input: { 'till.sales': [['a', { shop: 'a', amount: 5, at: T }], ['a', { shop: 'a', amount: 2000, at: T + 1 }], ['a', { shop: 'a', amount: 1, at: T + 2 * MINUTE }]] },
+    output: {},
+    rows: {
+      'archive.files': [['a', { shop: 'a', amount: 5, at: T }], ['a', { shop: 'a', amount: 2000, at: T + 1 }], ['a', { shop: 'a', amount: 1, at: T + 2 * MINUTE }]],
+      'revenue.postgres': [['a', { shop: 'a', minute: '2023-11-14T22:13:00.000Z', revenue: 2005 }]],
+      'large.http': [['a', { shop: 'a', amount: 2000, at: T + 1 }]],
+    },
+  },
+  '14-any-function': {
+    input: { mails: [['m', { to: 'ann@example.org', subject: 'Hello' }], ['n', { to: 'nobody', subject: '?' }], ['o', { to: 'bob@example.org', subject: '你好' }]] },
+    output: {}, rows: { 'send.each': [['m', { to: 'ann@example.org', subject: 'Hello' }], ['o', { to: 'bob@example.org', subject: '你好' }]] },
+  },
 }
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -91,6 +106,10 @@ for (const [name, each] of Object.entries(cases)) {
         await running.settle()
       }
       for (const [topic, rows] of Object.entries(each.output)) assert.deepEqual(sorted(running.output(topicOf(app, topic)).records(), rows.some(row => row.length === 3)), rows, topic)
+      for (const [sink, rows] of Object.entries(each.rows ?? {})) {
+        const [task = '', name = ''] = sink.split('.')
+        assert.deepEqual(sorted(running.rows(task, name), false), rows, sink)
+      }
     } finally {
       await running.close()
     }

@@ -129,7 +129,7 @@ export class ShardSeats {
       this.#routes.set(`${topic}/${partition}`, seat)
       this.#fetcher.assign(topic, partition, queue.position >= 0 ? queue.position : startOf(this.#context, seat.id, topic))
     }
-    shard.run.advance()
+    shard.begin()
   }
 
   mark(shards: readonly ShardId[], phase: 'closing' | 'lost'): Seat[] {

@@ -138,8 +138,8 @@ export interface SubTopologyRun {
   readonly wallClockDueMs: number
   /** An idle input (all heads of that topic) is left out of the watermark (M3) until its next record. The engine says so when it is at its end for the declared time. */
   setIdle(topic: string, idle: boolean): void
-  /** Fires what the watermark allows. Source heads do it after each record by themselves; needed after `setIdle` and after a restore. */
-  advance(): void
+  /** Fires what the watermark allows; true where there was something. Source heads do it after each record by themselves; needed after `setIdle` and after a restore. */
+  advance(): boolean
   wallClock(nowMs: number): void
   /** To be called right before `ShardState.freeze()`. */
   flush(): void

@@ -87,8 +87,12 @@ export class Run implements SubTopologyRun {
     for (const input of this.#parts.watermark.inputs) if (input.topic === topic) input.idle = idle
   }
 
-  advance(): void {
-    this.recordDone(true)
+  advance(): boolean {
+    const { watermark, time } = this.#parts
+    watermark.update()
+    const fires = watermark.value >= time.watermarkDue
+    this.recordDone(false)
+    return fires
   }
 
   wallClock(nowMs: number): void {

@@ -16,6 +16,8 @@ export class IdentityWatch {
 
   current(): GroupIdentity {
     assert(this.#identity !== undefined, 'shards are owned, but nobody said as whom')
+    // Without member and generation Kafka takes a transaction's offsets from anybody: nothing would fence a former owner.
+    assert(this.#identity.generation >= 0 && this.#identity.memberId !== '', 'shards are owned outside of the group')
     return this.#identity
   }
 

@@ -43,7 +43,8 @@ export class TaskProducer {
   async renew(): Promise<void> {
     const old = this.#producer
     this.#producer = undefined
-    if (old !== undefined) void old.close().catch(() => {}) // What it still had belongs to a transaction that is being given up.
+    // Its abort first, so that the two producers of one transactional id do not race at the coordinator; where it does not come through, the new one's init fences it.
+    if (old !== undefined) await this.#giveUp(old)
     const { settings, transactionalId, cluster } = this.#context
     const producer = new Producer(cluster, {
       bytesInFlightMax: settings.produceBytesMax, lingerMs: settings.lingerMs, batchBytesMax: settings.batchBytesMax,
@@ -54,6 +55,17 @@ export class TaskProducer {
     if (this.exactlyOnce) producer.begin()
     this.#producer = producer
     this.output.use(producer)
+  }
+
+  #giveUp(producer: Producer): Promise<void> {
+    return new Promise(resolve => {
+      const timer = this.#context.env.clock.setTimer(() => resolve(), ABORT_MS_MAX, { background: true })
+      const done = (): void => {
+        timer.cancel()
+        resolve()
+      }
+      producer.close().then(done, done)
+    })
   }
 
   /** The changes of one more commit follow. */
@@ -122,3 +134,5 @@ export class TaskProducer {
     partitions.set(partition, { first: Math.min(baseOffset, partitions.get(partition)?.first ?? Infinity), end: baseOffset + count })
   }
 }
+
+const ABORT_MS_MAX = 2_000

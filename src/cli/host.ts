@@ -76,7 +76,7 @@ export interface HostOptions {
   readonly guarantee?: Guarantee | undefined
   /** `TARGET.option=value`, as `app` has them already: for the processes, which load it anew. */
   readonly sets?: readonly string[] | undefined
-  /** Started once the tasks run: shops, simulators. They get the address of the brokers. */
+  /** Started once the tasks of ours run: shops, simulators. They get the address of the brokers. */
   readonly children?: ((bootstrap: string) => readonly ChildSpec[]) | undefined
   readonly ledger?: LedgerSpec | undefined
   /** Of the processes started here; `USUAL` without it. */
@@ -96,6 +96,9 @@ export class Host {
   readonly #supervisor: Supervisor
   readonly #events: ShownEvent[] = []
   readonly #links: { name: string, url: string }[] = []
+  /** Resolves when all but the jobs of other engines is started. */
+  readonly serving: Promise<void>
+  #serves: () => void = () => {}
   #bootstrap = ''
   /** `undefined`: what the app and its tasks say. */
   #guarantee: Guarantee | undefined
@@ -113,6 +116,7 @@ export class Host {
     this.#guarantee = options.guarantee
     this.#supervisor = new Supervisor(options.logger)
     this.#supervisor.onEvent((text, happened) => this.#note(text, happened))
+    this.serving = new Promise(resolve => { this.#serves = resolve })
   }
 
   get bootstrap(): string {
@@ -160,11 +164,12 @@ export class Host {
       plan: build(options.app), wanted: task => this.#wanted(task), cluster: this.#cluster, bootstrap: this.#bootstrap,
       directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, environment: process.env, logger: options.logger, note: (text, happened) => this.#note(text, happened),
     })
-    // Before the jobs: an engine may take a minute to start, and the page shows how it does.
+    // Before the jobs: an engine may take a minute to start; the page shows how it does, and what feeds the app does not wait for it.
     await this.#startServer(this.#collector.graph)
-    await this.#jobs.start()
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)
     await this.#startAll(options.children?.(this.#bootstrap) ?? [], said)
+    this.#serves()
+    await this.#jobs.start()
     return said
   }
 

@@ -90,7 +90,7 @@ export class Jobs {
       // Its turn begins now: what is asked of it meanwhile is done when it has been started.
       before = inTurn(entry, async () => {
         await upstream
-        await this.#start(entry, RETRY_MS_MIN)
+        if (!this.#closing) await this.#start(entry, RETRY_MS_MIN)
         entry.doing = undefined
       })
     }

@@ -206,7 +206,7 @@ const dist = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const sound = [
   // Modules that describe an app; others beside them would run something.
   ...readdirSync(join(dist, 'examples'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.js') && /^export default app\(/m.test(readFileSync(join(dist, 'examples', name), 'utf8'))).map(name => join('examples', name)),
-  join('demo', 'recommender', 'app.js'), join('demo', 'recommender', 'replay-app.js'),
+  join('examples', 'linked-engines', 'app.js'), join('demo', 'recommender', 'app.js'), join('demo', 'recommender', 'replay-app.js'),
 ]
 for (const path of sound) {
   test(`${path} breaks no contract`, async () => {

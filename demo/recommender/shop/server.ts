@@ -29,7 +29,7 @@ import { railOf } from './rail.ts'
 import { routes, type RoutesHost } from './routes.ts'
 import { rowsOf, trendingRow } from './rows.ts'
 import { LANGUAGES, type Language } from './strings.ts'
-import { Traffic } from './traffic.ts'
+import { type History, Traffic } from './traffic.ts'
 import { tell, Visitors, type Looking } from './visitors.ts'
 
 export interface ShopOptions {
@@ -43,6 +43,8 @@ export interface ShopOptions {
   readonly shoppers?: number | undefined
   /** Of the shoppers. Default 1. */
   readonly seed?: number | undefined
+  /** What a new shop begins with; that of the demo without it. */
+  readonly history?: History | undefined
   /** Default: those of `app.ts`. */
   readonly topics?: RecommenderTopics | undefined
   readonly onError?: ((error: Error) => void) | undefined
@@ -141,7 +143,7 @@ class Shop {
   #makeTraffic(writer: TopicWriter): Traffic {
     const { clock } = this.#options.env
     return new Traffic({
-      seed: this.#options.seed ?? 1, writer, topics: this.#topics, now: () => clock.now(), onError: this.#onError,
+      seed: this.#options.seed ?? 1, writer, topics: this.#topics, now: () => clock.now(), history: this.#options.history, onError: this.#onError,
       rowOf: visitor => rowsOf({ language: 'en', list: this.#feed.listOf(visitor), hot: this.#feed.hot(), hotOf: name => this.#feed.hot(name), isCompared: isInComparison(visitor) })[0]?.cards.map(card => card.id) ?? [],
     })
   }

@@ -4,13 +4,20 @@ import type { RecommenderTopics, ShopEvent } from '../topics.ts'
 import { Shoppers, type ShopperEvent, type ShoppersOptions } from './shoppers.ts'
 
 const TICK_MS = 50
-const HISTORY_MS = 2 * 3_600_000
-const HISTORY_SHOPPERS = 7
+export interface History {
+  readonly ms: number
+  readonly shoppers: number
+}
+
+/** What the shop of the demo begins with. */
+const HISTORY: History = { ms: 2 * 3_600_000, shoppers: 7 }
 
 export interface TrafficOptions extends Omit<ShoppersOptions, 'now'> {
   readonly writer: TopicWriter
   readonly topics: RecommenderTopics
   readonly now: () => number
+  /** Of a new shop; that of the demo without it. */
+  readonly history?: History | undefined
   readonly onError: (error: Error) => void
 }
 
@@ -25,11 +32,12 @@ export class Traffic {
     this.shoppers = new Shoppers({ ...options, now: options.now() })
   }
 
-  /** Some hours of shoppers, all at once. */
+  /** Some time of shoppers, all at once. */
   async sendHistory(): Promise<number> {
     const now = this.#options.now()
-    const past = new Shoppers({ seed: this.#options.seed + 1, now: now - HISTORY_MS, rowOf: () => [] })
-    past.setCount(HISTORY_SHOPPERS, now - HISTORY_MS)
+    const { ms, shoppers } = this.#options.history ?? HISTORY
+    const past = new Shoppers({ seed: this.#options.seed + 1, now: now - ms, rowOf: () => [] })
+    past.setCount(shoppers, now - ms)
     const events = past.until(now - TICK_MS)
     for (const event of events) this.#send(event, undefined)
     await this.#options.writer.flush()

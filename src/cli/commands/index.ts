@@ -8,6 +8,7 @@ import type { Command, CommandEntry } from '../command.ts'
 
 export const COMMANDS: readonly CommandEntry[] = [
   { path: ['demo', 'recommender'], load: async () => (await import('./demo.ts')).demoRecommender },
+  { path: ['demo', 'linked'], load: async () => (await import('./demo-linked.ts')).demoLinked },
   { path: ['start'], load: async () => (await import('./start.ts')).start },
   { path: ['plan'], load: async () => (await import('./plan.ts')).plan },
   { path: ['topology'], load: async () => (await import('./topology.ts')).topology },

@@ -1,0 +1,147 @@
+/**
+ * `millrace demo linked`: the recommender with four engines that help it, linked by topics: examples/linked-engines, run as `millrace start` runs any app.
+ *
+ * L1. An engine that is not installed, or is named in --without, is left out and said so; nothing fails for it. The lists name what is missing.
+ */
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { messageOf, MillraceError } from '../../base/errors.ts'
+import { createLogger } from '../../base/logger.ts'
+import { javaShortfall } from '../../engines/install/java.ts'
+import { openEngineStore } from '../../engines/install/store.ts'
+import { realEnv } from '../../env/real/env.ts'
+import type { AppDescription } from '../../topology/node.ts'
+import { loadEntry } from '../app-entry.ts'
+import { untilAsked } from '../child.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
+import { SMALL } from '../footprint.ts'
+import { Host, nodeChild } from '../host.ts'
+import { findJava } from '../java.ts'
+import { type Contributed, contributedOf, linkedReport, showLinked } from '../linked-report.ts'
+import { nextFreePort } from '../ports.ts'
+
+const exampleFolder = new URL('../../../examples/linked-engines/', import.meta.url)
+const REPORT_EVERY_MS = 5000
+const JAVA_MIN = 17
+
+export const demoLinked = defineCommand({
+  path: ['demo', 'linked'],
+  summary: 'the recommender, helped by Flink, Spark, Storm and Samza, each as a task of its graph',
+  positionals: [],
+  options: {
+    ...CLUSTER_OPTIONS,
+    bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster; default $MILLRACE_BOOTSTRAP, else a broker is started here' },
+    headless: { type: 'boolean', describe: 'no shop page; shoppers are simulated all the same' },
+    seconds: { type: 'number', describe: 'ends after so long; without it at Ctrl-C', min: 1 },
+    without: { type: 'string', value: 'ENGINE,…', multiple: true, describe: 'leave these engines out: flink, spark, storm, samza' },
+    data: { type: 'string', short: 'd', value: 'DIR', describe: 'where data, state and the engines\' logs are kept', default: '.millrace/linked' },
+    port: { type: 'number', short: 'p', describe: "the broker's port; the next free one where it is taken", default: 9092, max: PORT_MAX },
+    'shop-port': { type: 'number', describe: 'the storefront', default: 9500, max: PORT_MAX },
+    'status-port': { type: 'number', describe: 'the graph, with a kill button on each process', default: 9600, max: PORT_MAX },
+    shoppers: { type: 'number', describe: 'simulated shoppers; each acts every eight seconds or so', default: 100, max: 2000 },
+    seed: { type: 'number', describe: 'of the shoppers', default: 1 },
+  },
+  examples: ['millrace demo linked', 'millrace demo linked --headless --seconds 120', 'millrace demo linked --without storm,samza'],
+  run,
+})
+
+async function run(call: Call): Promise<number> {
+  const { output } = call
+  const entryPath = fileURLToPath(new URL('app.js', exampleFolder))
+  const { app } = await loadEntry(entryPath)
+  const leftOut = await engineTasksLeftOut(app, call.texts('without').flatMap(text => text.split(',')).map(name => name.trim()).filter(name => name !== ''))
+  for (const [task, reason] of leftOut) output.line(`  ${task} is left out: ${reason}`)
+  const started = performance.now()
+  const seconds = (): number => Math.round((performance.now() - started) / 1000)
+  const shopPort = call.flag('headless') ? undefined : await nextFreePort(realEnv.network, '127.0.0.1', call.number('shop-port') ?? 9500)
+  let contributed: Contributed | undefined
+  const host = hostOf(call, { app, entryPath, tasks: app.tasks.map(task => task.name).filter(name => !leftOut.has(name)), shopPort, onContributed: each => { contributed = each } })
+  const end = endOf(call)
+  const report = (isFinal: boolean): void => {
+    const now = linkedReport(seconds(), host.live().status, contributed, leftOut)
+    output.document({ ...now, isFinal })
+    showLinked(output, now, isFinal)
+  }
+  let timer: NodeJS.Timeout | undefined
+  try {
+    output.line(`  ${output.style('bold', 'MILLRACE')}   the shop is starting; engines take their time, and it works without them …`)
+    const engines = host.start()
+    // It may fail while nobody waits for it; it is waited for below.
+    engines.catch(() => {})
+    await Promise.race([host.serving, engines])
+    output.document({ status: host.statusUrl, kafka: host.bootstrap, ...shopPort === undefined ? {} : { shop: `http://localhost:${shopPort}/` } })
+    output.line(`  ➜ Graph   ${host.statusUrl}   kill buttons; Kafka at ${host.bootstrap}`)
+    if (shopPort !== undefined) output.line(`  ➜ Shop    http://localhost:${shopPort}/   ${call.number('shoppers')} simulated shoppers, and some that are none`)
+    timer = setInterval(() => report(false), REPORT_EVERY_MS)
+    await Promise.race([engines, untilAsked(end)])
+    await untilAsked(end)
+    report(true)
+  } finally {
+    clearInterval(timer)
+    output.note('stopping …')
+    const killed = await host.stop()
+    if (killed.length > 0) output.note(`Did not end in time and was killed: ${killed.join(', ')}.`)
+  }
+  return 0
+}
+
+interface Hosted {
+  readonly app: AppDescription
+  readonly entryPath: string
+  readonly tasks: readonly string[]
+  readonly shopPort: number | undefined
+  readonly onContributed: (contributed: Contributed) => void
+}
+
+function hostOf(call: Call, { app, entryPath, tasks, shopPort, onContributed }: Hosted): Host {
+  const logger = createLogger({ level: 'info', write: line => call.output.note(line), now: Date.now })
+  return new Host({
+    app, entryPath, tasks, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600,
+    dataDirectory: resolve(call.text('data') ?? '.millrace/linked'), durability: 'sync', processes: 1, threads: 0, footprint: SMALL, logger, ownClientIds: ['millrace-shop'],
+    children: bootstrap => [{
+      name: 'shop', kind: 'process', ipc: true,
+      ...nodeChild(SMALL, [fileURLToPath(new URL('shop.js', exampleFolder)), '--bootstrap', bootstrap, '--shoppers', String(call.number('shoppers') ?? 100), '--seed', String(call.number('seed') ?? 1), ...shopPort === undefined ? [] : ['--port', String(shopPort)]]),
+      onLine: line => logger.info(line),
+      onMessage: message => {
+        const told = contributedOf(message)
+        if (told !== undefined) onContributed(told)
+      },
+    }],
+  })
+}
+
+/** Ctrl-C, or --seconds. */
+function endOf(call: Call): AbortSignal {
+  const seconds = call.number('seconds')
+  if (seconds === undefined) return call.signal
+  const end = new AbortController()
+  const timer = setTimeout(() => end.abort(), seconds * 1000)
+  call.signal.addEventListener('abort', () => {
+    clearTimeout(timer)
+    end.abort()
+  })
+  return end.signal
+}
+
+/** L1: tasks of engines that are not asked for, or not here, each with the reason. */
+async function engineTasksLeftOut(app: AppDescription, without: readonly string[]): Promise<Map<string, string>> {
+  const foreign = app.tasks.flatMap(task => task.kind === 'foreign' ? [task] : [])
+  const engines = foreign.map(task => task.on.engine)
+  for (const name of without) if (!engines.some(engine => engine === name)) throw usage(`--without takes engines of this example, ${engines.join(', ')}, not '${name}'.`)
+  const noJava = javaShortfall(JAVA_MIN, await findJava(process.env))
+  const store = openEngineStore(realEnv.disk, process.env)
+  const reasons = new Map<string, string>()
+  for (const { name, on } of foreign) {
+    if (without.includes(on.engine)) reasons.set(name, `--without ${on.engine}`)
+    else if (noJava !== undefined) reasons.set(name, noJava)
+    else if ('version' in on) {
+      try {
+        store.installation(`${on.engine}@${on.version}`)
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw error
+        reasons.set(name, messageOf(error))
+      }
+    }
+  }
+  return reasons
+}

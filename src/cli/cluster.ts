@@ -14,6 +14,14 @@ export function bootstrapOf(call: Call): string {
   return call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'] ?? BOOTSTRAP_DEFAULT
 }
 
+/** Of a command that starts brokers unless it is told of some: `--cluster` before $MILLRACE_BOOTSTRAP, and never beside `--bootstrap`. */
+export function brokersOf(call: Call): { readonly bootstrap: string | undefined, readonly kafkaBrokers: number | undefined } {
+  const [named, kafkaBrokers] = [call.text('bootstrap'), call.number('cluster')]
+  if (kafkaBrokers === undefined) return { bootstrap: named ?? process.env['MILLRACE_BOOTSTRAP'], kafkaBrokers }
+  if (named !== undefined) throw usage('--cluster starts brokers here, --bootstrap names some that run: give one of them.')
+  return { bootstrap: undefined, kafkaBrokers }
+}
+
 /** How long a command asks again where a broker cannot do it now: long enough for a leader to be elected, short enough for who waits. */
 export const PATIENCE_MS = 15_000
 const WARN_EVERY_MS = 5000

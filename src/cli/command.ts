@@ -72,6 +72,11 @@ export const CLUSTER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'a broker to ask first; default $MILLRACE_BOOTSTRAP, else localhost:9092' },
 }
 
+/** `--cluster N`, of commands that start a broker. */
+export const KAFKA_OPTION: Readonly<Record<string, OptionSpec>> = {
+  cluster: { type: 'number', value: 'N', describe: "Apache Kafka as the broker: N of its brokers on this machine (millrace engines install kafka@4.1), replication 3 where N is 3 or more", min: 1, max: 9 },
+}
+
 export const PORT_MAX = 65_535
 
 export function defineCommand(command: Command): Command {

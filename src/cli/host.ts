@@ -5,6 +5,7 @@
  * D1. The broker and the tasks are processes of their own, so that a kill is a real one and the page survives it.
  * D2. Stop order: what feeds the app, the tasks (they commit what is in hand), the broker last (it flushes and marks a clean stop).
  * D3. With `--bootstrap`, no broker is started and nothing else changes.
+ * D4. A cluster of Apache Kafka has a folder of its own for everything: state that was made on another cluster is none of this one's.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -28,6 +29,7 @@ import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
 import { environmentOf, type Footprint, USUAL } from './footprint.ts'
 import { Jobs } from './jobs.ts'
+import { type KafkaCluster, startKafkaCluster } from './kafka-cluster.ts'
 import { nextFreePort } from './ports.ts'
 import { groupDigits } from './render.ts'
 import { type ChildSpec, type ChildStatus, Supervisor } from './supervisor.ts'
@@ -62,6 +64,8 @@ export interface HostOptions {
   readonly entryPath: string
   /** Without it, a broker is started on `brokerPort` or the next free port. */
   readonly bootstrap?: string | undefined
+  /** So many brokers of Apache Kafka are started instead of the embedded one (D4). */
+  readonly kafkaBrokers?: number | undefined
   readonly brokerPort: number
   readonly statusPort: number
   /** Broker data and task state live below it. */
@@ -83,6 +87,8 @@ export interface HostOptions {
   readonly footprint?: Footprint | undefined
   /** Client ids of `children`: they are no clients from outside. */
   readonly ownClientIds?: readonly string[] | undefined
+  /** What takes long while it starts; to the log without it. */
+  readonly progress?: ((line: string) => void) | undefined
   readonly logger: Logger
 }
 
@@ -110,9 +116,10 @@ export class Host {
   #server: StatusServer | undefined
   #jobs: Jobs | undefined
   #resumed: Resumed | undefined
+  #kafka: KafkaCluster | undefined
 
   constructor(options: HostOptions) {
-    this.#options = options
+    this.#options = options.kafkaBrokers === undefined ? options : { ...options, dataDirectory: join(options.dataDirectory, 'cluster') }
     this.#guarantee = options.guarantee
     this.#supervisor = new Supervisor(options.logger)
     this.#supervisor.onEvent((text, happened) => this.#note(text, happened))
@@ -121,6 +128,11 @@ export class Host {
 
   get bootstrap(): string {
     return this.#bootstrap
+  }
+
+  /** Where Apache Kafka was started here. */
+  get kafka(): KafkaCluster | undefined {
+    return this.#kafka
   }
 
   /** `undefined` at the first start. */
@@ -154,7 +166,7 @@ export class Host {
     this.#cluster = await Cluster.connect(realEnv, { bootstrap: this.#bootstrap, clientId: 'millrace-status', logger: options.logger })
     this.#resumed = await resumedAt(this.#cluster, options.app)
     this.#collector = new StatusCollector(this.#cluster, options.app, options.logger, {
-      watchGroups: options.bootstrap !== undefined,
+      watchGroups: !this.#hasEmbeddedBroker, ownClientIds: [...OWN_CLIENT_IDS, ...options.ownClientIds ?? []],
       onRestored: ({ pid, records, ms }) => this.#restored(pid, records, ms),
     })
     await this.#collector.start()
@@ -178,7 +190,7 @@ export class Host {
     return {
       status: withJobs(this.#collector, this.#jobs, this.#supervisor.list()), processes: this.#supervisor.list(), ledger: this.#ledger,
       guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap, options: optionTable(this.#options.app),
-      outside: this.#options.bootstrap === undefined ? this.#fromActivity() : this.#collector.outside(),
+      outside: this.#hasEmbeddedBroker ? this.#fromActivity() : this.#collector.outside(),
     }
   }
 
@@ -205,8 +217,13 @@ export class Host {
     await Promise.all(specs.map(async spec => { said.set(spec.name, await this.#supervisor.start(spec)) }))
   }
 
+  get #hasEmbeddedBroker(): boolean {
+    return this.#options.bootstrap === undefined && this.#options.kafkaBrokers === undefined
+  }
+
   async #startBroker(): Promise<string> {
-    const { brokerPort, dataDirectory, durability } = this.#options
+    const { brokerPort, dataDirectory, durability, kafkaBrokers } = this.#options
+    if (kafkaBrokers !== undefined) return this.#startKafka(kafkaBrokers)
     const port = await nextFreePort(realEnv.network, HOST, brokerPort)
     if (port !== brokerPort) this.#note(`Port ${brokerPort} is taken: the broker listens on ${port}.`, { kind: 'port_taken', values: { taken: brokerPort, port } })
     await this.#supervisor.start({
@@ -215,6 +232,14 @@ export class Host {
       onMessage: message => this.#clientsSaid(parseActivity(message)),
     })
     return `${HOST}:${port}`
+  }
+
+  async #startKafka(brokers: number): Promise<string> {
+    const { brokerPort, dataDirectory, progress } = this.#options
+    this.#kafka = await startKafkaCluster({ brokers, port: brokerPort, directory: join(dataDirectory, 'kafka'), supervisor: this.#supervisor, environment: process.env, progress: line => { if (progress === undefined) this.#options.logger.info(line); else progress(line) } })
+    const port = this.#kafka.places[0]?.port ?? brokerPort
+    if (brokerPort !== 0 && port !== brokerPort) this.#note(`Port ${brokerPort} is taken: the first broker listens on ${port}.`, { kind: 'port_taken', values: { taken: brokerPort, port } })
+    return this.#kafka.bootstrap
   }
 
   #taskSpecs(): ChildSpec[] {

@@ -16,7 +16,6 @@ import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
 import type { EngineProcess, Job, JobContext, JobStatus } from '../engines/engine.ts'
-import { javaShortfall } from '../engines/install/java.ts'
 import { openEngineStore } from '../engines/install/store.ts'
 import { jobOf } from '../engines/job.ts'
 import { realEnv } from '../env/real/env.ts'
@@ -25,7 +24,7 @@ import type { JobAction } from '../http/job-request.ts'
 import { prepareTopics } from '../runtime/topics.ts'
 import { upstreamFirst } from '../topology/order.ts'
 import type { ForeignTaskPlan, Plan } from '../topology/plan.ts'
-import { findJava } from './java.ts'
+import { requireJava } from './java.ts'
 import { nextFreePort } from './ports.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -225,7 +224,7 @@ export class Jobs {
     return {
       app: plan.app, bootstrap, directory, logger: logger.child({ job: task.name }), disk: realEnv.disk, clock: realEnv.clock, randomHex: digits => randomBytes(Math.ceil(digits / 2)).toString('hex').slice(0, digits), admin: new Admin(this.#options.cluster),
       installation: wanted => openEngineStore(realEnv.disk, environment).installation(wanted),
-      java: major => javaFor(major, environment),
+      java: major => requireJava(major, environment),
       supervise: async each => { await supervisor.start(this.#childOf(each, directory, task)) },
       release: name => supervisor.release(name),
       freePort: async () => {
@@ -259,13 +258,6 @@ export class Jobs {
     this.#logs.set(path, log)
     return log
   }
-}
-
-async function javaFor(major: number, environment: NodeJS.ProcessEnv): Promise<string> {
-  const java = await findJava(environment)
-  const shortfall = javaShortfall(major, java)
-  if (java === undefined || shortfall !== undefined) throw new MillraceError('ENGINE_MISSING', shortfall ?? 'No Java was found.')
-  return java.command
 }
 
 /** After all that was asked of this job before (K5). */

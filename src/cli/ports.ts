@@ -18,3 +18,16 @@ export async function nextFreePort(network: Network, host: string, port: number)
   }
   throw new MillraceError('PORT_IN_USE', `None of the ports ${port} to ${port + TRIES_MAX - 1} on ${host} is free. Stop what holds them, or choose a port.`)
 }
+
+/** `count` free ports, no two alike: from `port` on, taken ones left out; with `port` 0 the system's choice. */
+export async function freePorts(network: Network, host: string, port: number, count: number): Promise<number[]> {
+  if (port === 0) {
+    // All are held until all are known.
+    const listeners = await Promise.all(Array.from({ length: count }, () => network.listen({ host, port: 0 }, socket => socket.destroy())))
+    await Promise.all(listeners.map(listener => listener.close()))
+    return listeners.map(listener => listener.port)
+  }
+  const ports: number[] = []
+  while (ports.length < count) ports.push(await nextFreePort(network, host, (ports.at(-1) ?? port - 1) + 1))
+  return ports
+}

@@ -51,10 +51,10 @@ export function outsideOf(own: Own, activity: readonly ClientActivity[], shownSi
 }
 
 /** Members of groups that are not the app's, on any cluster. */
-export async function outsideGroups({ app, names }: Own, admin: AdminGroups): Promise<OutsideClient[]> {
+export async function outsideGroups({ app, names, clientIds }: Own, admin: AdminGroups): Promise<OutsideClient[]> {
   const groups = (await admin.listGroups()).filter(group => !group.groupId.startsWith(`${app}.`) && !names.has(group.groupId) && group.state !== 'Empty' && group.state !== 'Dead')
   const described = await admin.describeGroups(groups.slice(0, OUTSIDE_MAX).map(group => group.groupId))
-  return described.filter(group => group.members.length > 0).map(group => ({
+  return described.filter(group => group.members.some(member => !clientIds.has(member.clientId))).map(group => ({
     id: JSON.stringify(['group', group.groupId]),
     name: short(group.groupId),
     about: short([...new Set(group.members.map(member => member.clientId))].join(', ')),

@@ -86,6 +86,8 @@ export interface Restored { readonly pid: number, readonly records: number, read
 export interface CollectorOptions {
   /** Asks for groups that are not the app's: where no broker of ours tells who is connected. */
   readonly watchGroups?: boolean | undefined
+  /** Client ids of what runs beside the tasks: groups that only they are in are not shown as clients from outside. */
+  readonly ownClientIds?: readonly string[] | undefined
   /** A process has replayed changelog records, and all its tasks run again. */
   readonly onRestored?: ((restored: Restored) => void) | undefined
 }
@@ -94,7 +96,7 @@ interface Seen { readonly now: ProcessSnapshot, readonly before: ProcessSnapshot
 
 export class StatusCollector {
   readonly graph: Graph
-  /** How the app's own clients are known, but for what runs beside it. */
+  /** How the app's own clients are known. */
   readonly own: Own
   readonly #plan: Plan
   readonly #rates = new OffsetRates()
@@ -126,7 +128,7 @@ export class StatusCollector {
     this.#logger = logger
     const described = describe(this.#plan)
     this.graph = graphOf(described)
-    this.own = { app: app.name, clientIds: new Set(), names: new Set(this.#plan.tasks.flatMap(task => task.kind === 'native' ? [] : [task.group, task.link.transactionalIdPrefix ?? task.group])) }
+    this.own = { app: app.name, clientIds: new Set(options.ownClientIds), names: new Set(this.#plan.tasks.flatMap(task => task.kind === 'native' ? [] : [task.group, task.link.transactionalIdPrefix ?? task.group])) }
     this.#writtenAlone = writtenAlone(described)
     this.#fetcher = new Fetcher(cluster, { isolation: 'read_uncommitted', reset: 'latest', onData: () => this.#take(), onError: (topic, _, error) => logger.warn('metrics cannot be read', { topic, error: error.message }) })
   }

@@ -89,7 +89,8 @@ async function prepare(index: number, count: number, ports: readonly number[], p
   const file = join(directory, 'server.properties')
   writeFileSync(file, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''))
   await mustRun('java', javaArgs('kafka.tools.StorageTool', ['format', '-t', CLUSTER_ID, '-c', file]))
-  return new RealBroker(id, port, directory, file, count === 1 ? 512 : 400)
+  // Of several, each start counts: they share the cores, and have no time to be optimised.
+  return new RealBroker(id, port, directory, file, count === 1 ? ['-Xmx512m'] : ['-Xmx400m', '-XX:TieredStopAtLevel=1'])
 }
 
 class RealBroker implements KafkaBroker {
@@ -97,16 +98,16 @@ class RealBroker implements KafkaBroker {
   readonly port: number
   readonly directory: string
   readonly #file: string
-  readonly #heapMb: number
+  readonly #jvm: readonly string[]
   #process: Started | undefined
   #log = ''
 
-  constructor(id: number, port: number, directory: string, file: string, heapMb: number) {
+  constructor(id: number, port: number, directory: string, file: string, jvm: readonly string[]) {
     this.id = id
     this.port = port
     this.directory = directory
     this.#file = file
-    this.#heapMb = heapMb
+    this.#jvm = jvm
   }
 
   pid(): number | undefined {
@@ -119,7 +120,7 @@ class RealBroker implements KafkaBroker {
 
   async start(): Promise<void> {
     if (this.#process !== undefined) return
-    const started = startProcess('java', [`-Xmx${this.#heapMb}m`, '-XX:+UseSerialGC', '-cp', `${KAFKA_JARS}/*`, 'kafka.Kafka', this.#file])
+    const started = startProcess('java', [...this.#jvm, '-XX:+UseSerialGC', '-cp', `${KAFKA_JARS}/*`, 'kafka.Kafka', this.#file])
     this.#process = started
     void started.exited.then(ran => {
       this.#log += ran.stdout

@@ -6,14 +6,16 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createLogger } from '../../base/logger.ts'
+import { replicationOf } from '../../engines/kafka/brokers.ts'
 import { realEnv } from '../../env/real/env.ts'
 import { loadEntry } from '../app-entry.ts'
 import { untilAsked } from '../child.ts'
-import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, KAFKA_OPTION, PORT_MAX, usage } from '../command.ts'
+import { brokersOf } from '../cluster.ts'
 import { SMALL } from '../footprint.ts'
 import { Host, nodeChild } from '../host.ts'
 import { nextFreePort } from '../ports.ts'
-import { formatBytes, groupDigits } from '../render.ts'
+import { counted, formatBytes, groupDigits } from '../render.ts'
 import { durabilityOf } from './broker.ts'
 
 const demoFolder = new URL('../../../demo/recommender/', import.meta.url)
@@ -29,8 +31,9 @@ export const demoRecommender = defineCommand({
   options: {
     ...CLUSTER_OPTIONS,
     bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster; default $MILLRACE_BOOTSTRAP, else a broker is started here' },
+    ...KAFKA_OPTION,
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where data and state are kept', default: '.millrace' },
-    port: { type: 'number', short: 'p', describe: "the broker's port; the next free one where it is taken", default: 9092, max: PORT_MAX },
+    port: { type: 'number', short: 'p', describe: "the (first) broker's port; the next free one where it is taken", default: 9092, max: PORT_MAX },
     'shop-port': { type: 'number', describe: 'the storefront', default: 9500, max: PORT_MAX },
     'status-port': { type: 'number', describe: 'the graph and the ledger', default: 9600, max: PORT_MAX },
     processes: { type: 'number', describe: 'processes that run the tasks', default: 2, min: 1 },
@@ -43,7 +46,7 @@ export const demoRecommender = defineCommand({
     partitions: { type: 'number', describe: 'of the topics in a replay', default: 1, min: 1 },
     report: { type: 'string', value: 'json', describe: 'end a replay with one JSON object on stdout' },
   },
-  examples: ['millrace demo recommender', 'millrace demo recommender --events ../shared/data/serenade-toy --format serenade --report json'],
+  examples: ['millrace demo recommender', 'millrace demo recommender --cluster 3', 'millrace demo recommender --events ../shared/data/serenade-toy --format serenade --report json'],
   run: call => call.text('events') === undefined ? runLive(call) : runReplay(call, call.text('events') ?? ''),
 })
 
@@ -51,6 +54,7 @@ async function runLive(call: Call): Promise<number> {
   const started = performance.now()
   for (const name of ['format', 'report'] as const) if (call.text(name) !== undefined) throw usage(`--${name} goes with --events PATH.`)
   const durability = durabilityOf(call)
+  const { bootstrap: named, kafkaBrokers } = brokersOf(call)
   call.output.line(`  ${call.output.style('bold', 'MILLRACE')}   the recommender is starting …`)
   const entryPath = fileURLToPath(new URL('app.js', demoFolder))
   const entry = await loadEntry(entryPath)
@@ -59,9 +63,9 @@ async function runLive(call: Call): Promise<number> {
   const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
   let latency: Latency | undefined
   const host = new Host({
-    app: entry.app, entryPath, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], dataDirectory,
+    app: entry.app, entryPath, bootstrap: named, kafkaBrokers, dataDirectory,
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, durability,
-    processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 0, footprint: SMALL, logger,
+    processes: call.number('processes') ?? 2, threads: call.number('threads') ?? 0, footprint: SMALL, logger, progress: text => call.output.note(`  ${text} …`),
     ledger: { balances: [{ name: 'shop.events → session.clicks', group: `${entry.app.name}.sessionize`, in: { topic: 'shop.events', id: 'coordinates' }, out: { topic: 'session.clicks', id: 'value:origin' } }] },
     ownClientIds: ['millrace-shop'],
     children: bootstrap => [{
@@ -86,10 +90,8 @@ async function runLive(call: Call): Promise<number> {
   call.output.line()
   line('Shop', shopUrl, `${call.number('shoppers')} simulated shoppers, seed ${call.number('seed')}`)
   line('Graph', host.statusUrl, 'kill buttons, the ledger; /metrics for Prometheus')
-  const wanted = call.number('port') ?? 9092
-  const moved = call.text('bootstrap') === undefined && !host.bootstrap.endsWith(`:${wanted}`) ? `port ${wanted} is taken, so the next free one · ` : ''
-  line('Kafka', host.bootstrap, `${moved}any client: kcat -b ${host.bootstrap} -L`)
-  line('Data', dataDirectory, `kept between runs · durability ${durability} · delete the folder to forget`)
+  sayBrokers(call, host, line, named !== undefined)
+  line('Data', dataDirectory, `kept between runs${host.kafka === undefined ? ` · durability ${durability}` : ''} · delete the folder to forget`)
   const { resumed } = host
   if (resumed !== undefined) line('Resumed', `at ${resumed.topic} ${groupDigits(resumed.records)}`, `the last record is of ${new Date(resumed.lastAt).toISOString()}`)
   line('Tasks', String(entry.app.tasks.length), `${entry.app.tasks.map(task => task.name).join(', ')} in ${call.number('processes')} processes · exactly once`)
@@ -108,6 +110,17 @@ async function runLive(call: Call): Promise<number> {
   const killed = await host.stop()
   if (killed.length > 0) call.output.note(`Did not end in time and was killed: ${killed.join(', ')}.`)
   return killed.length > 0 ? 1 : 0
+}
+
+function sayBrokers(call: Call, host: Host, line: (name: string, value: string, note: string) => void, isNamed: boolean): void {
+  const wanted = call.number('port') ?? 9092
+  const [first = ''] = host.bootstrap.split(',')
+  const moved = !isNamed && wanted !== 0 && !first.endsWith(`:${wanted}`) ? `port ${wanted} is taken, so the next free one · ` : ''
+  line('Kafka', host.bootstrap, `${moved}any client: kcat -b ${first} -L`)
+  if (host.kafka === undefined) return
+  const { version, places } = host.kafka
+  const { replicas, inSyncMin } = replicationOf(places.length)
+  line('Brokers', `Apache Kafka ${version}`, `${counted(places.length, 'broker')}, replication ${replicas}, ${inSyncMin} in sync at least · controllers on ${places.map(place => place.controllerPort).join(', ')}`)
 }
 
 interface Latency { readonly p50: number, readonly p99: number }
@@ -135,6 +148,7 @@ interface ReplayModule {
 }
 
 async function runReplay(call: Call, path: string): Promise<number> {
+  if (call.number('cluster') !== undefined) throw usage('--cluster starts brokers for the live shop. A replay takes a cluster that runs: --bootstrap HOST:PORT.')
   const format = FORMATS.find(each => each === call.text('format'))
   if (format === undefined) throw usage(`--format takes ${FORMATS.join(', ')}, not '${call.text('format') ?? ''}'.`)
   if (call.text('report') !== undefined && call.text('report') !== 'json') throw usage(`--report takes json, not '${call.text('report')}'.`)

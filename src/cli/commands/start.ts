@@ -10,8 +10,8 @@ import { withOptions } from '../../topology/options.ts'
 import type { Guarantee } from '../../topology/node.ts'
 import { loadEntry } from '../app-entry.ts'
 import { endSignal, isSupervised, sayReady, untilAsked } from '../child.ts'
-import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
-import { bootstrapOf } from '../cluster.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, KAFKA_OPTION, PORT_MAX, usage } from '../command.ts'
+import { bootstrapOf, brokersOf } from '../cluster.ts'
 import { SET_OPTION } from '../options-text.ts'
 import { groupDigits } from '../render.ts'
 
@@ -24,6 +24,7 @@ export const start = defineCommand({
   options: {
     ...CLUSTER_OPTIONS,
     bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster; default $MILLRACE_BOOTSTRAP, else a broker is started here' },
+    ...KAFKA_OPTION,
     task: { type: 'string', short: 't', multiple: true, describe: 'only this task; may be given several times' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where state (and the broker\'s data) is kept', default: '.millrace' },
     threads: { type: 'number', describe: 'worker threads; 0 runs the tasks on the main thread', default: 1 },
@@ -31,10 +32,10 @@ export const start = defineCommand({
     guarantee: { type: 'string', value: GUARANTEES.join('|'), describe: "instead of the app's own" },
     set: SET_OPTION,
     'commit-interval': { type: 'number', value: 'MS', describe: 'all tasks commit every so often; without it as soon as the input is drained, at the latest after 100 ms', min: 1 },
-    port: { type: 'number', short: 'p', describe: "the embedded broker's port, where one is started", default: 9092, max: PORT_MAX },
+    port: { type: 'number', short: 'p', describe: "the (first) broker's port, where one is started", default: 9092, max: PORT_MAX },
     'status-port': { type: 'number', describe: 'the status page, where there is one', default: 9600, max: PORT_MAX },
   },
-  examples: ['millrace start app.js', 'millrace start app.js --task sessions --bootstrap kafka-1:9092', 'millrace start app.js --processes 2', 'millrace start app.js --set count.commitInterval=500ms'],
+  examples: ['millrace start app.js', 'millrace start app.js --task sessions --bootstrap kafka-1:9092', 'millrace start app.js --processes 2', 'millrace start app.js --cluster 3 --processes 2', 'millrace start app.js --set count.commitInterval=500ms'],
   async run(call) {
     const loaded = await loadEntry(call.positional('ENTRY') ?? 'app.js')
     const entry = { ...loaded, app: withOptions(loaded.app, call.texts('set')) }
@@ -43,7 +44,7 @@ export const start = defineCommand({
       if (!entry.app.tasks.some(each => each.name === task)) throw usage(`App '${entry.app.name}' has no task '${task}'. It has: ${entry.app.tasks.map(each => each.name).join(', ')}.`)
     }
     const isForeign = entry.app.tasks.some(task => task.kind === 'foreign' && (tasks.length === 0 || tasks.includes(task.name)))
-    const isWatched = (call.number('processes') ?? 1) > 1 || (isForeign && !isSupervised())
+    const isWatched = (call.number('processes') ?? 1) > 1 || call.number('cluster') !== undefined || (isForeign && !isSupervised())
     return isWatched ? runWatched(call, entry, tasks) : runHere(call, entry, tasks)
   },
 })
@@ -87,7 +88,7 @@ function guaranteeOf(call: Call): Guarantee | undefined {
 async function runWatched(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>, tasks: readonly string[]): Promise<number> {
   const { Host } = await import('../host.ts')
   const host = new Host({
-    app: entry.app, entryPath: entry.path, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'],
+    app: entry.app, entryPath: entry.path, ...brokersOf(call),
     brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600, dataDirectory: resolve(call.text('data') ?? '.millrace'), durability: 'sync',
     processes: call.number('processes') ?? 1, threads: call.number('threads') ?? 1, tasks, guarantee: guaranteeOf(call), sets: call.texts('set'),
     logger: createLogger({ level: 'info', write: line => call.output.note(line), now: Date.now }),

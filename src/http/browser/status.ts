@@ -68,7 +68,7 @@ function build(): View {
   const strings = LANGUAGES[language]
   document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
   const verdict = element('p', 'verdict', strings.connecting)
-  const graph = new GraphView(pageData.graph, strings, pageData.canKill ? { task: task => kill(processOf(task)), broker: () => kill(brokerName()) } : undefined)
+  const graph = new GraphView(pageData.graph, strings, pageData.canKill ? { task: task => kill(processOf(task)), broker: () => kill(brokerToKill()) } : undefined)
   const errors = element('div', 'frames')
   const ledgerVerdict = element('p', 'books', strings.counting)
   const ledgerRows = element('tbody')
@@ -116,7 +116,7 @@ function draw(): void {
   setList(view.errors, live.processes.filter(isOfApp).flatMap(process => process.error === null ? [] : [`${process.name}  ${process.error}`]), 'pre')
   for (const task of live.status.tasks) view.graph.update(task.task, task)
   view.graph.updateOutside(live.outside, fill(strings.connect_hint, { address: live.kafka }))
-  view.graph.element.setAttribute('data-broker', brokerName() === '' ? 'none' : 'here')
+  view.graph.element.setAttribute('data-broker', brokers().length === 0 ? 'none' : 'here')
   setRows(view.tasks, live.status.tasks.map(task => taskCells(task, strings)))
   view.jobs.update(live.status.tasks, live.status.at)
   drawLedger(live, strings)
@@ -207,6 +207,7 @@ function processCard(name: string, strings: Strings): HTMLElement {
   return card
 }
 
+let brokerTurn = -1
 /** By task: how often its button was used, so that each of its processes has its turn. */
 const turns = new Map<string, number>()
 
@@ -226,8 +227,16 @@ function isOfApp(process: Process): boolean {
   return process.kind !== 'ledger'
 }
 
-function brokerName(): string {
-  return live?.processes.find(process => process.kind === 'broker')?.name ?? ''
+function brokers(): readonly Process[] {
+  return (live?.processes ?? []).filter(process => process.kind === 'broker')
+}
+
+/** The broker that holds all topics; of several, each of which has a copy, the running ones in turn. */
+function brokerToKill(): string {
+  const all = brokers()
+  const running = all.filter(process => process.state === 'running')
+  brokerTurn++
+  return (running.length === 0 ? all : running)[brokerTurn % Math.max(1, running.length)]?.name ?? ''
 }
 
 function kill(name: string): void {

@@ -18,7 +18,7 @@ import { MillraceError } from '../../base/errors.ts'
 import type { Disk } from '../../env/env.ts'
 import { readText, writeText } from '../files.ts'
 import { recordOf } from '../install/manifest.ts'
-import { propertiesText } from '../kafka-streams-job.ts'
+import { propertiesText } from '../properties.ts'
 
 export const KAFKA_VERSION = '4.1'
 export const BROKERS_MAX = 9

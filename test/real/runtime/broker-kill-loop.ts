@@ -1,7 +1,10 @@
 /**
  * Kills Apache Kafka brokers and the app's processes while numbered records flow, then recounts: three brokers, replication 3, two in sync at least.
  *
- *   node dist/test/real/runtime/broker-kill-loop.js [--kills 100] [--seed 1] [--rate 200]     ends with one JSON object, and 0 where all books balance
+ *   node dist/test/real/runtime/broker-kill-loop.js [--kills 100] [--minutes 60] [--seed 1] [--rate 200]
+ *
+ * As a command it ends with one JSON object on stdout, and with 0 where all books balance; after `--minutes` no further round begins.
+ * `scripts/broker-kill-report.ts` makes a page of docs/reports/ of it.
  *
  * Rounds go by progress, never by time: one broker dies and records must flow without it; or two or all three die at once, and nothing flows until they are
  * back, which is right (two must have each record). Processes of the app die in each round, at some point of it. A round ends when every replica is in sync and
@@ -35,12 +38,18 @@ export const TEN: readonly Round[] = [
   { brokers: [1], processes: 2 }, { brokers: [2, 3], processes: 1 }, { brokers: [2], processes: 2 }, { brokers: [3, 1], processes: 1 }, { brokers: [3], processes: 2 }, { brokers: [1, 2, 3], processes: 2 },
 ]
 
+export interface RoundDone extends Round {
+  /** From a single broker's death to records flowing without it, milliseconds; `null` where more than one died. */
+  readonly failoverMs: number | null
+  /** Until all was well again, milliseconds. */
+  readonly ms: number
+}
+
 export interface Outcome {
+  readonly rounds: readonly RoundDone[]
   readonly brokerKills: number
   readonly processKills: number
   readonly seconds: number
-  /** Longest time from a single broker's death to records flowing without it, milliseconds. */
-  readonly failoverMsMax: number
   /** By our own reader. */
   readonly books: Books
   /** By the verifiers that share nothing with Millrace. */
@@ -50,6 +59,8 @@ export interface Outcome {
 export interface BrokerKillOptions {
   readonly rounds: readonly Round[]
   readonly perSecond?: number | undefined
+  /** Asked before each round but the first: `false` ends the kills, and the books are recounted. */
+  readonly goesOn?: (() => boolean) | undefined
   readonly log?: ((line: string) => void) | undefined
 }
 
@@ -67,8 +78,7 @@ export async function brokerKillLoop(options: BrokerKillOptions): Promise<Outcom
   const cluster = await Cluster.connect(realEnv, { bootstrap: kafka.bootstrap, clientId: 'broker-kill-loop' })
   const started = performance.now()
   try {
-    const run = new Run(options, kafka, cluster, data)
-    await run.all()
+    const rounds = await new Run(options, kafka, cluster, data).all()
     const books = await recount(kafka.bootstrap, PREFIX)
     const balances = [
       { name: 'copy', group: `${PREFIX}.copy`, in: { topic: `${PREFIX}.input`, id: 'value:id' }, out: { topic: `${PREFIX}.copies`, id: 'value:id', order: 'value:id' } },
@@ -76,8 +86,8 @@ export async function brokerKillLoop(options: BrokerKillOptions): Promise<Outcom
     ]
     const [node, python] = [await verifyLedger('node', kafka.bootstrap, balances), await verifyLedger('python', kafka.bootstrap, balances)]
     return {
-      brokerKills: options.rounds.reduce((sum, round) => sum + round.brokers.length, 0), processKills: options.rounds.reduce((sum, round) => sum + round.processes, 0),
-      seconds: Math.round((performance.now() - started) / 1000), failoverMsMax: run.failoverMsMax, books, accounts: { node: node.account, python: python.account },
+      rounds, brokerKills: rounds.reduce((sum, round) => sum + round.brokers.length, 0), processKills: rounds.reduce((sum, round) => sum + round.processes, 0),
+      seconds: Math.round((performance.now() - started) / 1000), books, accounts: { node: node.account, python: python.account },
     }
   } finally {
     await cluster.close()
@@ -94,7 +104,6 @@ class Run {
   readonly #data: string
   readonly #processes: Started[] = []
   #victim = 0
-  failoverMsMax = 0
 
   constructor(options: BrokerKillOptions, kafka: Kafka, cluster: Cluster, data: string) {
     this.#options = options
@@ -104,8 +113,9 @@ class Run {
     this.#data = data
   }
 
-  async all(): Promise<void> {
-    const { rounds, perSecond = PER_SECOND, log = () => {} } = this.#options
+  async all(): Promise<RoundDone[]> {
+    const { rounds, perSecond = PER_SECOND, goesOn = () => true, log = () => {} } = this.#options
+    const done: RoundDone[] = []
     await this.#admin.createTopics([{ name: `${PREFIX}.input`, partitions: PARTITIONS, replicas: 3 }])
     await this.#cluster.refresh([`${PREFIX}.input`])
     const producer = new NumberedProducer(this.#cluster, `${PREFIX}.input`, PARTITIONS)
@@ -115,34 +125,35 @@ class Run {
       await this.#flows('at first')
       await this.#inSync()
       for (const [index, round] of rounds.entries()) {
-        const begun = performance.now()
-        const failoverMs = await this.#round(round)
-        log(`round ${index + 1} of ${rounds.length}: broker${round.brokers.length === 1 ? '' : 's'} ${round.brokers.join(' ')} and ${round.processes} process${round.processes === 1 ? '' : 'es'} killed${failoverMs === undefined ? '' : `, records flow without it after ${(failoverMs / 1000).toFixed(1)} s`}, all well after ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+        if (index > 0 && !goesOn()) break
+        const each = await this.#round(round)
+        done.push(each)
+        log(`round ${index + 1} of ${rounds.length}: broker${round.brokers.length === 1 ? '' : 's'} ${round.brokers.join(' ')} and ${round.processes} process${round.processes === 1 ? '' : 'es'} killed${each.failoverMs === null ? '' : `, records flow without it after ${(each.failoverMs / 1000).toFixed(1)} s`}, all well after ${(each.ms / 1000).toFixed(1)} s`)
       }
       await producer.stop()
       assert.ok(await drained(this.#kafka.bootstrap, PREFIX, MS_MAX), `everything is read\n${this.#said()}`)
       for (const each of this.#processes) assert.equal((await each.kill('SIGTERM')).exitCode, 0, each.stderr().slice(-2000))
+      return done
     } finally {
       for (const each of this.#processes) await each.kill('SIGKILL')
       await producer.stop()
     }
   }
 
-  async #round(round: Round): Promise<number | undefined> {
+  async #round(round: Round): Promise<RoundDone> {
     const brokers = this.#kafka.brokers.filter(broker => round.brokers.includes(broker.id))
     const killedAt = performance.now()
     await Promise.all(brokers.map(broker => broker.kill()))
-    let failoverMs: number | undefined
+    let failoverMs: number | null = null
     if (brokers.length === 1) {
       await this.#flows(`without broker ${round.brokers.join()}`)
-      failoverMs = performance.now() - killedAt
-      this.failoverMsMax = Math.max(this.failoverMsMax, Math.round(failoverMs))
+      failoverMs = Math.round(performance.now() - killedAt)
     }
     // Brokers and processes come back side by side, and a second process dies meanwhile.
     await Promise.all([this.#startBrokers(brokers), this.#killProcesses(round.processes)])
     await this.#inSync()
     await this.#flows(`after brokers ${round.brokers.join(' ')} are back`)
-    return failoverMs
+    return { ...round, failoverMs, ms: Math.round(performance.now() - killedAt) }
   }
 
   async #startBrokers(brokers: readonly KafkaBroker[]): Promise<void> {
@@ -165,8 +176,14 @@ class Run {
     const started = startProcess(process.execPath, [join(ROOT, 'dist', 'test', 'real', 'runtime', 'kill-app.js')], {
       env: { KILL_BOOTSTRAP: this.#kafka.bootstrap, KILL_PREFIX: PREFIX, KILL_DATA: this.#data, KILL_PARTITIONS: String(PARTITIONS) },
     })
-    await started.waitFor(/^running$/m, MS_MAX)
-    return started
+    const isRunning = await started.waitFor(/^running$/m, MS_MAX).then(() => true, (error: unknown) => {
+      // With no broker there a process ends at once and says so; whoever watches it starts it again.
+      if (!/Cannot reach Kafka/.test(started.stderr())) throw error
+      return false
+    })
+    if (isRunning) return started
+    await realEnv.clock.sleep(500)
+    return this.#startProcess()
   }
 
   async #flows(when: string): Promise<void> {
@@ -222,9 +239,10 @@ export function isExact({ books, accounts }: Outcome): boolean {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { kills: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' }, rate: { type: 'string', default: String(PER_SECOND) } } })
+  const { values } = parseArgs({ options: { kills: { type: 'string', default: '10' }, minutes: { type: 'string', default: '600' }, seed: { type: 'string', default: '1' }, rate: { type: 'string', default: String(PER_SECOND) } } })
   const rounds = randomRounds(Number(values.kills), Number(values.seed))
-  const outcome = await brokerKillLoop({ rounds, perSecond: Number(values.rate), log: line => process.stderr.write(`${line}\n`) })
+  const endMs = performance.now() + Number(values.minutes) * 60_000
+  const outcome = await brokerKillLoop({ rounds, perSecond: Number(values.rate), goesOn: () => performance.now() < endMs, log: line => process.stderr.write(`${line}\n`) })
   console.log(JSON.stringify(outcome))
   process.exit(isExact(outcome) ? 0 : 1)
 }

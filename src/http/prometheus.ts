@@ -39,6 +39,10 @@ const JOB_METRICS: readonly { readonly name: string, readonly help: string, read
 ]
 
 const DROPPED = 'millrace_task_dropped_total'
+const REPLICATION = [
+  ['brokers', 'Brokers of the cluster that are there.'], ['partitions', 'Partitions of the topics that the app declares.'],
+  ['underReplicated', 'Partitions of which a replica is not in sync.'], ['offline', 'Partitions that nobody leads.'],
+] as const
 
 export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefined): string {
   const lines: string[] = []
@@ -62,6 +66,12 @@ export function prometheusText(status: AppStatus, ledger: LedgerAccount | undefi
       return value === null ? [] : [`${name}{app="${label(status.app)}",task="${label(task.task)}",engine="${label(task.engine)}"} ${value}`]
     })
     if (samples.length > 0) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...samples)
+  }
+  if (status.replication !== null) {
+    for (const [field, help] of REPLICATION) {
+      const name = `millrace_kafka_${field === 'underReplicated' ? 'under_replicated_partitions' : field === 'offline' ? 'offline_partitions' : field}`
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name}{app="${label(status.app)}"} ${status.replication[field]}`)
+    }
   }
   if (ledger !== undefined) {
     for (const field of ['in', 'counted', 'pending', 'lost', 'doubled', 'foreign', 'outOfOrder'] as const) {

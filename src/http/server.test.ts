@@ -12,7 +12,7 @@ const graph: Graph = { nodes: [{ id: 'task:copy', kind: 'task', name: 'copy', en
 const trend: JobStatus = { ...UNKNOWN_STATUS, state: 'running', instances: 2, restarts: 4, checkpoint: { at: -999, ms: 30, bytes: 4096, failed: 0 }, backPressure: 0.25, url: 'http://127.0.0.1:8081' }
 const live: Live = {
   status: {
-    at: 1, app: 'shop', guarantee: 'exactlyOnce', lag: [], processes: [],
+    at: 1, app: 'shop', guarantee: 'exactlyOnce', lag: [], processes: [], replication: { brokers: 2, partitions: 62, underReplicated: 41, offline: 0 },
     tasks: [
       {
         task: 'copy', engine: 'millrace', group: 'shop.copy', state: 'running', processes: 1, processRestarts: null, shards: 2, inPerSecond: 10, outPerSecond: 9, ratesOf: 'records', in: 100, out: 90,

@@ -25,6 +25,7 @@ import { type Graph, graphOf } from './graph.ts'
 import { collectLag, type PartitionLag } from './lag.ts'
 import { OffsetRates, writtenAlone } from './offset-rates.ts'
 import { type OutsideClient, outsideGroups, type Own } from './outside.ts'
+import { type Replication, replicationOf } from './replication.ts'
 
 const SILENT_MS_MAX = 3500
 /** How often lag is asked for while somebody looks, and while nobody does. */
@@ -79,6 +80,8 @@ export interface AppStatus {
   readonly tasks: readonly TaskStatus[]
   readonly lag: readonly PartitionLag[]
   readonly processes: readonly { readonly process: string, readonly pid: number, readonly slot: number, readonly started: number }[]
+  /** Of the topics that the app declares; `null` where none has a second replica, or nobody could be asked. */
+  readonly replication: Replication | null
 }
 
 export interface Restored { readonly pid: number, readonly records: number, readonly ms: number }
@@ -114,6 +117,7 @@ export class StatusCollector {
   readonly #told = new Map<string, string>()
   #lag: readonly PartitionLag[] = []
   #outside: readonly OutsideClient[] = []
+  #replication: Replication | null = null
   #closed = false
   #lagLoop: Promise<void> = Promise.resolve()
   #lagAskedAt = -Infinity
@@ -170,6 +174,7 @@ export class StatusCollector {
       }),
       lag: this.#lag,
       processes: live.map(({ now }) => ({ process: now.process, pid: now.pid, slot: now.slot, started: now.started })),
+      replication: this.#replication,
     }
   }
 
@@ -219,6 +224,8 @@ export class StatusCollector {
     while (!this.#closed) {
       this.#lagAskedAt = this.#cluster.env.clock.monotonic()
       try {
+        // First: where brokers are away, what follows may have to wait for a leader.
+        await this.#takeReplication()
         this.#lag = await collectLag(this.#cluster, this.#admin, groups, { now: () => this.#cluster.env.clock.now() })
         if (this.#options.watchGroups === true) this.#outside = await outsideGroups(this.own, this.#admin)
         this.#watch.takeLag(this.#cluster.env.clock.now(), this.#lag)
@@ -229,6 +236,18 @@ export class StatusCollector {
         if (!this.#closed) this.#logger.debug('lag could not be read; it is tried again', { error: messageOf(error) })
       }
       await this.#pause()
+    }
+  }
+
+  async #takeReplication(): Promise<void> {
+    if (this.#replication === null && this.#cluster.nodes.length < 2) return
+    try {
+      const { nodes } = await this.#admin.describeCluster()
+      this.#replication = replicationOf(await this.#admin.describeTopics(this.#plan.topics.map(topic => topic.name)), nodes.length)
+    } catch (error) {
+      // A topic that was not made yet, or no broker that answers: not known.
+      this.#replication = null
+      this.#logger.debug('replication could not be read; it is tried again', { error: messageOf(error) })
     }
   }
 

@@ -16,7 +16,10 @@ interface Task extends JobTask {
 interface Process { readonly name: string, readonly kind: string, readonly task: string | null, readonly state: string, readonly pid: number | null, readonly restarts: number, readonly gapMs: number | null, readonly error: string | null }
 interface Balance { readonly name: string, readonly in: number, readonly counted: number, readonly pending: number, readonly lost: number, readonly doubled: number, readonly foreign: number, readonly outOfOrder: number, readonly examples: readonly string[] }
 interface Live {
-  readonly status: { readonly at: number, readonly app: string, readonly tasks: readonly Task[] }
+  readonly status: {
+    readonly at: number, readonly app: string, readonly tasks: readonly Task[]
+    readonly replication: { readonly brokers: number, readonly partitions: number, readonly underReplicated: number, readonly offline: number } | null
+  }
   readonly processes: readonly Process[]
   readonly ledger: { readonly balanced: boolean, readonly balances: readonly Balance[] } | null
   readonly guard: 'on' | 'off' | null
@@ -58,6 +61,7 @@ interface View {
   readonly guardState: HTMLElement
   readonly guardButton: HTMLButtonElement
   readonly processes: HTMLElement
+  readonly replication: HTMLElement
   readonly tasks: HTMLElement
   readonly jobs: JobsView
   readonly events: HTMLElement
@@ -76,6 +80,7 @@ function build(): View {
   const guardButton = element('button', 'guard-button')
   guardButton.addEventListener('click', () => void post('/api/guard', { guard: live?.guard === 'off' ? 'on' : 'off' }))
   const processes = element('div', 'processes')
+  const replication = element('p', 'replication')
   const tasks = element('tbody')
   const jobs = new JobsView(strings, pageData.canControl ? control : undefined)
   const events = element('ol', 'events')
@@ -95,14 +100,14 @@ function build(): View {
   header.append(element('h1', '', strings.title), links, switchLanguage)
   root.replaceChildren(
     header, verdict, errors,
-    section(strings.graph, strings.graph_note, graphBox, processes),
+    section(strings.graph, strings.graph_note, graphBox, replication, processes),
     pageData.hasLedger
       ? section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel)
       : section(strings.guard, undefined, guardPanel),
     section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.catch_up, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
     section(strings.events, undefined, events),
   )
-  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, tasks, jobs, events, links }
+  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, replication, tasks, jobs, events, links }
 }
 
 function draw(): void {
@@ -121,6 +126,7 @@ function draw(): void {
   view.jobs.update(live.status.tasks, live.status.at)
   drawLedger(live, strings)
   drawProcesses(live.processes, strings)
+  drawReplication(live.status.replication, strings)
   setList(view.events, live.events.length === 0 ? [strings.nothing_yet] : live.events.slice(-12).reverse().map(event => `${new Date(event.at).toLocaleTimeString(language === 'zh' ? 'zh-CN' : 'en-GB')}  ${happenedText(event, strings)}`))
   if (view.links.childElementCount !== live.links.length) {
     view.links.replaceChildren(...live.links.map(link => {
@@ -178,6 +184,14 @@ function drawLedger(now: Live, strings: Strings): void {
   view.guardState.textContent = now.guard === 'off' ? strings.guard_off : strings.guard_on
   view.guardState.dataset['state'] = now.guard === 'off' ? 'failed' : 'good'
   view.guardButton.textContent = now.guard === 'off' ? strings.guard_put_on : strings.guard_take_off
+}
+
+function drawReplication(now: Live['status']['replication'], strings: Strings): void {
+  view.replication.hidden = now === null
+  if (now === null) return
+  const isWhole = now.underReplicated === 0 && now.offline === 0
+  view.replication.dataset['state'] = isWhole ? 'good' : now.offline > 0 ? 'failed' : 'late'
+  view.replication.textContent = fill(isWhole ? strings.replicated : strings.under_replicated, { brokers: now.brokers, partitions: now.partitions, n: now.underReplicated, offline: now.offline })
 }
 
 /** Processes come and go: each has its card as long as it is there. */

@@ -117,6 +117,6 @@ function startFailure(error: unknown, { id, port, controllerPort }: BrokerPlace,
   const said = error.message
   const wrap = (code: 'PORT_IN_USE' | 'DATA_DIR_LOCKED' | 'ENGINE_FAILED', message: string): MillraceError => new MillraceError(code, message, { cause: error })
   if (/Address already in use|Failed to bind|BindException/.test(said)) return wrap('PORT_IN_USE', `${brokerName(id)} found port ${port} or ${controllerPort} taken: somebody took it a moment ago. Start again, or choose another range with --port.`)
-  if (/Failed to acquire lock/.test(said)) return wrap('DATA_DIR_LOCKED', `Another Kafka works on the data of ${brokerName(id)}: another start, or what is left of one that was killed. End it first: 'pgrep -fa server.properties' names it. Its log: ${log}`)
+  if (/Failed to acquire lock/.test(said)) return wrap('DATA_DIR_LOCKED', `Another Kafka works on the data of ${brokerName(id)}: another start, or (not on Linux) what one that was killed has left. End it first: 'pgrep -fl server.properties' names it. Its log: ${log}`)
   return wrap('ENGINE_FAILED', `${said}\nIts log: ${log}`)
 }

@@ -13,7 +13,8 @@
 //
 // Prints one JSON object; with --watch one a second while anything comes in or is under way, else one in ten seconds: { "balanced", "balances": [ { "name", "in", "counted", "pending",
 // "lost", "doubled", "foreign", "outOfOrder", "examples" } ] }. Ends with 0 where the books balance, 1 where they do not,
-// 2 for bad arguments, 3 where it could not finish reading.
+// 2 for bad arguments, 3 where it could not finish reading; with --watch that is at once when it has lost its broker, or nothing came for 15 s where something
+// should, so that whoever watches it starts it again.
 //   lost: below the cut in `in`, not in `out`, and still not there after --patience (30 s).   doubled: further occurrences of an id in `out`.
 //   foreign: in `out`, but in no record of `in`.     pending: not yet in `out`, and not (yet) lost.
 // Why the patience: a transaction's offsets may be seen before its records, whose partition has its marker a moment later or is held by the open
@@ -52,6 +53,8 @@ const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeIn
 
 /** Per topic-partition the offset before which everything was read, and that before which every record is in the books. */
 const position = new Map()
+let lastReadAt = 0
+const SILENT_MS_MAX = 15_000
 const entered = new Map()
 let lastEnteredAt = 0
 /** Per balance what was seen. */
@@ -66,7 +69,10 @@ try {
   consumer.on('consumer.end_batch_process', ({ payload }) => {
     const name = `${payload.topic}/${payload.partition}`
     position.set(name, Math.max(position.get(name) ?? 0, Number(payload.lastOffset) + 1))
+    lastReadAt = Date.now()
   })
+  // Its broker was killed: kafkajs joins its group again, which waits a minute or two for the member that it was itself. A fresh start from offset 0 is sooner.
+  if (args.watch) consumer.on('consumer.crash', ({ payload }) => { console.error(`ledger: could not finish: ${payload.error.message}`); void finish(3) })
   await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 4, eachBatch: async ({ batch, heartbeat }) => {
     const name = `${batch.topic}/${batch.partition}`
     for (const message of batch.messages) {
@@ -97,6 +103,8 @@ try {
 }
 
 async function finish(code) {
+  // Where no broker answers, a farewell is not waited for.
+  setTimeout(() => process.exit(code), 2000)
   await consumer.disconnect().catch(() => {})
   await admin.deleteGroups([groupId]).catch(() => {})
   await admin.disconnect().catch(() => {})
@@ -160,12 +168,13 @@ function missedFor(book, id) {
 }
 
 async function readToEnd(topics) {
-  const deadline = Date.now() + Number(args.timeout) * 1000
+  const begunAt = Date.now()
   for (const topic of topics) {
     for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
       const name = `${topic}/${partition}`
       while (Number(high) > Number(low) && (position.get(name) ?? 0) < Number(high)) {
-        if (Date.now() > deadline) throw new Error(`${name} was read to ${position.get(name) ?? 0} of ${high} in ${args.timeout} s. An open transaction may hold it: its owner must commit, abort or time out.`)
+        if (args.watch && Date.now() > Math.max(begunAt, lastReadAt) + SILENT_MS_MAX) throw new Error(`nothing came for ${SILENT_MS_MAX / 1000} s, and ${name} was read to ${position.get(name) ?? 0} of ${high}.`)
+        if (Date.now() > begunAt + Number(args.timeout) * 1000) throw new Error(`${name} was read to ${position.get(name) ?? 0} of ${high} in ${args.timeout} s. An open transaction may hold it: its owner must commit, abort or time out.`)
         await new Promise(resolve => setTimeout(resolve, 20))
       }
     }

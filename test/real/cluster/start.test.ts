@@ -56,8 +56,11 @@ async function start(): Promise<Started> {
 }
 
 async function page(): Promise<Page> {
+  const ask = (): Promise<Response> => fetch(`http://127.0.0.1:${ports.status}/api/status`)
+  // A kept connection may be closed by the server in the moment in which it is used again: on a busy machine that is seen.
+  const answer = await ask().catch(ask)
   // The server's own format, read field by field below.
-  return await (await fetch(`http://127.0.0.1:${ports.status}/api/status`)).json() as Page
+  return await answer.json() as Page
 }
 
 async function kill(name: string): Promise<void> {

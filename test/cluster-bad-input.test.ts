@@ -1,4 +1,4 @@
-/** `--cluster N` where it cannot be: each a command as a user runs it, its exit code and its words. What needs a real Kafka is in test/real/cluster. */
+/** `--cluster N` where it cannot be: each a command as a user runs it, its exit code and its words. It needs neither Kafka nor Java. */
 import { strict as assert } from 'node:assert'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

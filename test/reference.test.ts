@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { app, text, topic } from 'millrace'
 import { Stream, Table } from '../src/dsl/stream.ts'
 import { SessionStream, TimeWindowStream } from '../src/dsl/windowed.ts'
+import { ADVICE_RULES } from '../src/planner/advice-facts.ts'
 import { RULES } from '../src/topology/contracts/broken.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -51,4 +52,11 @@ test('words of the glossary are in order and explained once', () => {
 test('every rule of millrace plan has a row, in the order of the code', () => {
   const plan = readFileSync(join(root, 'docs/reference/plan.md'), 'utf8')
   assert.deepEqual([...plan.matchAll(/^\| `([a-z][a-z-]*)` \|/gm)].map(([, name = '']) => name), [...RULES])
+})
+
+test('every rule of millrace advise has a row, and a planted case in its tests', () => {
+  const advise = readFileSync(join(root, 'docs/reference/advise.md'), 'utf8')
+  assert.deepEqual([...advise.matchAll(/^\| `(\w[\w-]*)` \|/gm)].map(([, rule = '']) => rule).sort(), [...ADVICE_RULES].sort())
+  const tests = readFileSync(join(root, 'src/planner/advice.test.ts'), 'utf8')
+  for (const rule of ADVICE_RULES) assert.ok(tests.includes(`'${rule}'`), rule)
 })

@@ -24,6 +24,7 @@ import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
 import { type OutsideClient, outsideOf, parseActivity } from '../http/outside.ts'
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
 import { type AppStatus, StatusCollector } from '../http/status.ts'
+import { describe } from '../topology/describe.ts'
 import { optionTable } from '../topology/options.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
@@ -108,6 +109,8 @@ export class Host {
   #bootstrap = ''
   /** `undefined`: what the app and its tasks say. */
   #guarantee: Guarantee | undefined
+  /** Of the app, as it does not change. */
+  readonly #declared: Pick<Live, 'options' | 'edges'>
   #ledger: LedgerAccount | null = null
   #clients: readonly ClientActivity[] = []
   #outside: readonly OutsideClient[] = []
@@ -121,6 +124,7 @@ export class Host {
   constructor(options: HostOptions) {
     this.#options = options.kafkaBrokers === undefined ? options : { ...options, dataDirectory: join(options.dataDirectory, 'cluster') }
     this.#guarantee = options.guarantee
+    this.#declared = { options: optionTable(options.app), edges: describe(build(options.app)).edges }
     this.#supervisor = new Supervisor(options.logger)
     this.#supervisor.onEvent((text, happened) => this.#note(text, happened))
     this.serving = new Promise(resolve => { this.#serves = resolve })
@@ -189,7 +193,7 @@ export class Host {
     if (this.#collector === undefined) throw new Error('the host has not been started')
     return {
       status: withJobs(this.#collector, this.#jobs, this.#supervisor.list()), processes: this.#supervisor.list(), ledger: this.#ledger,
-      guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap, options: optionTable(this.#options.app),
+      guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap, ...this.#declared,
       outside: this.#hasEmbeddedBroker ? this.#fromActivity() : this.#collector.outside(),
     }
   }

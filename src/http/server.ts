@@ -18,6 +18,7 @@ import type { ShownEvent } from './happened.ts'
 import { type JobRequest, parseJobRequest } from './job-request.ts'
 import type { LedgerAccount } from './ledger.ts'
 import type { OutsideClient } from './outside.ts'
+import type { AppGraph } from '../topology/describe.ts'
 import type { OptionRow } from '../topology/options.ts'
 import { prometheusText } from './prometheus.ts'
 import type { AppStatus } from './status.ts'
@@ -50,6 +51,8 @@ export interface Live {
   readonly kafka: string
   /** Of its tasks and topics, as they were declared or set. */
   readonly options: readonly OptionRow[]
+  /** Who reads and writes what, as `millrace topology --json` has it. */
+  readonly edges: AppGraph['edges']
   /** Clients that are no part of the app. */
   readonly outside: readonly OutsideClient[]
 }

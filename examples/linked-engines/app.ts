@@ -39,7 +39,7 @@ interface VisitorState {
 const linked: App = shop.app
   .task('trend', { on: flink({ sql: file('trend.sql'), checkpointInterval: '2 seconds', config: { 'table.exec.source.idle-timeout': '5 s' } }), reads: [clicks], writes: [trends] })
   .task('categories', {
-    on: spark({ source: file('CategoryStats.java'), master: 'local[1]', trigger: '3 seconds', javaOptions: ['-Xmx400m', '-XX:+UseSerialGC'], config: { 'spark.sql.shuffle.partitions': '1' } }),
+    on: spark({ source: file('CategoryStats.java'), master: 'local[1]', trigger: '3 seconds', javaOptions: ['-Xmx512m', '-XX:+UseSerialGC'], config: { 'spark.sql.shuffle.partitions': '1' } }),
     reads: [clicks], writes: [categories], duplicates: 'tolerated',
   })
   .task('fraud', { on: storm({ source: file('FraudScores.java'), javaOptions: ['-Xmx384m', '-XX:+UseSerialGC'] }), reads: [clicks], writes: [scores], duplicates: { removedBy: 'blend' } })

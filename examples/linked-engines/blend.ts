@@ -14,6 +14,8 @@ export const LIST_LENGTH = 20
 /** An item's worth by its place, before anybody moves it: 1 / (place + this). */
 const PLACE_OFFSET = 4
 const TREND_FACTOR_MAX = 2
+/** One click alone is no trend. */
+const TREND_CLICKS_MIN = 2
 const LIFT_MIN = 0.75
 const LIFT_MAX = 1.5
 const PROFILE_CLICKS_MIN = 3
@@ -74,11 +76,11 @@ function placesOf(order: readonly Candidate[]): ReadonlyMap<Candidate, number> {
   return new Map(order.map((candidate, place) => [candidate, place]))
 }
 
-/** B2: an item that an engine says nothing of makes room for others, and is not counted as moved by it. */
+/** B2. An item that stands elsewhere because others have moved past it has made room, and is not counted as moved. */
 function movesOf(candidate: Candidate, place: number, placesWithout: ReadonlyMap<EngineName, ReadonlyMap<Candidate, number>>): Move[] {
-  return candidate.says.flatMap(({ by, why }) => {
+  return candidate.says.flatMap(({ by, factor, why }) => {
     const places = (placesWithout.get(by)?.get(candidate) ?? place) - place
-    return places === 0 ? [] : [{ by, places, why }]
+    return places * (factor - 1) > 0 ? [{ by, places, why }] : []
   })
 }
 
@@ -91,7 +93,7 @@ function saysOf(item: string, at: number, dear: number, known: Knowledge): Say[]
 }
 
 function trendSay(trend: Trend | undefined, at: number): Say[] {
-  if (trend === undefined || at - trend.at > OUTDATED_MS || trend.clicks <= trend.before) return []
+  if (trend === undefined || at - trend.at > OUTDATED_MS || trend.clicks < TREND_CLICKS_MIN || trend.clicks <= trend.before) return []
   const factor = Math.min(TREND_FACTOR_MAX, (trend.clicks + 1) / (trend.before + 1))
   return [{ by: 'flink', factor, why: `clicked ${trend.clicks} × in 5 s, ${trend.before.toFixed(1)} × in each 5 s of the minute before` }]
 }

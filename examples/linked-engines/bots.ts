@@ -7,8 +7,8 @@ import { ITEMS, type Item } from '../../demo/recommender/shop/catalogue.ts'
 import { seeded, type ShopperEvent } from '../../demo/recommender/shop/shoppers.ts'
 
 const EVERY_MS = 15_000
-const STEP_MS = 200
-const STEPS = 18
+const STEP_MS = 400
+const STEPS = 24
 const CART_EVERY_STEPS = 4
 
 export class Bots {

@@ -85,7 +85,7 @@ export function showLinked(output: Output, { seconds, lists, missing, tasks }: L
   ]), { right: [3, 4, 5, 6, 7, 8] })
   for (const { task, engine, contribution, reason } of shown) {
     if (engine === 'millrace') continue
-    if (contribution?.isMissing !== false) output.line(`  ${engine.padEnd(6)} is missing${reason === null ? '' : `: ${reason}`}`)
+    if (contribution?.isMissing !== false) output.line(`  ${engine.padEnd(6)} is missing${reason === null ? '' : `: ${reason.split('\n')[0]}`}`)
     else output.line(`  ${engine.padEnd(6)} ${task}: ${contribution.example ?? 'has moved nothing yet'}`)
   }
 }

@@ -71,7 +71,7 @@ async function run(call: Call): Promise<number> {
     await Promise.race([host.serving, engines])
     output.document({ status: host.statusUrl, kafka: host.bootstrap, ...shopPort === undefined ? {} : { shop: `http://localhost:${shopPort}/` } })
     output.line(`  ➜ Graph   ${host.statusUrl}   kill buttons; Kafka at ${host.bootstrap}`)
-    if (shopPort !== undefined) output.line(`  ➜ Shop    http://localhost:${shopPort}/   ${call.number('shoppers')} simulated shoppers, and some that are none`)
+    if (shopPort !== undefined) output.line(`  ➜ Shop    http://localhost:${shopPort}/   ${call.number('shoppers')} simulated shoppers, and now and then a script that is none`)
     timer = setInterval(() => report(false), REPORT_EVERY_MS)
     await Promise.race([engines, untilAsked(end)])
     await untilAsked(end)
@@ -94,7 +94,8 @@ interface Hosted {
 }
 
 function hostOf(call: Call, { app, entryPath, tasks, shopPort, onContributed }: Hosted): Host {
-  const logger = createLogger({ level: 'info', write: line => call.output.note(line), now: Date.now })
+  // What becomes of each engine stands in the table; of clients that come and go the page tells.
+  const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
   return new Host({
     app, entryPath, tasks, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600,
     dataDirectory: resolve(call.text('data') ?? '.millrace/linked'), durability: 'sync', processes: 1, threads: 0, footprint: SMALL, logger, ownClientIds: ['millrace-shop'],

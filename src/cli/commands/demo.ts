@@ -22,6 +22,7 @@ const demoFolder = new URL('../../../demo/recommender/', import.meta.url)
 const PROGRESS_INTERVAL_MS = 2000
 const PLAIN_EVERY_TICKS = 30
 const PLAIN_FIRST_TICK = 4
+const INTERRUPTED_EXIT_CODE = 130
 const FORMATS = ['serenade', 'retail', 'jsonl'] as const
 
 export const demoRecommender = defineCommand({
@@ -76,11 +77,9 @@ async function runLive(call: Call): Promise<number> {
     }],
   })
   const stopped = call.signal
-  try {
-    await host.start()
-  } catch (error) {
+  if (!await startedBefore(host, stopped)) {
     await host.stop()
-    throw error
+    return INTERRUPTED_EXIT_CODE
   }
   const shopUrl = `http://localhost:${shopPort}/`
   host.addLink('shop', shopUrl)
@@ -110,6 +109,16 @@ async function runLive(call: Call): Promise<number> {
   const killed = await host.stop()
   if (killed.length > 0) call.output.note(`Did not end in time and was killed: ${killed.join(', ')}.`)
   return killed.length > 0 ? 1 : 0
+}
+
+/** False where `signal` came first: brokers of Kafka take a quarter of a minute, and who presses Ctrl-C meanwhile is not kept waiting. */
+async function startedBefore(host: Host, signal: AbortSignal): Promise<boolean> {
+  const starting = host.start().then(() => true)
+  const interrupted = new Promise<boolean>(resolve => {
+    if (signal.aborted) resolve(false)
+    signal.addEventListener('abort', () => resolve(false))
+  })
+  return Promise.race([starting, interrupted])
 }
 
 function sayBrokers(call: Call, host: Host, line: (name: string, value: string, note: string) => void, isNamed: boolean): void {

@@ -153,13 +153,15 @@ class ConnectJob implements Job {
 
   /** What time can mend is tried again. */
   async #again<T>(ask: () => Promise<T>): Promise<T> {
-    for (let waitedMs = 0; ; waitedMs += POLL_MS) {
+    const { clock } = this.#context
+    const since = clock.monotonic()
+    for (;;) {
       try {
         return await ask()
       } catch (error) {
-        if (!(error instanceof MillraceError && error.retriable) || waitedMs >= CONNECTORS_READY_MS_MAX) throw error
+        if (!(error instanceof MillraceError && error.retriable) || clock.monotonic() - since >= CONNECTORS_READY_MS_MAX) throw error
       }
-      await this.#context.clock.sleep(POLL_MS)
+      await clock.sleep(POLL_MS)
     }
   }
 

@@ -1,0 +1,66 @@
+/** `millrace demo linked` where no engine is installed: it runs all the same, and says what is left out and how it is installed. */
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { contributedOf, type LinkedReport, showLinked } from '../../src/cli/linked-report.ts'
+import { Output } from '../../src/cli/render.ts'
+import { freePorts } from '../support/kafka.ts'
+import { millrace, startMillrace } from '../support/millrace.ts'
+import { until } from '../support/watched.ts'
+
+test('without any engine installed the recommender works, each engine is left out with what to do, and Ctrl-C ends it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-linked-none-'))
+  const [port, statusPort] = await freePorts(2)
+  const started = startMillrace(['demo', 'linked', '--headless', '--shoppers', '100', '--data', directory, '--port', String(port), '--status-port', String(statusPort), '--json'], { env: { MILLRACE_ENGINES: join(directory, 'engines') } })
+  const last = (): LinkedReport | undefined => {
+    const line = started.stdout().slice(0, started.stdout().lastIndexOf('\n') + 1).split('\n').findLast(each => each.includes('"tasks":[{'))
+    return line === undefined ? undefined : JSON.parse(line) as LinkedReport // Written by the command under test.
+  }
+  try {
+    await until('lists come', () => Promise.resolve((last()?.lists ?? 0) > 10), () => started.stderr().slice(-4000))
+    const report = last()
+    assert.deepEqual(report?.missing, ['flink', 'spark', 'storm', 'samza'])
+    for (const { engine, state, reason } of report.tasks) {
+      if (engine === 'millrace') continue
+      assert.equal(state, 'left out')
+      assert.match(reason ?? '', new RegExp(`Run: millrace engines install ${engine}@|Java 17 or later is needed`))
+    }
+    assert.equal((await started.kill('SIGINT')).exitCode, 0, started.stderr().slice(-4000))
+  } finally {
+    await started.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('an engine that this example does not have is refused, with those that it has', async () => {
+  const ran = await millrace(['demo', 'linked', '--without', 'heron'])
+  assert.equal(ran.exitCode, 2)
+  assert.match(ran.stderr, /--without takes engines of this example, flink, spark, storm, samza, not 'heron'/)
+})
+
+test('the table says how many lists each engine has moved, or why it is missing in one line', () => {
+  let text = ''
+  const output = new Output({ stdout: { write: part => { text += String(part) } }, stderr: { write: () => true }, json: false, environment: {} })
+  const flink = { engine: 'flink', rows: 1204, lists: 200, moved: 150, example: 'Oak Desk Lamp: place 7 → 3; clicked', isMissing: false }
+  const row = { inPerSecond: 10, outPerSecond: null, out: 1204, lagRecords: 3, restarts: 1 }
+  showLinked(output, {
+    seconds: 20, lists: 250, missing: ['spark'], tasks: [
+      { ...row, task: 'trend', engine: 'flink', state: 'running', contribution: flink, reason: null },
+      { ...row, task: 'categories', engine: 'spark', state: 'failed', contribution: { ...flink, engine: 'spark', lists: 0, moved: 0, isMissing: true }, reason: 'it ended\n\tat a.b.C' },
+    ],
+  }, false)
+  assert.match(text, /after 20 s {3}250 lists {3}missing: spark/)
+  assert.match(text, /trend +flink +running +10\.0 +- +1,204 +3 +1 +150 of 200 \(75 %\)/)
+  assert.match(text, /flink {2}trend: Oak Desk Lamp: place 7 → 3; clicked\n/)
+  assert.match(text, /spark {2}is missing: it ended\n/)
+  assert.doesNotMatch(text, /a\.b\.C/)
+})
+
+test('what another process says over IPC is taken as it is declared, or not at all', () => {
+  assert.equal(contributedOf({ ready: {} }), undefined)
+  assert.equal(contributedOf({ contributions: { lists: '7', engines: [] } }), undefined)
+  const flink = { engine: 'flink', rows: 1, lists: 2, moved: 1, example: null, isMissing: false }
+  assert.deepEqual(contributedOf({ contributions: { lists: 7, engines: [flink, { engine: 'spark' }] } }), { lists: 7, engines: [flink] })
+})

@@ -103,14 +103,18 @@ export class FilesShard {
   /** A new epoch, with a part of its own and a short journal. Where somebody else has written meanwhile, the shard is theirs: what this task delivers next would be there twice. */
   async #renew(): Promise<void> {
     this.close()
-    const before = this.#state
     const opened = await openNext(this.#disk, this.#place)
+    if (encodeLine({ ...opened.state, finished: undefined }).compare(encodeLine({ ...this.#state, finished: undefined })) !== 0) {
+      // The old epoch stays this object's: its part is gone, so every later call is refused too.
+      opened.part.close()
+      opened.journal.close()
+      throw this.#fenced()
+    }
     this.#epoch = opened.epoch
     this.#part = opened.part
     this.#journal = opened.journal
     this.#journalBytes = opened.journal.size()
     this.#state = opened.state
-    if (encodeLine({ ...opened.state, finished: undefined }).compare(encodeLine({ ...before, finished: undefined })) !== 0) throw this.#fenced()
   }
 
   close(): void {

@@ -28,7 +28,8 @@ function contextOf(env: Env): TargetContext {
 async function run(seed: number): Promise<number> {
   const sim = new Sim({ seed })
   const random = seededRandom(seed * 7 + 1)
-  const spec = files({ directory: '/out', bytesMax: 40 })
+  // Small: a file is finished by nearly every delivery, or by every few.
+  const spec = files({ directory: '/out', bytesMax: seed % 2 === 0 ? 5 : 40 })
   const owners: Owner[] = []
   let fenced = 0
   const claim = async (): Promise<void> => {
@@ -66,10 +67,26 @@ async function run(seed: number): Promise<number> {
       owners.length = 0
       sim.powerCut()
       await sim.run(claim())
+    } else if (dice < 0.87) {
+      // Stopped in the middle of its work, and woken up when another one has had its place for a while.
+      const late = deliver(owner)
+      await sim.advance(random.next() * 4)
+      owner.process.pause()
+      await sim.run(claim())
+      const successor = owners.at(-1)
+      assert.ok(successor !== undefined)
+      if (random.next() < 0.7) await sim.run(deliver(successor))
+      owner.process.resume()
+      await sim.run(Promise.all([late, ...random.next() < 0.5 ? [deliver(successor)] : []]))
+      await sim.run(deliver(owner))
+      // The one that was shut out may have taken the shard back, where nothing had been written: whose it is, a claim says.
+      await sim.run(claim())
     } else {
       // A former owner that does not know it, at work while the shard is claimed, and after.
       const late = deliver(owner)
-      await sim.run(Promise.all([late, claim()]))
+      await sim.advance(random.next() * 2)
+      const older = owners.at(-2)
+      await sim.run(Promise.all([late, claim(), ...older?.process.alive === true && random.next() < 0.5 ? [deliver(older)] : []]))
       await sim.run(deliver(owner))
     }
   }

@@ -26,8 +26,8 @@ export interface SinkKillsOptions {
 }
 
 const GROUPS = 7
-const PER_KILL = 200
-const SETTLE_MS_MAX = 60_000
+const PER_KILL = 150
+const SETTLE_MS_MAX = 120_000
 
 export interface Expected {
   readonly fed: number
@@ -69,8 +69,8 @@ export async function killSinks(options: SinkKillsOptions): Promise<Expected> {
       void app.exited.then(() => { over = true })
       // More and more until the point is reached: a kill is a matter of progress, not of time.
       for (const since = Date.now(); !over && Date.now() - since < SETTLE_MS_MAX;) {
-        await feed(10)
-        await new Promise(resolve => setTimeout(resolve, 50))
+        await feed(5)
+        await new Promise(resolve => setTimeout(resolve, 100))
       }
       const ran = over ? await app.exited : await app.kill('SIGKILL')
       if (!over || ran.signal !== 'SIGKILL') throw new Error(`${failpoint} was not reached: ${ran.signal ?? ran.exitCode}\n${ran.stdout}\n${ran.stderr}`)

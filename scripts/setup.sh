@@ -64,7 +64,7 @@ for part in "${parts[@]}"; do
       # Real engines for the tests that link with them: by Millrace's own command, as a user installs them; instant where they are there.
       have java || packages openjdk-17-jdk-headless
       [ -f dist/src/cli/main.js ] || node scripts/build.mjs
-      MILLRACE_ENGINES="$tools/engines" node dist/src/cli/main.js engines install kafka-streams@4.1 flink@2.0 spark@3.5 connect@4.1 storm@2.8 samza@1.8 kafka@4.1 ;;
+      MILLRACE_ENGINES="$tools/engines" node dist/src/cli/main.js engines install kafka-streams@4.1 flink@2.0 spark@3.5 spark-python@3.5 connect@4.1 storm@2.8 samza@1.8 kafka@4.1 ;;
     *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node22 node24 postgres engines"; exit 2 ;;
   esac
 done

@@ -1,8 +1,8 @@
 // A Spark Structured Streaming task of a Millrace graph: how many clicks each key has had so far, written once for each click.
 // Run by `spark({ source: 'CountClicksSpark.java' })`; the options of its Kafka source, its checkpoint and its trigger come from its environment.
 //
-// Spark's Kafka sink writes a batch again when the driver dies before the batch is committed. So each row has an id that is the same on a retry, in the
-// header `row`: batch/key/count. A batch has the same offsets, and starts from the same state, whenever it runs; the rows of a key are put in the
+// Spark's Kafka sink writes a batch again when the driver dies before the batch is committed. So MillraceRows gives each row an id that is the same on a retry,
+// made of batch, key and count, in a header. A batch has the same offsets, and starts from the same state, whenever it runs; the rows of a key are put in the
 // order of their offsets first, since the order in which a shuffle brings them may change. A `distinct` on that header behind it makes the result exact.
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -38,7 +38,6 @@ public class CountClicksSpark {
         // A .java file is compiled into a class loader of its own: Spark's tasks must find its classes there.
         Thread.currentThread().setContextClassLoader(CountClicksSpark.class.getClassLoader());
         Map<String, String> source = sourceOptions();
-        String output = System.getenv("MILLRACE_WRITES");
         // For those who want to see what a kill between write and commit does: the time between the two.
         long holdMs = Long.parseLong(System.getenv().getOrDefault("LINKED_HOLD_MS", "0"));
         SparkSession spark = SparkSession.builder().getOrCreate();
@@ -51,8 +50,7 @@ public class CountClicksSpark {
                 OutputMode.Append(), Encoders.LONG(), Encoders.row(COUNTED), GroupStateTimeout.NoTimeout());
 
         VoidFunction2<Dataset<Row>, Long> write = (batch, id) -> {
-            batch.selectExpr("key", "value", "array(named_struct('key', 'row', 'value', CAST(concat_ws('/', '" + id + "', key, count) AS BINARY))) AS headers")
-                .write().format("kafka").option("kafka.bootstrap.servers", source.get("kafka.bootstrap.servers")).option("topic", output).save();
+            MillraceRows.write(batch.selectExpr("key", "value", "concat_ws('/', key, count) AS row_id"), id);
             Thread.sleep(holdMs);
         };
         counted.writeStream().outputMode("append").foreachBatch(write)

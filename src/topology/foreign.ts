@@ -35,6 +35,8 @@ export interface Link {
   readonly timestamps: 'event' | 'written'
   /** Whether a record's headers come out again, so that it can be followed by them. */
   readonly keepsHeaders: boolean
+  /** The end of a transaction is an offset without a record. `waitedFor`: the job waits there for a record, and fails when none comes. `passed` without it. */
+  readonly transactionEnds?: 'passed' | 'waitedFor' | undefined
 }
 
 /** How a task of another engine is started; one member per engine. */
@@ -119,16 +121,31 @@ export interface SparkSpec extends Spec {
   readonly args: readonly string[]
   /** `local[2]`: a driver that runs its tasks itself, two at a time. */
   readonly master: string
-  readonly triggerMs: number
-  /** Of the Kafka source, over Millrace's: `maxOffsetsPerTrigger`, `minPartitions` … */
+  readonly api: SparkApi
+  readonly trigger: SparkTrigger
+  /** Of the Kafka source (of DStreams: its consumer's), over Millrace's: `maxOffsetsPerTrigger`, `minPartitions` … */
   readonly source: Readonly<Record<string, string>>
   /** Spark's own settings, over Millrace's: `spark.…`. */
   readonly config: Readonly<Record<string, string>>
   readonly javaOptions: readonly string[]
 }
 
-/** A driver: a program of the JVM, or a Python script. */
-export type SparkProgram = JvmProgram | { readonly kind: 'python'; readonly path: string }
+/** A driver: a program of the JVM, a Python script, or SQL statements of which the last says what is written. */
+export type SparkProgram =
+  | JvmProgram
+  | { readonly kind: 'python'; readonly path: string }
+  | { readonly kind: 'sql'; readonly path: string; readonly output: SparkOutputMode; readonly watermarkMs: number | undefined }
+
+/** Structured Streaming's tables, or the older DStreams: with ranges of offsets that the job owns, or with a receiver. */
+export type SparkApi = 'structured' | 'direct' | 'receiver'
+
+/** Rows that will not change any more, those that have changed since the last batch, or all of them. */
+export type SparkOutputMode = 'append' | 'update' | 'complete'
+
+/** When a batch begins; `availableNow` and `once` read what there is and end. */
+export type SparkTrigger =
+  | { readonly kind: 'processingTime' | 'continuous'; readonly ms: number }
+  | { readonly kind: 'availableNow' | 'once' }
 
 /** Workers of Kafka Connect, and the connectors that run on them. */
 export interface ConnectSpec extends Spec {

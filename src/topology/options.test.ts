@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { app, int64, text, topic } from 'millrace'
-import { flink, kafkaStreams, process, spark } from 'millrace/engines'
+import { flink, kafkaStreams, process, spark, type SparkOptions } from 'millrace/engines'
 import { build } from './build.ts'
 import { optionTable, withOptions } from './options.ts'
 import type { AppDescription } from './node.ts'
@@ -33,13 +33,21 @@ test('one table: each option with its value, default, range, what it governs and
     [1000, null, 65_536, 2, 1000, 1000, null, 250, 4, null])
 })
 
+test('of Spark, an interval where the trigger has one, and the rate limit of its way of reading', () => {
+  const names = (options: SparkOptions): string[] => optionTable(app('shop').task('stats', { on: spark({ source: 'Stats.java', ...options }), reads: [clicks] })).filter(row => row.target === 'stats').map(row => row.name)
+  assert.deepEqual(names({ trigger: 'availableNow' }), ['stats.maxOffsetsPerTrigger'])
+  assert.deepEqual(names({ api: 'direct' }), ['stats.trigger', 'stats.maxRate'])
+  const set = build(withOptions(app('shop').task('stats', { on: spark({ source: 'Stats.java', api: 'receiver' }), reads: [clicks] }), ['stats.maxRate=500'])).tasks[0]
+  assert.ok(set?.kind === 'foreign' && set.on.engine === 'spark' && set.on.config['spark.streaming.receiver.maxRate'] === '500')
+})
+
 test('each is set in the same way, over what the app declares, and the app as it was stays', () => {
   const set = withOptions(shop, ['count.commitInterval=250ms', 'count.batch=1MiB', 'trend.parallelism=3', 'trend.checkpointInterval=5s', 'stats.trigger=2 seconds', 'stats.maxOffsetsPerTrigger=5000', 'streams.linger=20', 'score.instances=4', 'shop.counts.replicas=3'])
   const plan = build(set)
   const [count, trend, stats, streams, score] = plan.tasks
   assert.deepEqual(count?.kind === 'native' ? count.tuning : undefined, { commitInterval: 250, batch: 1024 * 1024 })
   assert.ok(trend?.kind === 'foreign' && trend.on.engine === 'flink' && trend.on.parallelism === 3 && trend.on.checkpointIntervalMs === 5000)
-  assert.ok(stats?.kind === 'foreign' && stats.on.engine === 'spark' && stats.on.triggerMs === 2000 && stats.on.source['maxOffsetsPerTrigger'] === '5000')
+  assert.ok(stats?.kind === 'foreign' && stats.on.engine === 'spark' && stats.on.trigger.kind === 'processingTime' && stats.on.trigger.ms === 2000 && stats.on.source['maxOffsetsPerTrigger'] === '5000')
   assert.ok(streams?.kind === 'foreign' && streams.on.engine === 'kafkaStreams' && streams.on.config['producer.linger.ms'] === '20' && streams.on.config['commit.interval.ms'] === '250')
   assert.ok(score?.kind === 'foreign' && score.on.engine === 'process' && score.on.instances === 4)
   assert.equal(plan.topics.find(each => each.name === 'shop.counts')?.replicas, 3)

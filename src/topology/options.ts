@@ -98,10 +98,12 @@ function optionsOf(spec: ForeignSpec): readonly Option<ForeignSpec>[] {
       name: 'checkpointInterval', unit: 'ms', default: 1_000, min: 10, max: 3_600_000, governs: 'exactly-once results are seen this much later, and after a kill this much is done again', costs: 'shorter: state is written more often, more transactions; longer: later results. Stays below the transaction timeout',
       get: each => each.engine === 'flink' ? each.checkpointIntervalMs : null, set: (each, value) => each.engine === 'flink' ? { ...each, checkpointIntervalMs: value } : each,
     }]
-    case 'spark': return [{
+    // One that reads what there is has no interval.
+    case 'spark': return ['ms' in spec.trigger ? [{
       name: 'trigger', unit: 'ms', default: 1_000, min: 0, max: 3_600_000, governs: 'shortest time from batch to batch: results are seen this much later', costs: 'shorter: planning and a checkpoint for each batch; longer: later results',
-      get: each => each.engine === 'spark' ? each.triggerMs : null, set: (each, value) => each.engine === 'spark' ? { ...each, triggerMs: value } : each,
-    }, setting('spark', 'maxOffsetsPerTrigger', 'source', { name: 'maxOffsetsPerTrigger', unit: 'count', default: null, min: 1, max: 1e9, governs: 'rate limit: records of a batch', costs: 'lower: longer to catch up; higher or none: the first batch after a stop takes long, and is done again after a kill' })]
+      get: each => each.engine === 'spark' && 'ms' in each.trigger ? each.trigger.ms : null, set: (each, value) => each.engine === 'spark' && 'ms' in each.trigger ? { ...each, trigger: { ...each.trigger, ms: value } } : each,
+    } satisfies Option<ForeignSpec>] : [], spec.api === 'structured' ? setting('spark', 'maxOffsetsPerTrigger', 'source', { name: 'maxOffsetsPerTrigger', unit: 'count', default: null, min: 1, max: 1e9, governs: 'rate limit: records of a batch', costs: 'lower: longer to catch up; higher or none: the first batch after a stop takes long, and is done again after a kill' })
+      : setting('spark', spec.api === 'direct' ? 'spark.streaming.kafka.maxRatePerPartition' : 'spark.streaming.receiver.maxRate', 'config', { name: 'maxRate', unit: 'count', default: null, min: 1, max: 1e9, governs: `rate limit: records a second ${spec.api === 'direct' ? 'of each partition' : 'of the receiver'}`, costs: 'lower: longer to catch up; higher or none: batches that take longer than their interval, and memory for them' })].flat()
     case 'kafkaStreams': return [instances,
       setting('kafkaStreams', 'commit.interval.ms', 'config', { name: 'commitInterval', unit: 'ms', default: 100, min: 1, max: 600_000, governs: 'exactly-once results are seen this much later', costs: 'shorter: a transaction each time; longer: later results, more to do again' }),
       setting('kafkaStreams', 'producer.linger.ms', 'config', { name: 'linger', unit: 'ms', default: 100, min: 0, max: 60_000, governs: 'how long a batch that is not full waits for more', costs: 'longer: fewer requests and that much latency' }),

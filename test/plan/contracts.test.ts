@@ -9,6 +9,7 @@ import { topic } from '../../src/dsl/topic.ts'
 import { flink } from '../../src/engines/flink/flink.ts'
 import { external, process } from '../../src/engines/process.ts'
 import { samza } from '../../src/engines/samza.ts'
+import { spark } from '../../src/engines/spark/spark.ts'
 import { storm } from '../../src/engines/storm.ts'
 import { planReport } from '../../src/planner/report.ts'
 import { int64 } from '../../src/serde/number.ts'
@@ -49,6 +50,14 @@ test('isolation: behind a foreign writer with transactions too', () => {
   assert.deepEqual(only(app('shop')
     .task('flink', { on: external(), reads: [orders], writes: [bills], guarantee: 'exactlyOnce' })
     .task('mail', { on: python, reads: [bills], isolation: 'read_uncommitted' })), ['isolation', 'broken', 'flink bills mail'])
+})
+
+test('transaction-ends: a Direct stream of Spark behind a writer with transactions', () => {
+  const bill = (guarantee: 'exactlyOnce' | 'atLeastOnce'): App => app('shop', { guarantee }).task('bill', ({ read }) => read(orders).write(bills))
+  assert.deepEqual(only(bill('exactlyOnce').task('mail', { on: spark({ api: 'direct', source: 'Mail.java' }), reads: [bills] })), ['transaction-ends', 'broken', 'bill bills mail'])
+  none(bill('exactlyOnce').task('mail', { on: spark({ api: 'receiver', source: 'Mail.java' }), reads: [bills] }))
+  none(bill('exactlyOnce').task('mail', { on: spark({ source: 'Mail.java' }), reads: [bills] }))
+  none(bill('atLeastOnce').task('mail', { on: spark({ api: 'direct', source: 'Mail.java' }), reads: [bills] }))
 })
 
 test('duplicates: nobody has said what becomes of them', () => {

@@ -37,7 +37,7 @@ const PRESENT: Record<Part, () => boolean> = {
   java: () => hasCommand('java'),
   postgres: () => postgresBinaries() !== undefined,
   // Whether they are whole is asked where a class path is made.
-  engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0', 'spark-3.5.1', 'connect-4.1.0', 'storm-2.8.2', 'samza-1.8.0', 'kafka-4.1.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),
+  engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0', 'spark-3.5.1', 'spark-python-3.5.1', 'connect-4.1.0', 'storm-2.8.2', 'samza-1.8.0', 'kafka-4.1.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),
 }
 
 /** Throws unless every part is installed. */

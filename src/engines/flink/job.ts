@@ -20,7 +20,7 @@ import { readText, writeText } from '../files.ts'
 import { mustBeJar } from '../jvm.ts'
 import { type FlinkCluster, remoteCluster, startCluster } from './cluster.ts'
 import type { FlinkState } from './rest.ts'
-import { statementsOf } from './script.ts'
+import { statementsOf } from '../sql-script.ts'
 
 type Task = ForeignTaskPlan & { readonly on: FlinkSpec }
 

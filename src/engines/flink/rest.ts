@@ -7,7 +7,7 @@ import { basename } from 'node:path'
 import { MillraceError } from '../../base/errors.ts'
 import { at, type Json, listAt, numberAt, requestJson, textAt } from '../http-json.ts'
 import { causeOf } from '../java-trace.ts'
-import { placeInFile, type Statement } from './script.ts'
+import { placeInFile, type Statement } from '../sql-script.ts'
 
 /** A job's own states, and `MISSING`: this cluster knows no such job. */
 export type FlinkState = 'INITIALIZING' | 'CREATED' | 'RUNNING' | 'FAILING' | 'FAILED' | 'CANCELLING' | 'CANCELED' | 'FINISHED' | 'RESTARTING' | 'SUSPENDED' | 'RECONCILING' | 'MISSING'

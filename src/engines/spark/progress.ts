@@ -19,17 +19,27 @@ rootLogger.level = warn
 rootLogger.appenderRef.out.ref = out
 logger.batch.name = org.apache.spark.sql.execution.streaming.MicroBatchExecution
 logger.batch.level = info
+logger.continuous.name = org.apache.spark.sql.execution.streaming.continuous.ContinuousExecution
+logger.continuous.level = info
 logger.context.name = org.apache.spark.SparkContext
 logger.context.level = info
+logger.dstreams.name = org.apache.spark.streaming.StreamingContext
+logger.dstreams.level = info
+logger.jobs.name = org.apache.spark.streaming.scheduler.JobScheduler
+logger.jobs.level = info
 `
 }
 
-/** The query has planned its first batch: it reads and writes from now on. */
-export const QUERY_RUNS = /MicroBatchExecution: (?:Starting new streaming query\.|Resuming at batch \d+|Streaming query made progress: )/
+/** The query has planned its first batch, or the context of DStreams has started its jobs: it reads and writes from now on. */
+export const QUERY_RUNS = /(?:MicroBatch|Continuous)Execution: (?:Starting new streaming query\.|Resuming at (?:batch|epoch) \d+|Streaming query made progress: )|StreamingContext: StreamingContext started/
 const DRIVER_STARTS = /SparkContext: Running Spark version/
-const PROGRESS = /MicroBatchExecution: Streaming query made progress: (\{.*)$/
+const PROGRESS = /(?:MicroBatch|Continuous)Execution: Streaming query made progress: (\{.*)$/
 const IDLE = /MicroBatchExecution: Streaming query has been idle/
-const QUERY_FAILED = /MicroBatchExecution: Query .* terminated with error/
+const QUERY_FAILED = /(?:MicroBatch|Continuous)Execution: Query .* terminated with error|JobScheduler: Error running job/
+/** Of DStreams, when all that a batch wrote is written. */
+const BATCH_ENDED = /JobScheduler: Total delay: [\d.]+ s for time (\d+) ms \(execution: ([\d.]+) s\)/
+/** By itself: a query that reads what there is has read it. */
+const DRIVER_ENDS = /SparkContext: Successfully stopped SparkContext/
 /** Longer is no progress of a query. */
 const LINES_MAX = 2_000
 
@@ -47,6 +57,7 @@ export type Told =
   | { readonly kind: 'idle' }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'ended' }
 
 /** Takes the driver's lines one by one. */
 export class ProgressLog {
@@ -59,12 +70,15 @@ export class ProgressLog {
       this.#isFailing = false
       return { kind: 'failed', reason: line.trim() }
     }
-    if (this.#json !== undefined && !line.includes('MicroBatchExecution: ')) return this.#more(line)
+    if (this.#json !== undefined && !/(?:MicroBatch|Continuous)Execution: /.test(line)) return this.#more(line)
     const start = PROGRESS.exec(line)?.[1]
     this.#json = undefined
     if (start !== undefined) return this.#begin(start)
     if (QUERY_FAILED.test(line)) this.#isFailing = true
     if (DRIVER_STARTS.test(line)) return { kind: 'driver' }
+    if (DRIVER_ENDS.test(line)) return { kind: 'ended' }
+    const batch = BATCH_ENDED.exec(line)
+    if (batch !== null) return { kind: 'progress', progress: { batch: Number(batch[1]), ms: Math.round(Number(batch[2]) * 1000), inPerSecond: null, processedPerSecond: null, lagRecords: null } }
     if (IDLE.test(line)) return { kind: 'idle' }
     return QUERY_RUNS.test(line) ? { kind: 'running' } : undefined
   }

@@ -86,12 +86,73 @@ test('a Python driver gets PySpark, the connector\'s jars alone, and the same se
   await jobOf(taskOf({ python: script, javaOptions: ['-Xmx300m', '-Dnote=two words'] }), contextWith(started)).start()
   const [driver] = started
   assert.ok(driver !== undefined)
-  assert.deepEqual([driver.command, driver.args, driver.env['PYTHONPATH'], driver.env['JAVA_HOME']], ['python3', ['-u', script], '/engines/python', '/jdk'])
+  assert.deepEqual([driver.command, driver.args.filter(arg => !arg.endsWith('/programs/millrace_launch.py')), driver.env['PYTHONPATH']?.replace(/^.*programs:/, 'programs:'), driver.env['JAVA_HOME']], ['python3', ['-u', script], 'programs:/engines/python', '/jdk'])
   const conf = propertiesIn(/^--properties-file (\S+) pyspark-shell$/.exec(driver.env['PYSPARK_SUBMIT_ARGS'] ?? '')?.[1])
   assert.equal(conf['spark.driver.extraClassPath'], installation('spark').classpath.slice(1).join(delimiter))
   assert.deepEqual([conf['spark.driver.memory'], conf['spark.master']], ['300m', 'local[2]'])
   assert.match(conf['spark.driver.extraJavaOptions'] ?? '', /log4j2\.properties "-Dnote=two words"$/)
   await assert.rejects(jobOf(taskOf({ python: join(folder, 'none.py') }), contextWith([])).start(), /none\.py does not exist/)
+})
+
+test('SQL: each statement where it is in its file, so that Spark names the file\'s own lines; the helper behind the driver\'s program', async () => {
+  const started: EngineProcess[] = []
+  const script = join(folder, 'trend.sql')
+  writeFileSync(script, '-- a view; and what is written\nCREATE TEMPORARY VIEW a AS SELECT 1;\n  SELECT key, value\n  FROM sales\n')
+  const context = contextWith(started)
+  await jobOf(taskOf({ sql: script, output: 'update', watermark: '2 seconds', trigger: 'availableNow', args: ['-x'] }), context).start()
+  const [driver] = started
+  assert.ok(driver !== undefined)
+  const statements = join(context.directory, 'statements')
+  assert.deepEqual(driver.args.slice(-6), [join(context.directory, 'program', 'MillraceSql.java'), script, statements, 'update', '2000', '-x'])
+  assert.deepEqual([driver.env['MILLRACE_TRIGGER'], driver.env['MILLRACE_TRIGGER_MS']], ['availableNow', undefined])
+  assert.equal(readFileSync(statements, 'utf8'), '\nCREATE TEMPORARY VIEW a AS SELECT 1\0\n\n  SELECT key, value\n  FROM sales')
+  assert.match(readFileSync(driver.args.at(-6) ?? '', 'utf8'), /^public class MillraceSql [^]*^final class MillraceRows /m)
+  writeFileSync(script, '-- nothing\n')
+  await assert.rejects(jobOf(taskOf({ sql: script }), contextWith([])).start(), /trend\.sql has no statement/)
+  await assert.rejects(jobOf(taskOf({ sql: join(folder, 'none.sql') }), contextWith([])).start(), /none\.sql does not exist/)
+})
+
+test('a source that speaks of MillraceRows is run with it behind its last line; another one as it lies there', async () => {
+  const started: EngineProcess[] = []
+  const program = join(folder, 'Rows.java')
+  writeFileSync(program, 'class Rows { void write() { MillraceRows.write(null, 0); } }\n')
+  const context = contextWith(started)
+  await jobOf(taskOf({ source: program }), context).start()
+  await jobOf(taskOf({ source: SOURCE }), contextWith(started)).start()
+  assert.deepEqual(started.map(({ args }) => args.at(-1)), [join(context.directory, 'program', 'Rows.java'), SOURCE])
+  assert.match(readFileSync(started[0]?.args.at(-1) ?? '', 'utf8'), /^class Rows .*\n\n[^]*\nfinal class MillraceRows /)
+})
+
+test('a trigger that reads what there is ends its job when the driver has ended; one that goes on does not', async () => {
+  for (const [trigger, state] of [['availableNow', 'stopped'], ['once', 'stopped'], ['1 second', 'running']] as const) {
+    const started: EngineProcess[] = []
+    const released: string[] = []
+    const job = jobOf(taskOf({ source: SOURCE, trigger }), contextWith(started, { release: name => { released.push(name); return Promise.resolve() } }))
+    await job.start()
+    started[0]?.onLine?.('2026-11-22 18:21:05.000 INFO SparkContext: Successfully stopped SparkContext')
+    assert.deepEqual([job.status().state, released], [state, state === 'stopped' ? ['trend'] : []])
+  }
+})
+
+test('DStreams: a consumer\'s settings, offsets committed, gaps in them allowed; its batches are told by its scheduler', async () => {
+  const started: EngineProcess[] = []
+  const task = taskOf({ source: SOURCE, api: 'receiver', kafka: { 'fetch.min.bytes': '9' } })
+  const job = jobOf(task, contextWith(started))
+  await job.start()
+  const [driver] = started
+  assert.ok(driver !== undefined)
+  assert.equal(task.link.commitsOffsets, true)
+  assert.deepEqual(propertiesIn(driver.env['MILLRACE_CONFIG']), { 'bootstrap.servers': 'localhost:9092', 'group.id': 'shop.trend', 'isolation.level': 'read_committed', 'auto.offset.reset': 'earliest', 'fetch.min.bytes': '9' })
+  for (const option of ['-Dspark.master=local[3]', '-Dspark.streaming.kafka.allowNonConsecutiveOffsets=true']) assert.ok(driver.args.includes(option), option)
+  assert.match('2026-11-22 18:20:00.000 INFO StreamingContext: StreamingContext started', QUERY_RUNS)
+  driver.onLine?.('2026-11-22 18:20:02.123 INFO JobScheduler: Total delay: 0.123 s for time 1763835602000 ms (execution: 0.117 s)')
+  assert.deepEqual([job.status().checkpoint?.ms, job.status().lagRecords], [117, null])
+  driver.onLine?.('2026-11-22 18:20:03.123 ERROR JobScheduler: Error running job streaming job 1763835603000 ms.0')
+  driver.onLine?.('org.apache.spark.SparkException: Job aborted')
+  assert.deepEqual([job.status().state, job.status().lastError], ['restarting', 'org.apache.spark.SparkException: Job aborted'])
+  assert.throws(() => spark({ sql: 'x.sql', api: 'direct' }), /no DStreams on Kafka/)
+  assert.throws(() => spark({ source: SOURCE, api: 'direct', trigger: 'once' }), /its trigger is an interval, not once/)
+  assert.throws(() => spark({ source: SOURCE, output: 'update' }), /output }\) is for sql/)
 })
 
 test('progress over many lines tells batch, rates and what the batch left behind; what is no progress tells nothing', () => {

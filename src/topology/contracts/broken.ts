@@ -2,7 +2,7 @@
 
 /** Every rule by its name, as it stands in docs/reference/plan.md; in the order in which they are shown. */
 export const RULES = [
-  'schemas', 'isolation', 'duplicates', 'group-twice', 'transactional-id-twice', 'transaction-timeout', 'stable-offset', 'partition-counts', 'partitioners',
+  'schemas', 'isolation', 'transaction-ends', 'duplicates', 'group-twice', 'transactional-id-twice', 'transaction-timeout', 'stable-offset', 'partition-counts', 'partitioners',
   'timestamps', 'old-timestamps', 'table-retention', 'cycle', 'no-writer', 'idle-workers', 'skew', 'too-few-partitions', 'too-many-partitions', 'latency',
 ] as const
 

@@ -8,7 +8,7 @@ import type { AppDescription, TopicSpec } from '../node.ts'
 import type { Plan } from '../plan.ts'
 import { type Broken, type Known, quoted, RULES } from './broken.ts'
 import { cycleRule } from './cycle.ts'
-import { duplicatesRule, groupRule, isolationRule, transactionalIdRule, transactionTimeoutRule } from './delivery.ts'
+import { duplicatesRule, groupRule, isolationRule, transactionalIdRule, transactionEndsRule, transactionTimeoutRule } from './delivery.ts'
 import { partitionCountsRule, partitionersRule } from './keys.ts'
 import { linksOf } from './links.ts'
 import { timestampsRule } from './time.ts'
@@ -23,7 +23,7 @@ export function declaredPartitions(plan: Plan): Map<string, number> {
 export function brokenContracts(plan: Plan, known: Known = { partitions: declaredPartitions(plan), transactionMaxTimeout: undefined }): Broken[] {
   const links = linksOf(plan)
   return inOrder([
-    ...isolationRule(plan, links), ...duplicatesRule(plan, links), ...groupRule(plan), ...transactionalIdRule(plan), ...transactionTimeoutRule(plan, known),
+    ...isolationRule(plan, links), ...transactionEndsRule(plan, links), ...duplicatesRule(plan, links), ...groupRule(plan), ...transactionalIdRule(plan), ...transactionTimeoutRule(plan, known),
     ...partitionCountsRule(plan, known), ...partitionersRule(plan, links), ...timestampsRule(plan, links), ...cycleRule(plan), ...writersRule(plan, links),
   ])
 }

@@ -18,6 +18,18 @@ export function isolationRule(plan: Plan, links: Links): Broken[] {
   }))
 }
 
+/** `transaction-ends`: a reader that takes every offset for a record waits at the end of a transaction for one. */
+export function transactionEndsRule(plan: Plan, links: Links): Broken[] {
+  return foreignTasks(plan).filter(task => task.link.transactionEnds === 'waitedFor').flatMap(reader => reader.reads.flatMap(({ name }) => {
+    const writers = links.writers(name).filter(task => task !== reader && isTransactional(task)).map(task => task.name)
+    if (writers.length === 0) return []
+    return [{
+      rule: 'transaction-ends', severity: 'broken', ends: [...writers, name, reader.name],
+      message: `'${reader.name}' waits at the end of a transaction for a record that is not there, and ${quoted(writers)} writes ${name} in transactions: a batch that ends with one stands still, and fails when nothing comes behind it. Give ${quoted(writers)} guarantee: 'atLeastOnce', or read ${name} in '${reader.name}' in another way (Spark: Structured Streaming, or a receiver).`,
+    } as const]
+  }))
+}
+
 /** `duplicates`: what a writer without exactly-once writes again after a kill must be somebody's to remove, or be said to do no harm. */
 export function duplicatesRule(plan: Plan, links: Links): Broken[] {
   return plan.tasks.flatMap(writer => {

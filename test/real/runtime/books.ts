@@ -61,7 +61,7 @@ export class NumberedProducer {
  * that is still open is waited for: what it holds back may be records like any others.
  */
 export async function readAll(
-  cluster: Cluster, topic: string, each: (partition: number, offset: number, key: string, value: string) => void, from: ReadonlyMap<number, number> = new Map(),
+  cluster: Cluster, topic: string, each: (partition: number, offset: number, key: string, value: string, timestamp: number) => void, from: ReadonlyMap<number, number> = new Map(),
 ): Promise<void> {
   const admin = new Admin(cluster)
   const parts = (await cluster.partitions(topic)).map(meta => ({ topic, partition: meta.partition }))
@@ -80,7 +80,7 @@ export async function readAll(
         continue
       }
       cursor.open(batches)
-      while (cursor.next()) each(batches.partition, cursor.offset, cursor.buffer.toString('utf8', cursor.keyStart, cursor.keyEnd), cursor.buffer.toString('utf8', cursor.valueStart, cursor.valueEnd))
+      while (cursor.next()) each(batches.partition, cursor.offset, cursor.buffer.toString('utf8', cursor.keyStart, cursor.keyEnd), cursor.buffer.toString('utf8', cursor.valueStart, cursor.valueEnd), cursor.timestamp)
       if (batches.offsetNext >= (ends.get(batches.partition) ?? Infinity)) ends.delete(batches.partition)
       batches.release()
     }

@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { causeOf } from '../java-trace.ts'
-import { refusal } from './rest.ts'
-import { placeInFile, statementsOf } from './script.ts'
+import { refusal } from './flink/rest.ts'
+import { causeOf } from './java-trace.ts'
+import { placeInFile, statementsOf } from './sql-script.ts'
 
 test('semicolons in strings, identifiers, comments and statement sets end nothing', () => {
   const script = `-- first; a comment

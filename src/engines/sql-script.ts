@@ -1,5 +1,5 @@
 /**
- * A SQL script cut into the statements that a SQL Gateway takes one by one, each with its place in the file. Pure.
+ * A SQL script cut into the statements that Flink's SQL Gateway and Spark take one by one, each with its place in the file. Pure.
  *
  * Q1. A semicolon ends a statement unless it stands in a string ('…'), an identifier (`…`), a comment (-- …, /* … *\/) or a statement set
  *     (EXECUTE STATEMENT SET BEGIN … END).

@@ -10,13 +10,13 @@ import type { ProcessSnapshot } from '../runtime/snapshot.ts'
 const RECORDS_MAX = 3_000
 const READ_MS_MAX = 3_000
 
-/** Oldest first; empty where no process has ever told anything. */
-export async function metricsTail(cluster: Cluster, admin: Admin): Promise<ProcessSnapshot[]> {
+/** The last `recordsMax` of the log, oldest first; empty where no process has ever told anything. */
+export async function metricsTail(cluster: Cluster, admin: Admin, recordsMax: number = RECORDS_MAX): Promise<ProcessSnapshot[]> {
   if (!(await admin.listTopics({ internal: true })).includes(METRICS_TOPIC)) return []
   const place = [{ topic: METRICS_TOPIC, partition: 0 }]
   const [[start], [end]] = await Promise.all([admin.listOffsets(place, 'earliest'), admin.listOffsets(place, 'latest')])
   const last = (end?.offset ?? 0) - 1
-  const from = Math.max(start?.offset ?? 0, last + 1 - RECORDS_MAX)
+  const from = Math.max(start?.offset ?? 0, last + 1 - recordsMax)
   if (from > last) return []
   const found: ProcessSnapshot[] = []
   let [offset, wake] = [from - 1, (): void => {}]

@@ -80,6 +80,13 @@ const ENDS_SPAN_MS_MIN = 4_000
 /** Of its time with something to do: from here on it is working off a backlog. */
 const BACKLOG_SHARE = 0.9
 
+/** Of an open transaction. */
+export interface Holder {
+  readonly who: string
+  /** Since it began; 0 where its coordinator does not know it. */
+  readonly openMs: number
+}
+
 interface Process { readonly seen: { readonly snapshot: ProcessSnapshot, readonly receivedAt: number }[] }
 interface Look { readonly at: number, readonly rows: readonly GroupLag[] }
 
@@ -101,7 +108,7 @@ export class LagWatch {
   readonly #processes = new Map<string, Process>()
   readonly #looks = new Map<string, Look[]>()
   readonly #drains = new Map<string, number>()
-  #holders: ReadonlyMap<string, string> = new Map()
+  #holders: ReadonlyMap<string, Holder> = new Map()
 
   /** `receivedAt` in milliseconds of the clock that `catchUp` is asked by. */
   takeProcess(snapshot: ProcessSnapshot, receivedAt: number): void {
@@ -123,8 +130,8 @@ export class LagWatch {
     }
   }
 
-  /** Whose transactions hold which partitions (`topic/partition`), for the cause's text. */
-  takeHolders(holders: ReadonlyMap<string, string>): void {
+  /** Whose transactions hold which partitions (`topic/partition`). One that is old enough needs no second look. */
+  takeHolders(holders: ReadonlyMap<string, Holder>): void {
     this.#holders = holders
   }
 
@@ -236,7 +243,7 @@ export class LagWatch {
 
   #cause(watched: WatchedTask, state: string, lag: number, arrival: number | null, workers: readonly WorkerRates[], now: number): LagCause | null {
     const held = this.#heldOf(watched.group)
-    if (held.length > 0 && isUnderWay(lag, arrival)) return { kind: 'held', share: null, what: held.map(at => this.#holders.has(at) ? `${at} by ${this.#holders.get(at) ?? ''}` : at).join(', ') }
+    if (held.length > 0 && isUnderWay(lag, arrival)) return { kind: 'held', share: null, what: held.map(at => this.#heldText(at)).join(', ') }
     if (lag === 0) return null
     if (state === 'failed' || state === 'stopped') return { kind: state, share: null, what: null }
     if (isUnderWay(lag, arrival)) return null
@@ -262,13 +269,19 @@ export class LagWatch {
     return (this.#looks.get(group)?.at(-1)?.rows ?? []).filter(row => row.records > 0 && !owned.has(row.partition)).map(row => `${row.topic}/${row.partition}`)
   }
 
+  #heldText(at: string): string {
+    const holder = this.#holders.get(at)
+    return holder === undefined ? at : `${at} by ${holder.who}${holder.openMs === 0 ? '' : `, open for ${Math.round(holder.openMs / 1_000)} s`}`
+  }
+
   #heldOf(group: string): string[] {
     const looks = this.#looks.get(group) ?? []
     const last = looks.at(-1)
     const early = looks.findLast(look => last !== undefined && last.at - look.at >= HELD_MS)
-    if (last === undefined || early === undefined) return []
+    if (last === undefined) return []
     return last.rows.flatMap(row => {
-      const isHeld = row.held > 0 && looks.filter(look => look.at >= early.at).every(look => look.rows.some(other => other.topic === row.topic && other.partition === row.partition && other.end === row.end && other.held > 0))
+      const isOld = row.held > 0 && (this.#holders.get(`${row.topic}/${row.partition}`)?.openMs ?? 0) >= HELD_MS
+      const isHeld = isOld || (early !== undefined && row.held > 0 && looks.filter(look => look.at >= early.at).every(look => look.rows.some(other => other.topic === row.topic && other.partition === row.partition && other.end === row.end && other.held > 0)))
       return isHeld ? [`${row.topic}/${row.partition}`] : []
     })
   }

@@ -10,6 +10,7 @@ import type { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
 import type { TopicPartition } from '../client/types.ts'
 import type { Plan } from '../topology/plan.ts'
+import type { Holder } from './catch-up.ts'
 import { appTopicNames } from './topics.ts'
 import type { BrokerFacts, ClusterFacts, GroupFacts, OpenTransaction, TopicFacts } from './facts.ts'
 import { sampleTopics } from './sample.ts'
@@ -110,7 +111,7 @@ async function heldBy(admin: Admin, topics: readonly TopicFacts[]): Promise<Open
 }
 
 /** By `topic/partition`: whose open transaction holds it, and for how long. Empty where that may not be asked. */
-export async function holdersOf(admin: Admin, held: ReadonlySet<string>, now: number): Promise<Map<string, string>> {
+export async function holdersOf(admin: Admin, held: Iterable<string>, now: number): Promise<Map<string, Holder>> {
   try {
     const topics = new Map<string, { partition: number, start: number, end: number, stable: number }[]>()
     for (const at of held) {
@@ -119,7 +120,7 @@ export async function holdersOf(admin: Admin, held: ReadonlySet<string>, now: nu
     }
     const open = await heldBy(admin, [...topics].map(([name, partitions]) => ({ name, partitions, replicas: 1, configs: new Map() })))
     return new Map(open.flatMap(({ producerId, coordinator, partitions }) => partitions.map(({ topic, partition }) => [
-      `${topic}/${partition}`, coordinator === undefined ? `producer ${producerId}` : `${coordinator.transactionalId}, open for ${Math.round((now - coordinator.startedAt) / 1_000)} s`,
+      `${topic}/${partition}`, coordinator === undefined ? { who: `producer ${producerId}`, openMs: 0 } : { who: coordinator.transactionalId, openMs: Math.max(0, now - coordinator.startedAt) },
     ] as const)))
   } catch (error) {
     if (!(error instanceof MillraceError) || !(error.code === 'VERSION_UNSUPPORTED' || NOT_ALLOWED.has(error.detail['kafkaError']))) throw error

@@ -18,6 +18,8 @@ import { STATUS_OPTION, StatusClient } from '../status-client.ts'
 import { existingGroup, LAG_HEAD, lagRow } from './group.ts'
 
 const BETWEEN_LOOKS_MS = 1_000
+/** Of the metrics, at looks after the first: some seconds of several processes. */
+const RECENT_RECORDS = 100
 
 /** Of a task whose engine keeps its positions to itself. */
 interface ToldLag {
@@ -45,12 +47,14 @@ export const lag = defineCommand({
   examples: ['millrace lag', 'millrace lag recommender.cooc --json', 'millrace lag --status http://localhost:9600'],
   run: call => withCluster(call, async (cluster, admin) => {
     const watch = new LagWatch()
+    let isFirst = true
     do {
       const only = call.positional('GROUP')
       const told = (await toldLag(call)).filter(row => only === undefined || row.group === only)
       if (only !== undefined && told.length === 0) await existingGroup(admin, only)
       const groups = only === undefined ? (await admin.listGroups()).map(group => group.groupId).sort() : [only]
-      const rows = await look(cluster, admin, groups, watch, call.flag('watch'))
+      const rows = await look(cluster, admin, groups, watch, { isWatching: call.flag('watch'), isFirst })
+      isFirst = false
       const catchUps = [...await catchUpOf(admin, watch, rows), ...told.map(({ group, records, catchUp }) => ({ group, records, ...catchUp }))]
       const total = rows.reduce((sum, row) => sum + row.records, 0) + told.reduce((sum, row) => sum + row.records, 0)
       const seconds = rows.reduce<number | null>((most, row) => row.seconds === null || most === null ? null : Math.max(most, row.seconds), told.some(row => row.records > 0) ? null : 0)
@@ -65,7 +69,7 @@ export const lag = defineCommand({
 })
 
 /** A second look where something lags and there was no look before. */
-async function look(cluster: Cluster, admin: Admin, groups: readonly string[], watch: LagWatch, isWatching: boolean): Promise<PartitionLag[]> {
+async function look(cluster: Cluster, admin: Admin, groups: readonly string[], watch: LagWatch, { isWatching, isFirst }: { readonly isWatching: boolean, readonly isFirst: boolean }): Promise<PartitionLag[]> {
   const once = async (): Promise<PartitionLag[]> => {
     const rows = await collectLag(cluster, admin, groups, { now: Date.now })
     watch.takeLag(Date.now(), rows)
@@ -76,9 +80,9 @@ async function look(cluster: Cluster, admin: Admin, groups: readonly string[], w
     await cluster.env.clock.sleep(BETWEEN_LOOKS_MS)
     rows = await once()
   }
-  for (const snapshot of rows.length === 0 ? [] : await metricsTail(cluster, admin)) watch.takeProcess(snapshot, snapshot.at)
-  const held = watch.held()
-  if (held.size > 0) watch.takeHolders(await holdersOf(admin, held, Date.now()))
+  for (const snapshot of rows.length === 0 ? [] : await metricsTail(cluster, admin, isFirst ? undefined : RECENT_RECORDS)) watch.takeProcess(snapshot, snapshot.at)
+  const held = rows.filter(row => row.held > 0).map(({ topic, partition }) => `${topic}/${partition}`)
+  watch.takeHolders(held.length === 0 ? new Map() : await holdersOf(admin, held, Date.now()))
   return rows
 }
 

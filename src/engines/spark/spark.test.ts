@@ -78,6 +78,8 @@ test('a JVM driver gets the jars, Spark\'s settings, the source\'s options and i
     'kafka.bootstrap.servers': 'localhost:9092', subscribe: 'sales', 'kafka.isolation.level': 'read_committed', startingOffsets: 'earliest', groupIdPrefix: 'shop.trend', maxOffsetsPerTrigger: '500',
   })
   await assert.rejects(jobOf(taskOf({ source: join(folder, 'None.java') }), context).start(), /source .*None\.java does not exist/)
+  await assert.rejects(jobOf(taskOf({ jar: file('trend.jar'), mainClass: 'Trend' }), context).start(), { code: 'CONFIG_INVALID', message: /trend\.jar is no jar: it does not begin as a zip file does/ })
+  await assert.rejects(jobOf(taskOf({ jar: join(folder, 'none.jar'), mainClass: 'Trend' }), context).start(), { code: 'CONFIG_INVALID', message: /none\.jar does not exist/ })
 })
 
 test('a Python driver gets PySpark, the connector\'s jars alone, and the same settings', async () => {

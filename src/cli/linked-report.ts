@@ -4,7 +4,7 @@
  * Rates, lag and restarts are those of the status page. What an engine has contributed is counted by the example's own process (`{ contributions }` over IPC).
  */
 import type { AppStatus, TaskStatus } from '../http/status.ts'
-import { groupDigits, type Output } from './render.ts'
+import { counted, groupDigits, type Output } from './render.ts'
 
 /** Of one engine, as examples/linked-engines/contributions.ts counts it. */
 export interface EngineContribution {
@@ -32,6 +32,8 @@ export interface LinkedRow {
   readonly lagRecords: number | null
   /** Of the job, and of its processes. */
   readonly restarts: number | null
+  /** Records that came again, and were taken out by its `distinct`; `null` of engines. */
+  readonly copies: number | null
   /** `null` of tasks of ours, and of engines that have not been heard of. */
   readonly contribution: EngineContribution | null
   /** Why it was left out, or what went wrong last. */
@@ -71,6 +73,7 @@ function rowOf(task: TaskStatus, contribution: EngineContribution | null, leftOu
   return {
     task: task.task, engine: task.engine, state: leftOut === undefined ? task.state : 'left out',
     inPerSecond: task.inPerSecond, outPerSecond: task.outPerSecond, out: contribution?.rows ?? task.out, lagRecords: task.lagRecords,
+    copies: task.dropped === null ? null : Object.entries(task.dropped).reduce((sum, [why, count]) => why.endsWith(': duplicate') ? sum + count : sum, 0),
     restarts: restarts.length === 0 ? null : restarts.reduce((sum, each) => sum + each, 0), contribution, reason: leftOut ?? task.lastError,
   }
 }
@@ -83,9 +86,10 @@ export function showLinked(output: Output, { seconds, lists, missing, tasks }: L
   output.table(['TASK', 'ENGINE', 'STATE', 'IN/S', 'OUT/S', 'OUT', 'LAG', 'RESTARTS', 'LISTS MOVED'], shown.map(row => [
     row.task, row.engine, row.state, rate(row.inPerSecond), rate(row.outPerSecond), row.out ?? '-', row.lagRecords ?? '-', row.restarts ?? '-', movedText(row.contribution),
   ]), { right: [3, 4, 5, 6, 7, 8] })
-  for (const { task, engine, contribution, reason } of shown) {
-    if (engine === 'millrace') continue
-    if (contribution?.isMissing !== false) output.line(`  ${engine.padEnd(6)} is missing${reason === null ? '' : `: ${reason.split('\n')[0]}`}`)
+  for (const { task, engine, contribution, reason, copies } of shown) {
+    if (engine === 'millrace') {
+      if (copies !== null && copies > 0) output.line(`  ${task} has taken out ${counted(copies, 'record')} that came again`)
+    } else if (contribution?.isMissing !== false) output.line(`  ${engine.padEnd(6)} is missing${reason === null ? '' : `: ${reason.split('\n')[0]}`}`)
     else output.line(`  ${engine.padEnd(6)} ${task}: ${contribution.example ?? 'has moved nothing yet'}`)
   }
 }

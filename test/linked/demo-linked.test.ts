@@ -44,17 +44,19 @@ test('the table says how many lists each engine has moved, or why it is missing 
   let text = ''
   const output = new Output({ stdout: { write: part => { text += String(part) } }, stderr: { write: () => true }, json: false, environment: {} })
   const flink = { engine: 'flink', rows: 1204, lists: 200, moved: 150, example: 'Oak Desk Lamp: place 7 → 3; clicked', isMissing: false }
-  const row = { inPerSecond: 10, outPerSecond: null, out: 1204, lagRecords: 3, restarts: 1 }
+  const row = { inPerSecond: 10, outPerSecond: null, out: 1204, lagRecords: 3, restarts: 1, copies: null }
   showLinked(output, {
     seconds: 20, lists: 250, missing: ['spark'], tasks: [
       { ...row, task: 'trend', engine: 'flink', state: 'running', contribution: flink, reason: null },
       { ...row, task: 'categories', engine: 'spark', state: 'failed', contribution: { ...flink, engine: 'spark', lists: 0, moved: 0, isMissing: true }, reason: 'it ended\n\tat a.b.C' },
+      { ...row, task: 'blend', engine: 'millrace', state: 'running', copies: 12, contribution: null, reason: null },
     ],
   }, false)
   assert.match(text, /after 20 s {3}250 lists {3}missing: spark/)
   assert.match(text, /trend +flink +running +10\.0 +- +1,204 +3 +1 +150 of 200 \(75 %\)/)
   assert.match(text, /flink {2}trend: Oak Desk Lamp: place 7 → 3; clicked\n/)
   assert.match(text, /spark {2}is missing: it ended\n/)
+  assert.match(text, /blend has taken out 12 records that came again\n/)
   assert.doesNotMatch(text, /a\.b\.C/)
 })
 

@@ -104,7 +104,7 @@ export class TaskRunner implements SourceHooks {
   }
 
   get recordsOut(): number {
-    return this.#out.output.recordsSent
+    return this.#out.output.recordsSent + this.#targets.rowsDelivered
   }
 
   get fetcher(): Fetcher {

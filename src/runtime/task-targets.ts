@@ -28,6 +28,8 @@ export class TaskTargets {
   readonly #context: TaskContext
   readonly #opened = new Map<string, Promise<Target>>()
   readonly #outlets = new Map<string, ShardOutlet>()
+  /** Rows that targets have taken since the start, repeated ones too. */
+  rowsDelivered = 0
 
   constructor(context: TaskContext) {
     this.#context = context
@@ -103,6 +105,7 @@ export class TaskTargets {
     if (fatal !== undefined) throw fatal
     const refused = errors.flatMap((error): readonly RejectedRow[] => error instanceof RowsRejected ? error.rejected : [])
     if (refused.length > 0) throw new RowsRejected(refused)
+    for (const batches of delivery.values()) for (const { rows } of batches) this.rowsDelivered += rows.length
     if (delivery.size > 0) this.#context.failpoints.reach('after-deliver')
   }
 

@@ -1,7 +1,7 @@
 /**
  * The app that kill tests of sinks run, and kill: a stateless task and a stateful one, each with a sink.
  * As a process: SINK_BOOTSTRAP, SINK_DATA, SINK_KIND (`files`, `http`, `postgres`), SINK_TARGET (folder or address), SINK_GUARD=off takes away what keeps rows apart that
- * were delivered before a crash and those after: the positions, and for HTTP the keys.
+ * were delivered before a crash and those after: the positions. SINK_THREADS: worker threads.
  */
 import { app, int64, record, text, topic } from 'millrace'
 import { files, http, postgres, type TargetOf } from 'millrace/sinks'
@@ -48,6 +48,7 @@ async function main(): Promise<void> {
   const { default: described } = await import('./sink-app.ts')
   const running = await run(described, {
     bootstrap: process.env['SINK_BOOTSTRAP'] ?? '', dataDirectory: process.env['SINK_DATA'] ?? '', sessionTimeoutMs: 6_000, metrics: false,
+    threads: Number(process.env['SINK_THREADS'] ?? 0), entry: import.meta.url,
     // Rows stay for a while between their delivery and the end of the commit in which a kill is to come.
     commitIntervalMs: 50, logger: createLogger({ level: 'warn', write: line => console.log(line), now: Date.now }),
   })

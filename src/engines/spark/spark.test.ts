@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { jobContext } from '../../../test/support/job-context.ts'
 import { app } from '../../dsl/app.ts'
 import { topic } from '../../dsl/topic.ts'
@@ -18,6 +18,7 @@ import { spark, type SparkOptions } from './spark.ts'
 const sales = topic('sales', { key: text, value: text })
 const trends = topic('trends', { key: text, value: text })
 const folder = mkdtempSync(join(tmpdir(), 'millrace-spark-'))
+after(() => { rmSync(folder, { recursive: true }) })
 const file = (name: string): string => {
   writeFileSync(join(folder, name), 'x')
   return join(folder, name)

@@ -3,6 +3,7 @@
  *
  *   node dist/scripts/test.js                      everything that Node alone can run; tests on real parts are listed as skipped, by name
  *   node dist/scripts/test.js --real [part …]      tests on real parts (test/real); `part` limits them to folders or files whose path contains it
+ *   node dist/scripts/test.js --long [part …]      those that take too long for each change (test/long), on real parts too
  *   node dist/scripts/test.js path-part …          files whose path contains the part
  *
  * R1. Only leaves count: a suite (`describe`, or a test with subtests) adds nothing by itself unless it fails on its own.
@@ -16,9 +17,9 @@ import { fileURLToPath } from 'node:url'
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
 const args = process.argv.slice(2)
-const real = args.includes('--real')
+const kind = args.includes('--long') ? 'long' : args.includes('--real') ? 'real' : 'plain'
+const real = kind !== 'plain'
 const wanted = args.filter(arg => !arg.startsWith('--'))
-const realFolder = join('test', 'real')
 /** Tests on real parts are named as skipped in a plain run, unless whoever calls runs them in a step of its own. */
 const realApart = process.env['MILLRACE_REAL'] === 'apart'
 
@@ -27,11 +28,14 @@ const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
 const failures: string[] = []
 
 const all = testFiles(dist)
-const isReal = (file: string): boolean => relative(dist, file).startsWith(realFolder)
-const files = all.filter(file => isReal(file) === real && (wanted.length === 0 || wanted.some(part => relative(dist, file).includes(part))))
+const kindOf = (file: string): 'long' | 'real' | 'plain' => {
+  const path = relative(dist, file)
+  return path.startsWith(join('test', 'long')) ? 'long' : path.startsWith(join('test', 'real')) ? 'real' : 'plain'
+}
+const files = all.filter(file => kindOf(file) === kind && (wanted.length === 0 || wanted.some(part => relative(dist, file).includes(part))))
 
 await runFiles(files)
-if (!real && !realApart && wanted.length === 0) listReal(all.filter(isReal))
+if (!real && !realApart && wanted.length === 0) listReal(all.filter(file => kindOf(file) !== 'plain'))
 finish()
 
 function testFiles(folder: string): string[] {
@@ -107,7 +111,7 @@ function listReal(files: readonly string[]): void {
     const names = [...readFileSync(file, 'utf8').matchAll(/^\s*(?:await )?(?:test|it)\(\s*(['"`])(.+?)\1/gm)].map(match => match[2] ?? '')
     for (const name of names.length > 0 ? names : ['(names made at run time)']) {
       tally.skipped++
-      console.log(`skipped  ${relative(dist, file)}: ${name}: needs real parts (scripts/setup.sh installs them): npm run test:real`)
+      console.log(`skipped  ${relative(dist, file)}: ${name}: needs real parts (scripts/setup.sh installs them): npm run test:${kindOf(file)}`)
     }
   }
 }

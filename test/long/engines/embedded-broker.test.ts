@@ -1,0 +1,22 @@
+/** Engines whose jobs are exactly once by Kafka's transactions, on the embedded broker's: killed and recounted as in `test/real/engines` on Apache Kafka. */
+import { test } from 'node:test'
+import type { JobRequest } from '../../../src/http/job-request.ts'
+import { chainOf, onEmbedded } from '../../support/linked-chains.ts'
+import { linkedKills } from '../../support/linked-kills.ts'
+import { need } from '../../support/need.ts'
+
+need('engines', 'python')
+
+const scale = (instances: number): JobRequest => ({ name: 'count', action: { kind: 'scale', instances } })
+
+test('a Flink SQL job, its task manager and its job manager killed like the tasks before it', () => onEmbedded(async bootstrap => {
+  await linkedKills({ ...chainOf('flink'), bootstrap, kills: ['count-taskmanager', 'tasks-1', 'count-jobmanager'] })
+}))
+
+test('two instances of a Kafka Streams application, killed like the tasks before them', () => onEmbedded(async bootstrap => {
+  await linkedKills({ ...chainOf('kafka-streams'), bootstrap, kills: ['count-1', 'tasks-1', 'count-2'] })
+}))
+
+test('Kafka Streams rescaled from two to three to one, and killed, while clicks flow through it: every click once, every count right', () => onEmbedded(async bootstrap => {
+  await linkedKills({ ...chainOf('kafka-streams'), bootstrap, kills: [scale(3), 'count-3', scale(1)], clients: ['node'] })
+}))

@@ -1,0 +1,42 @@
+/** The chains of `examples/linked` that the kill tests run, and the clusters they run on. */
+import { strict as assert } from 'node:assert'
+import { join } from 'node:path'
+import { startKafka } from './kafka.ts'
+import type { BalanceSpec } from './ledger.ts'
+import { linkedKills, type LinkedKillsOptions } from './linked-kills.ts'
+import { startTestBroker } from './millrace.ts'
+import { ROOT } from './need.ts'
+
+export const hop = (task: string, from: string, to: string): BalanceSpec => ({ name: task, group: `linked.${task}`, in: { topic: from, id: 'value:id' }, out: { topic: to, id: 'value:id', order: 'value:seq' } })
+
+/** `clicks → clean (ours) → count (the engine's) → counted`. */
+export const chainOf = (engine: 'flink' | 'kafka-streams'): Omit<LinkedKillsOptions, 'bootstrap' | 'kills'> => ({
+  entry: join(ROOT, 'dist', 'examples', 'linked', `${engine}.js`), input: 'linked.clicks', output: 'linked.counted',
+  balances: [hop('clean', 'linked.clicks', 'linked.clean'), hop('count', 'linked.clean', 'linked.counted')],
+})
+
+export async function onKafka(work: (bootstrap: string) => Promise<void>): Promise<void> {
+  const kafka = await startKafka()
+  try {
+    await work(kafka.bootstrap)
+  } finally {
+    await kafka.stop()
+  }
+}
+
+export async function onEmbedded(work: (bootstrap: string) => Promise<void>): Promise<void> {
+  const broker = await startTestBroker()
+  try {
+    await work(broker.bootstrap)
+  } finally {
+    await broker.stop()
+    broker.remove()
+  }
+}
+
+/** With the engine's transactions off the kills must show, in the accounts or in the counts. */
+export async function turnsRed(chain: Omit<LinkedKillsOptions, 'bootstrap' | 'kills'>, bootstrap: string, kills: LinkedKillsOptions['kills']): Promise<void> {
+  const { accounts, countsWrong } = await linkedKills({ ...chain, bootstrap, kills, exact: false, clients: ['node'], env: { LINKED_GUARANTEE: 'atLeastOnce' } })
+  const doubled = accounts.flatMap(account => account.balances).reduce((sum, balance) => sum + balance.doubled, 0)
+  assert.ok(doubled > 0 || countsWrong > 0, JSON.stringify(accounts))
+}

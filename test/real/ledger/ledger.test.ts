@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import { startKafka } from '../../support/kafka.ts'
-import { checkAbortedOverlap, checkHeldRecords, checkVerifiers } from '../../support/ledger-cases.ts'
+import { checkAbortedOverlap, checkCodecs, checkHeldRecords, checkVerifiers } from '../../support/ledger-cases.ts'
 import { need } from '../../support/need.ts'
 
 need('kafka', 'python')
@@ -9,6 +9,7 @@ test('both verifiers see what was lost, doubled, foreign or out of order, and ag
   const kafka = await startKafka()
   try {
     await checkVerifiers(kafka.bootstrap, ['node', 'python'])
+    await checkCodecs(kafka.bootstrap, ['node', 'python'])
   } finally {
     await kafka.stop()
   }

@@ -52,6 +52,12 @@ async function measure(): Promise<void> {
   const port = 19_000 + process.pid % 1_000
   const bootstrap = `localhost:${port}`
   const broker = spawn(process.execPath, [millrace, 'broker', 'start', '--port', String(port), '--data', join(folder, 'broker')], { stdio: 'ignore' })
+  // Ended early, it leaves no process and no folder; the task ends when it is disconnected.
+  process.on('exit', () => {
+    broker.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(1))
   const cluster = await connected(bootstrap)
   await new Admin(cluster).createTopics([events, counts].map(({ name }) => ({ name, partitions: PARTITIONS })))
   const producer = new Producer(cluster)
@@ -101,7 +107,6 @@ async function measure(): Promise<void> {
   await new Promise(resolve => task.once('exit', resolve))
   broker.kill('SIGTERM')
   await new Promise(resolve => broker.once('exit', resolve))
-  rmSync(folder, { recursive: true, force: true })
 }
 
 async function connected(bootstrap: string): Promise<Cluster> {

@@ -2,10 +2,10 @@
 import { unreachable } from '../base/assert.ts'
 import type { CatchUp, LagCause } from './catch-up.ts'
 
-export function catchUpText({ verdict, seconds }: CatchUp): string {
+export function catchUpText({ verdict, seconds, cause }: CatchUp): string {
   switch (verdict) {
     case 'caughtUp': return '-'
-    case 'in': return `≈ ${secondsText(seconds ?? 0)}`
+    case 'in': return `≈ ${secondsText(seconds ?? 0)}${cause?.kind === 'stopped' || cause?.kind === 'failed' ? ' once it runs' : ''}`
     case 'never': return 'never at this rate'
     case 'unknown': return 'n/a'
     default: return unreachable(verdict)

@@ -70,6 +70,7 @@ test('one that is gone is stopped, and is predicted by what it did last', () => 
   for (let second = 11; second <= 70; second++) watch.takeLag(second * 1000, [row(1000, second * 100)])
   const found = watch.catchUp(WATCHED, 70_000)
   assert.deepEqual([found.verdict, found.seconds, found.drainFrom, found.cause?.kind], ['in', 6000 / 100, 'before', 'stopped'])
+  assert.equal(catchUpText(found), '≈ 60 s once it runs')
 })
 
 test('restoring, changing hands, without an owner, held by a transaction', () => {

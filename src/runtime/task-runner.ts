@@ -328,15 +328,26 @@ export class TaskRunner implements SourceHooks {
       return this.#fail(taskFailureOutsideRecord(this.context.plan.name, error, this.context.env.disk))
     }
     this.#dirtySince = undefined
-    const transact = this.#frozenCommit(frozen)
-    if (this.#targets.any && !await this.#deliver(frozen)) return
-    const result = await transact().catch((error: unknown): CommitResult => ({ kind: 'failed', error }))
+    const result = await this.#deliverAndTransact(frozen)
+    if (result === undefined) return
     const refused = result.kind === 'failed' ? taskRefusal(this.context.plan.name, result.error) : undefined
     if (refused !== undefined) return this.#fail(refused)
     if (result.kind !== 'committed') return await this.#recover(result.error, result.kind === 'unknown' ? { commitId, frozen } : undefined)
     this.context.failpoints.reach('before-store-commit')
     this.#settle(frozen)
     this.counters.committed(this.context.env.clock.monotonic() - startedAt)
+  }
+
+  /** `undefined`: its rows were not delivered, and what follows from that is under way. */
+  async #deliverAndTransact(frozen: readonly FrozenShard[]): Promise<CommitResult | undefined> {
+    try {
+      // Throws where the producer is fenced already: a failure like any other of a commit.
+      const transact = this.#frozenCommit(frozen)
+      if (this.#targets.any && !await this.#deliver(frozen)) return undefined
+      return await transact()
+    } catch (error) {
+      return { kind: 'failed', error }
+    }
   }
 
   /** Everything of the commit is in its targets before its offsets are committed (TG2). False: it was not, and what follows from that is under way. */

@@ -11,7 +11,7 @@ import { startTestBroker } from '../../support/millrace.ts'
 import { need, ROOT } from '../../support/need.ts'
 import { NumberedClicks } from '../../support/numbered-clicks.ts'
 import { until, Watched } from '../../support/watched.ts'
-import { readAll } from '../runtime/books.ts'
+import { readAll } from '../../real/runtime/books.ts'
 
 need('engines')
 

@@ -52,7 +52,7 @@ public class CountClicksStorm {
             .setProp("value.deserializer", DESERIALIZER)
             .setProcessingGuarantee(KafkaSpoutConfig.ProcessingGuarantee.AT_LEAST_ONCE)
             .setFirstPollOffsetStrategy(FirstPollOffsetStrategy.UNCOMMITTED_EARLIEST)
-            .setOffsetCommitPeriodMs(1000)
+            .setOffsetCommitPeriodMs(Long.parseLong(config.getProperty("offset.commit.period.ms")))
             .build();
         Properties producer = new Properties();
         producer.put("bootstrap.servers", bootstrap);
@@ -69,6 +69,7 @@ public class CountClicksStorm {
 
         Config topology = new Config();
         topology.setNumWorkers(1);
+        topology.setMaxSpoutPending(Integer.parseInt(config.getProperty("topology.max.spout.pending")));
         topology.setMessageTimeoutSecs(Integer.parseInt(config.getProperty("topology.message.timeout.secs")));
         LocalCluster cluster = new LocalCluster();
         LocalCluster.LocalTopology running = cluster.submitTopology(config.getProperty("topology.name"), topology, builder.createTopology());

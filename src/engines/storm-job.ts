@@ -39,7 +39,7 @@ function emptied(disk: Disk, path: string): void {
 export function stormSettings(task: Task, context: Omit<SettingsContext, 'directory'>, name: string): Readonly<Record<string, string>> {
   return {
     'bootstrap.servers': context.bootstrap, 'group.id': task.group, 'isolation.level': task.link.isolation,
-    'topology.name': `${context.app}-${name}`, 'topology.message.timeout.secs': '30',
+    'topology.name': `${context.app}-${name}`, 'topology.message.timeout.secs': '30', 'topology.max.spout.pending': '1000', 'offset.commit.period.ms': '1000',
     ...task.on.config,
   }
 }

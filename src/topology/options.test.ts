@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { app, int64, text, topic } from 'millrace'
-import { flink, kafkaStreams, process, spark, type SparkOptions } from 'millrace/engines'
+import { connect, flink, kafkaStreams, process, samza, spark, type SparkOptions, storm } from 'millrace/engines'
 import { build } from './build.ts'
 import { optionTable, withOptions } from './options.ts'
 import type { AppDescription } from './node.ts'
@@ -14,6 +14,9 @@ const shop: AppDescription = app('shop')
   .task('stats', { on: spark({ source: 'Stats.java' }), reads: [counts] })
   .task('streams', { on: kafkaStreams({ source: 'Streams.java', config: { 'commit.interval.ms': '250' } }), reads: [counts] })
   .task('score', { on: process({ command: 'python3' }), reads: [clicks] })
+  .task('alerts', { on: storm({ source: 'Alerts.java' }), reads: [clicks] })
+  .task('profiles', { on: samza({ source: 'Profiles.java' }), reads: [clicks] })
+  .task('export', { on: connect({ connectors: { out: { 'connector.class': 'FileStreamSink', file: 'out.txt', topics: 'shop.counts' } } }), reads: [counts] })
 
 const valueOf = (described: AppDescription, name: string): number | null | undefined => optionTable(described).find(row => row.name === name)?.value
 
@@ -23,6 +26,8 @@ test('one table: each option with its value, default, range, what it governs and
     'count.commitInterval', 'count.drainedCommit', 'count.linger', 'count.batch', 'count.fetch', 'count.fetchWait',
     'trend.parallelism', 'trend.checkpointInterval', 'stats.trigger', 'stats.maxOffsetsPerTrigger',
     'streams.instances', 'streams.commitInterval', 'streams.linger', 'streams.batch', 'streams.fetchWait', 'score.instances',
+    // A second JVM of Storm or Samza would do all the work again.
+    'alerts.commitInterval', 'alerts.pending', 'profiles.commitInterval', 'profiles.linger', 'profiles.batch', 'export.instances', 'export.commitInterval',
     'shop.clicks.partitions', 'shop.clicks.replicas', 'shop.counts.partitions', 'shop.counts.replicas',
   ])
   for (const row of rows) {

@@ -33,6 +33,8 @@ export interface LinkedKillsOptions {
   readonly clients?: readonly ('node' | 'python')[] | undefined
   /** False: an engine that doubles what it has not committed when killed; then the accounts are for the caller to judge. */
   readonly exact?: boolean | undefined
+  /** A task whose lag and rates must be known while it runs, from Kafka or from its engine. */
+  readonly measured?: string | undefined
   /** What a task of ours must have dropped some of, as it counts itself: `{ task: 'once', why: 'distinct: duplicate' }`. */
   readonly drops?: { readonly task: string; readonly why: string } | undefined
 }
@@ -66,6 +68,7 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
       else await watched.control(kill)
     }
     await flows(cluster, output, 'after the last kill', watched)
+    if (options.measured !== undefined) await isMeasured(watched, options.measured)
     await clicks.stop()
     await until('every click has come out', async () => (await recounted(cluster, output)).ids >= clicks.sent, watched.log, FLOW_SECONDS_MAX)
     const { wrong } = await recounted(cluster, output)
@@ -90,6 +93,15 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
     await watched.end()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+async function isMeasured(watched: Watched, name: string): Promise<void> {
+  await until(`lag and rates of ${name} are told`, async () => {
+    const { lagRecords = null, inPerSecond = null, outPerSecond = null } = await watched.task(name) ?? {}
+    if (lagRecords === null || inPerSecond === null || outPerSecond === null || inPerSecond === 0 || outPerSecond === 0) return false
+    console.log(`${name}: ${inPerSecond.toFixed(0)}/s in, ${outPerSecond.toFixed(0)}/s out, lag ${lagRecords}`)
+    return true
+  }, watched.log)
 }
 
 async function droppedBy(watched: Watched, { task, why }: NonNullable<LinkedKillsOptions['drops']>): Promise<number> {

@@ -340,10 +340,13 @@ function withJobs(collector: StatusCollector, jobs: Jobs | undefined, processes:
       const job = known?.get(task.task)
       if (job === undefined) return task
       const own = processes.filter(each => each.task === task.task)
-      const isTold = job.inPerSecond !== null || job.outPerSecond !== null
+      // A rate that the engine does not tell is Kafka's, which counts offsets.
+      const inPerSecond = job.inPerSecond ?? task.inPerSecond
+      const outPerSecond = job.outPerSecond ?? task.outPerSecond
+      const isOfRecords = inPerSecond === job.inPerSecond && outPerSecond === job.outPerSecond && (inPerSecond !== null || outPerSecond !== null)
       return {
         ...task, job, state: job.state, processes: own.filter(each => each.state === 'running').length, processRestarts: own.reduce((sum, each) => sum + each.restarts, 0),
-        ...isTold ? { inPerSecond: job.inPerSecond, outPerSecond: job.outPerSecond, ratesOf: 'records' as const } : {},
+        inPerSecond, outPerSecond, ratesOf: isOfRecords ? 'records' : task.ratesOf,
         lagRecords: task.lagRecords ?? job.lagRecords, lastError: task.lastError ?? job.lastError,
         catchUp: collector.catchUp({ task: task.task, group: task.group, state: job.state, lagRecords: job.lagRecords, backPressure: job.backPressure }),
       }

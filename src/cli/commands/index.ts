@@ -22,6 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { path: ['group', 'describe'], load: async () => (await import('./group.ts')).groupDescribe },
   { path: ['group', 'reset'], load: async () => (await import('./group.ts')).groupReset },
   { path: ['lag'], load: async () => (await import('./lag.ts')).lag },
+  { path: ['follow'], load: async () => (await import('./follow.ts')).follow },
   { path: ['advise'], load: async () => (await import('./advise.ts')).advise },
   { path: ['job', 'ls'], load: async () => (await import('./job.ts')).jobList },
   { path: ['job', 'describe'], load: async () => (await import('./job.ts')).jobDescribe },

@@ -15,6 +15,12 @@ export const chainOf = (engine: 'flink' | 'kafka-streams'): Omit<LinkedKillsOpti
   balances: [hop('clean', 'linked.clicks', 'linked.clean'), hop('count', 'linked.clean', 'linked.counted')],
 })
 
+/** `clicks → clean (ours) → count (the engine's, at least once) → once (ours, takes the repeated ones out) → counted`. */
+export const repeatingChainOf = (engine: 'storm' | 'samza'): Omit<LinkedKillsOptions, 'bootstrap' | 'kills'> => ({
+  entry: join(ROOT, 'dist', 'examples', 'linked', `${engine}.js`), input: 'linked.clicks', output: 'linked.counted',
+  balances: [hop('clean', 'linked.clicks', 'linked.clean'), { ...hop('once', 'linked.clean', 'linked.counted'), name: 'count and once' }],
+})
+
 export async function onKafka(work: (bootstrap: string) => Promise<void>): Promise<void> {
   const kafka = await startKafka()
   try {
@@ -34,7 +40,7 @@ export async function onEmbedded(work: (bootstrap: string) => Promise<void>): Pr
   }
 }
 
-/** With the engine's transactions off the kills must show, in the accounts or in the counts. */
+/** With the guard off (the engine's transactions, or the task that takes out what is repeated) the kills must show, in the accounts or in the counts. */
 export async function turnsRed(chain: Omit<LinkedKillsOptions, 'bootstrap' | 'kills'>, bootstrap: string, kills: LinkedKillsOptions['kills']): Promise<void> {
   const { accounts, countsWrong } = await linkedKills({ ...chain, bootstrap, kills, exact: false, clients: ['node'], env: { LINKED_GUARANTEE: 'atLeastOnce' } })
   const doubled = accounts.flatMap(account => account.balances).reduce((sum, balance) => sum + balance.doubled, 0)

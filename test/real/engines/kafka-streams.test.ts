@@ -1,15 +1,11 @@
 /** A real Kafka Streams application between two tasks of ours, killed and recounted: `examples/linked/kafka-streams.ts`. More in `test/long`. */
 import { test } from 'node:test'
-import { chainOf, onEmbedded, onKafka, turnsRed } from '../../support/linked-chains.ts'
+import { chainOf, onKafka } from '../../support/linked-chains.ts'
 import { linkedKills } from '../../support/linked-kills.ts'
 import { need } from '../../support/need.ts'
 
 need('kafka', 'engines', 'python')
 
-const CHAIN = chainOf('kafka-streams')
-
 test('two instances of a Kafka Streams application, killed like the tasks before them, on Apache Kafka', () => onKafka(async bootstrap => {
-  await linkedKills({ ...CHAIN, bootstrap, kills: ['count-1', 'tasks-1', 'count-2'] })
+  await linkedKills({ ...chainOf('kafka-streams'), bootstrap, kills: ['count-1', 'tasks-1', 'count-2'] })
 }))
-
-test('without its transactions a kill of it is seen: the books can turn red', () => onEmbedded(bootstrap => turnsRed(CHAIN, bootstrap, ['count-1', 'count-2', 'count-1'])))

@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { seeded } from '../../../demo/recommender/shop/shoppers.ts'
-import { startKafka } from '../../support/kafka.ts'
-import { KilledTasks } from '../../support/killed-tasks.ts'
-import { need } from '../../support/need.ts'
-import { frozenGate, reportOf, withToy } from '../../support/serenade-gates.ts'
+import { seeded } from '../../demo/recommender/shop/shoppers.ts'
+import { startKafka } from '../support/kafka.ts'
+import { KilledTasks } from '../support/killed-tasks.ts'
+import { need } from '../support/need.ts'
+import { frozenGate, reportOf, withToy } from '../support/serenade-gates.ts'
 
 need('kafka')
 

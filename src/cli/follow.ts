@@ -8,7 +8,7 @@ import type { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
 import { FetchedCursor } from '../client/fetched-batches.ts'
 import { Fetcher } from '../client/fetcher.ts'
-import { type FollowedRecord, type Kinship, kinshipOf } from '../planner/kinship.ts'
+import { type FollowedRecord, type Kinship, kinshipWith } from '../planner/kinship.ts'
 import type { Plan, TaskPlan } from '../topology/plan.ts'
 
 export interface Step {
@@ -82,12 +82,13 @@ export class Follower {
   /** The first record of `topic` that certainly came of the trail, else the first that likely did. */
   async #child(trail: readonly FollowedRecord[], topic: string): Promise<{ readonly record: FollowedRecord, readonly kinship: Kinship } | undefined> {
     const since = trail.at(-1)?.timestamp ?? 0
+    const kin = kinshipWith(trail)
     const partitions = (await this.#cluster.partitions(topic)).map(({ partition }) => ({ topic, partition }))
     const starts = (await this.#admin.listOffsets(partitions, { timestamp: since })).filter(({ offset }) => offset >= 0)
     let likely: { readonly record: FollowedRecord, readonly kinship: Kinship } | undefined
     let certain: typeof likely
     await this.#read(topic, new Map(starts.map(({ partition, offset }) => [partition, offset])), record => {
-      const kinship = kinshipOf(trail, record)
+      const kinship = kin(record)
       if (kinship === undefined) return false
       if (kinship.isCertain) certain = { record, kinship }
       else if (likely === undefined || record.timestamp < likely.record.timestamp) likely = { record, kinship }

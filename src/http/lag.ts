@@ -12,16 +12,10 @@ import type { Cluster } from '../client/cluster.ts'
 import { FetchedCursor } from '../client/fetched-batches.ts'
 import { Fetcher } from '../client/fetcher.ts'
 import type { TopicPartition } from '../client/types.ts'
+import type { GroupLag } from '../planner/catch-up.ts'
 
-export interface PartitionLag {
-  readonly group: string
-  readonly topic: string
-  readonly partition: number
-  readonly committed: number | null
-  readonly end: number
-  readonly records: number
+export interface PartitionLag extends GroupLag {
   readonly seconds: number | null
-  readonly held: number
 }
 
 export interface LagOptions {

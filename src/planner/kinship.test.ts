@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { type FollowedRecord, kinshipOf, windowOf } from './kinship.ts'
+import { type FollowedRecord, type Kinship, kinshipWith, windowOf } from './kinship.ts'
 
+const kinshipOf = (trail: readonly FollowedRecord[], record: FollowedRecord): Kinship | undefined => kinshipWith(trail)(record)
 const AT = Date.parse('2026-11-22T12:00:03Z')
 const record = (more: Partial<FollowedRecord>): FollowedRecord => ({ topic: 'clicks', partition: 1, offset: 7, timestamp: AT, key: 'v-1', value: { item: 'lamp', at: AT }, headers: [], ...more })
 

@@ -28,27 +28,33 @@ const KEY_SEPARATOR = /[@|]/
 const WINDOW_STARTS = ['from', 'start', 'windowStart', 'window_start']
 const WINDOW_ENDS = ['to', 'end', 'windowEnd', 'window_end']
 
-/** `trail`: the records on the way, the first one that is followed first; `record` may come from its last one. */
-export function kinshipOf(trail: readonly FollowedRecord[], record: FollowedRecord): Kinship | undefined {
+/** `trail`: the records on the way, the first one that is followed first. What it gives tells of a record whether it may come from the trail's last one. */
+export function kinshipWith(trail: readonly FollowedRecord[]): (record: FollowedRecord) => Kinship | undefined {
   const parent = trail.at(-1)
-  if (parent === undefined) return undefined
-  const coordinates = new Map<string, FollowedRecord>(trail.flatMap(each => [[`${each.partition}@${each.offset}`, each], [`${each.topic}/${each.partition}@${each.offset}`, each]] as const))
-  const fields = textsOf(record.value)
-  const named = fields.find(({ text }) => coordinates.has(text))
-  if (named !== undefined) return { isCertain: true, how: 'coordinates', by: named.path }
-  for (const { key, value } of record.headers) {
-    if (coordinates.has(value)) return { isCertain: true, how: 'coordinates', by: key }
-    if (parent.headers.some(header => header.key === key && header.value === value)) return { isCertain: true, how: 'header', by: key }
+  if (parent === undefined) return () => undefined
+  const coordinates = new Set(trail.flatMap(({ topic, partition, offset }) => [`${partition}@${offset}`, `${topic}/${partition}@${offset}`]))
+  const headers = new Set(parent.headers.map(headerText))
+  const fields = textsOf(parent.value)
+  return record => {
+    const named = textsOf(record.value).find(({ text }) => coordinates.has(text))
+    if (named !== undefined) return { isCertain: true, how: 'coordinates', by: named.path }
+    for (const header of record.headers) {
+      if (coordinates.has(header.value)) return { isCertain: true, how: 'coordinates', by: header.key }
+      if (headers.has(headerText(header))) return { isCertain: true, how: 'header', by: header.key }
+    }
+    const window = windowOf(record.value)
+    if (window !== undefined && (parent.timestamp < window.fromMs || parent.timestamp >= window.toMs)) return undefined
+    const { key } = record
+    if (key === null) return undefined
+    if (key === parent.key) return { isCertain: false, how: 'key', by: key }
+    // A window's row is often keyed by what it counts and the window's start.
+    const [head] = key.split(KEY_SEPARATOR, 1)
+    const field = fields.find(({ text }) => text !== '' && (text === key || text === head))
+    return field === undefined ? undefined : { isCertain: false, how: 'field', by: field.path }
   }
-  const window = windowOf(record.value)
-  if (window !== undefined && (parent.timestamp < window.fromMs || parent.timestamp >= window.toMs)) return undefined
-  if (record.key === null) return undefined
-  if (record.key === parent.key) return { isCertain: false, how: 'key', by: record.key }
-  // A window's row is often keyed by what it counts and the window's start.
-  const [head] = record.key.split(KEY_SEPARATOR, 1)
-  const field = textsOf(parent.value).find(({ text }) => text !== '' && (text === record.key || text === head))
-  return field === undefined ? undefined : { isCertain: false, how: 'field', by: field.path }
 }
+
+const headerText = ({ key, value }: FollowedRecord['headers'][number]): string => JSON.stringify([key, value])
 
 /** What a value says of its window; an end that is not said is open. `undefined` where no field is named like a window's start. */
 export function windowOf(value: unknown): { readonly fromMs: number, readonly toMs: number } | undefined {

@@ -10,7 +10,6 @@
 import { delimiter, join } from 'node:path'
 import { assert } from '../../base/assert.ts'
 import { messageOf, MillraceError } from '../../base/errors.ts'
-import type { Timer } from '../../env/env.ts'
 import { type Job, type JobContext, type JobStatus, UNKNOWN_STATUS } from '../engine.ts'
 import { writeText } from '../files.ts'
 import { requestJson } from '../http-json.ts'
@@ -18,6 +17,7 @@ import { Instances } from '../instances.ts'
 import { ErrorLog } from '../java-trace.ts'
 import { processEnvironment } from '../process.ts'
 import { propertiesText } from '../properties.ts'
+import { Watch } from '../watch.ts'
 import { type ConnectorStatus, ConnectRest } from './rest.ts'
 import { connectorConfig, type ConnectTask, undeclared, workerConfig } from './worker.ts'
 
@@ -45,13 +45,13 @@ class ConnectJob implements Job {
   /** Ports are asked for one after another: two workers must not be given the same. */
   #ports: Promise<number> = Promise.resolve(0)
   #status: JobStatus = { ...UNKNOWN_STATUS, state: 'stopped' }
-  #timer: Timer | undefined
-  #watching: Promise<void> = Promise.resolve()
+  readonly #watch: Watch
 
   constructor(task: ConnectTask, context: JobContext) {
     this.#task = task
     this.#context = context
     this.#rest = new ConnectRest(() => [...this.#urls.values()])
+    this.#watch = new Watch({ clock: context.clock, everyMs: WATCH_MS, look: () => this.#look(), failed: error => this.#set({ state: 'restarting', lastError: messageOf(error) }) })
     this.#workers = new Instances(task, { ...context, release: name => this.#releaseWorker(name) }, {
       prepare: () => this.#prepare(), startInstance: (name, instance) => this.#startWorker(name, instance),
     })
@@ -64,7 +64,7 @@ class ConnectJob implements Job {
       await this.#putConnectors()
       await this.#untilRunning()
       this.#set({ state: 'running', url: [...this.#urls.values()][0] ?? null })
-      this.#watchLater()
+      this.#watch.begin()
     } catch (error) {
       this.#set({ state: 'failed', lastError: messageOf(error) })
       throw error
@@ -72,11 +72,7 @@ class ConnectJob implements Job {
   }
 
   async stop(): Promise<void> {
-    this.#timer?.cancel()
-    await this.#watching
-    // A look that was under way has set the next one.
-    this.#timer?.cancel()
-    this.#timer = undefined
+    await this.#watch.end()
     await this.#workers.stop()
     this.#set({ state: 'stopped', url: null })
   }
@@ -167,13 +163,8 @@ class ConnectJob implements Job {
 
   // ---------------------------------------------------------------- watching
 
-  #watchLater(): void {
-    this.#timer = this.#context.clock.setTimer(() => {
-      this.#watching = this.#look().catch((error: unknown) => this.#set({ state: 'restarting', lastError: messageOf(error) })).then(() => this.#watchLater())
-    }, WATCH_MS)
-  }
-
-  async #look(): Promise<void> {
+  /** A connector that has failed may be started again by somebody: the looks go on. */
+  async #look(): Promise<true> {
     const statuses = await this.#statuses()
     const failed = statuses.find(([, { failure }]) => failure !== undefined)
     if (failed !== undefined) {
@@ -182,6 +173,7 @@ class ConnectJob implements Job {
       this.#set({ state: 'failed', lastError })
     } else if (statuses.every(([, status]) => isRunning(status))) this.#set({ state: 'running', lastError: null })
     else this.#set({ state: 'restarting' })
+    return true
   }
 }
 

@@ -11,7 +11,6 @@
  */
 import { join, resolve } from 'node:path'
 import { messageOf, MillraceError } from '../../base/errors.ts'
-import type { Timer } from '../../env/env.ts'
 import { readFile } from '../../env/whole-file.ts'
 import type { FlinkSpec } from '../../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../../topology/plan.ts'
@@ -21,6 +20,7 @@ import { mustBeJar } from '../jvm.ts'
 import { type FlinkCluster, remoteCluster, startCluster } from './cluster.ts'
 import type { FlinkState } from './rest.ts'
 import { statementsOf } from '../sql-script.ts'
+import { Watch } from '../watch.ts'
 
 type Task = ForeignTaskPlan & { readonly on: FlinkSpec }
 
@@ -51,13 +51,20 @@ class FlinkJob implements Job {
   #jobId = ''
   #status: JobStatus = { ...UNKNOWN_STATUS, state: 'stopped' }
   #resubmissions = 0
-  #timer: Timer | undefined
-  #watching: Promise<void> = Promise.resolve()
+  readonly #watch: Watch
 
   constructor(task: Task, context: JobContext) {
     this.#task = task
     this.#context = context
     this.#sleep = ms => context.clock.sleep(ms)
+    this.#watch = new Watch({
+      clock: context.clock, everyMs: WATCH_MS, failed: error => this.#set({ state: 'restarting', lastError: messageOf(error) }),
+      look: async () => {
+        if (this.#cluster === undefined) return false
+        await this.#look(this.#cluster)
+        return this.#status.state !== 'failed'
+      },
+    })
   }
 
   async start(): Promise<void> {
@@ -72,7 +79,7 @@ class FlinkJob implements Job {
       else await this.#submit(this.#cluster)
       await this.#untilRunning(this.#cluster)
       this.#set({ state: 'running' })
-      this.#watchLater()
+      this.#watch.begin()
     } catch (error) {
       this.#set({ state: 'failed', lastError: messageOf(error) })
       throw error
@@ -80,11 +87,7 @@ class FlinkJob implements Job {
   }
 
   async stop(): Promise<void> {
-    this.#timer?.cancel()
-    await this.#watching
-    // A look that was under way has set the next one.
-    this.#timer?.cancel()
-    this.#timer = undefined
+    await this.#watch.end()
     const cluster = this.#cluster
     this.#cluster = undefined
     if (cluster === undefined) return
@@ -200,24 +203,6 @@ class FlinkJob implements Job {
   }
 
   // ---------------------------------------------------------------- watching
-
-  #watchLater(): void {
-    this.#timer = this.#context.clock.setTimer(() => {
-      this.#watching = this.#watch()
-    }, WATCH_MS)
-  }
-
-  /** What goes wrong while looking is what is looked for: a job manager that is down. */
-  async #watch(): Promise<void> {
-    const cluster = this.#cluster
-    if (cluster === undefined) return
-    try {
-      await this.#look(cluster)
-    } catch (error) {
-      this.#set({ state: 'restarting', lastError: messageOf(error) })
-    }
-    if (this.#status.state !== 'failed') this.#watchLater()
-  }
 
   async #look(cluster: FlinkCluster): Promise<void> {
     const state = await cluster.rest.state(this.#jobId)

@@ -6,6 +6,10 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const cli = join(root, 'dist', 'src', 'cli', 'main.js')
+// The first `npx millrace` in a clone links the clone into npx's cache, which asks for `prepare` too: what was built is kept, and nothing is rewritten under what runs.
+if (process.env['npm_command'] === 'exec' && existsSync(cli)) process.exit(0)
+
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 if (!existsSync(tsc)) {
   // Installed as a dependency, or with --omit=dev: the published package carries its dist/ and needs no build.
@@ -33,5 +37,4 @@ function copyAssets(folder) {
 }
 for (const folder of ['src', 'demo', 'dashboard', 'examples', 'test']) if (existsSync(join(root, folder))) copyAssets(join(root, folder))
 
-const cli = join(root, 'dist', 'src', 'cli', 'main.js')
 if (existsSync(cli)) chmodSync(cli, 0o755)

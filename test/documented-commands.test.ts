@@ -1,11 +1,13 @@
 /** Every `npx millrace …` that a document, an example or a help text shows is a command that exists, with options that it has. */
 import { strict as assert } from 'node:assert'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { COMMANDS } from '../src/cli/commands/index.ts'
 import { checkCommand, shownCommands } from './support/documented-commands.ts'
 import { ROOT } from './support/need.ts'
+import { mustRun } from './support/processes.ts'
 
 const FOLDERS = ['docs', 'demo', 'examples', 'ledger']
 
@@ -27,6 +29,15 @@ for (const path of documents) {
     for (const command of commands) await assert.doesNotReject(checkCommand(command), `millrace ${command.words.join(' ')}`)
   })
 }
+
+test('the first `npx millrace` of a clone runs what `npm ci` built, and builds nothing once more', async t => {
+  const cache = mkdtempSync(join(tmpdir(), 'millrace-npx-'))
+  t.after(() => rmSync(cache, { recursive: true, force: true }))
+  const built = statSync(join(ROOT, 'dist', 'src', 'cli', 'main.js')).mtimeMs
+  const ran = await mustRun('npx', ['millrace', '--version'], { cwd: ROOT, env: { npm_config_cache: cache, npm_config_offline: 'true' }, timeoutMs: 120_000 })
+  assert.match(ran.stdout, /^\d+\.\d+\.\d+$/m)
+  assert.equal(statSync(join(ROOT, 'dist', 'src', 'cli', 'main.js')).mtimeMs, built)
+})
 
 test('some are shown, and one that does not exist would be found', async () => {
   assert.ok(shown >= 8, `${shown} commands in ${documents.length} files`)

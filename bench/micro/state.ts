@@ -141,7 +141,7 @@ async function aggregates(): Promise<void> {
     if (sub === undefined) throw new Error('no sub-topology')
     const state = await open(what, sub.stores.map(store => store.name))
     const run: SubTopologyRun = compileSubTopology(sub, {
-      partition: 0, state, rows: NO_ROWS, output: { send: () => undefined }, counters: { dropped: (_, reason) => { throw new Error(`dropped: ${reason}`) } },
+      partition: 0, state, rows: NO_ROWS, output: { send: () => undefined, append: () => undefined }, counters: { dropped: (_, reason) => { throw new Error(`dropped: ${reason}`) } },
       now: () => 0, globalTable: () => { throw new Error('no global table') },
     }, [])
     const head: Operator | undefined = run.sources.values().next().value

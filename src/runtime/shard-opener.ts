@@ -13,6 +13,7 @@ import type { HeadNode, SubTopology } from '../topology/plan.ts'
 import { shardKey } from './assignor.ts'
 import type { ShardId } from './assignor.ts'
 import { compileSubTopology } from './operators/compile.ts'
+import { takesLateKeys } from './operators/late-keys.ts'
 import type { Output, OperatorCounters, ReadableTable, Rows } from './operators/operator.ts'
 import { restoreShard } from './restore.ts'
 import type { RestoreProgress } from './changelog-replay.ts'
@@ -111,7 +112,7 @@ export function compileShard(context: TaskContext, id: ShardId, opened: { readon
     const heads = sub.sources.filter(head => topicOfHead(head) === topic).map((head): SourceHead => {
       const operator = run.sources.get(head.id)
       assert(operator !== undefined, `head ${head.name} was not compiled`)
-      return { key: head.key, value: head.value, operator, time: head.kind === 'repartitionSource' ? undefined : head.time, tombstones: head.kind !== 'source' }
+      return { key: head.key, value: head.value, operator, time: head.kind === 'repartitionSource' ? undefined : head.time, tombstones: head.kind !== 'source', lateKey: takesLateKeys(sub, head) }
     })
     const queue = new PartitionQueue({ topic, partition, heads }, parts.hooks)
     const at = committed.find(entry => entry.topic === topic && entry.partition === partition)

@@ -9,7 +9,7 @@
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Producer } from '../client/producer.ts'
-import { partitionOf } from '../wire/partitioner.ts'
+import { partitionOf, partitionOfSlice } from '../wire/partitioner.ts'
 import type { Header } from '../topology/node.ts'
 import type { Output } from './operators/operator.ts'
 
@@ -24,6 +24,8 @@ interface Target {
 export class ProducerOutput implements Output {
   #producer: Producer | undefined
   readonly #targets = new Map<string, Target>()
+  #lastTopic = ''
+  #lastTarget: Target | undefined
   /** Records sent to topics, changelogs not counted. */
   recordsSent = 0
 
@@ -38,14 +40,30 @@ export class ProducerOutput implements Output {
   }
 
   send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly Header[], partition?: number): void {
-    const target = this.#targets.get(topic)
-    if (target === undefined) throw new MillraceError('INTERNAL', `Nothing is known of topic ${topic}: it is written to, but the plan does not say so.`)
+    const target = this.#target(topic)
     const producer = this.#producer
     assert(producer !== undefined, 'a record is sent before the producer is ready')
     this.recordsSent++
     const to = partition ?? (key === null ? keylessPartition(target) : partitionOf(key, target.partitions))
     if (headers.length === 0) producer.send(topic, to, time, key, value)
     else producer.send(topic, to, time, key, value, headers)
+  }
+
+  append(topic: string, time: number, keyBuffer: Buffer, keyStart: number, keyEnd: number, valueBuffer: Buffer, valueStart: number, valueEnd: number, headers: readonly Header[]): void {
+    const target = topic === this.#lastTopic ? this.#lastTarget : this.#target(topic)
+    const producer = this.#producer
+    assert(producer !== undefined && target !== undefined, 'a record is sent before the producer is ready')
+    this.recordsSent++
+    const to = keyStart < 0 ? keylessPartition(target) : partitionOfSlice(keyBuffer, keyStart, keyEnd, target.partitions)
+    producer.sendSlices(topic, to, time, keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, headers.length === 0 ? undefined : headers)
+  }
+
+  #target(topic: string): Target {
+    const target = this.#targets.get(topic)
+    if (target === undefined) throw new MillraceError('INTERNAL', `Nothing is known of topic ${topic}: it is written to, but the plan does not say so.`)
+    this.#lastTopic = topic
+    this.#lastTarget = target
+    return target
   }
 }
 

@@ -13,7 +13,7 @@ import { FetchedCursor } from '../client/fetched-batches.ts'
 import type { FetchedBatches } from '../client/fetched-batches.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Header, TimeExtractor } from '../topology/node.ts'
-import type { Operator, Origin } from './operators/operator.ts'
+import { LATE_KEY, NO_HEADERS, type Operator, type Origin } from './operators/operator.ts'
 
 /** A node at the head of a sub-topology: how it decodes, and the operator it feeds. */
 export interface SourceHead {
@@ -24,6 +24,8 @@ export interface SourceHead {
   /** A null value is a deletion and reaches the operator as `undefined`; elsewhere only an optional serde takes it. */
   readonly tombstones: boolean
   readonly operator: Operator
+  /** No operator needs the key: where it is sure to decode it is not decoded, and `LATE_KEY` passed instead. */
+  readonly lateKey?: boolean | undefined
 }
 
 export interface SourceInput {
@@ -64,6 +66,7 @@ export class PartitionQueue {
   readonly #heads: readonly SourceHead[]
   readonly #decoded: DecodedRecord[]
   #open: FetchedBatches | undefined
+  #headAtWork = 0
   #position = -1
   readonly #asSkipped = (): BadRecord => this.badHead(undefined, 'process')
   /** Bytes waiting, of all batches held. */
@@ -125,6 +128,7 @@ export class PartitionQueue {
   process(origin: Origin): void {
     for (let index = 0; index < this.#heads.length; index++) {
       const decoded = this.#decoded[index]
+      this.#headAtWork = index
       if (decoded !== undefined) this.#heads[index]?.operator.process(decoded.key, decoded.value, this.headTime, origin)
     }
   }
@@ -159,7 +163,13 @@ export class PartitionQueue {
   }
 
   headers(): readonly Header[] {
-    return this.#cursor.headerCount === 0 ? [] : this.#cursor.readHeaders()
+    return this.#cursor.headerCount === 0 ? NO_HEADERS : this.#cursor.readHeaders()
+  }
+
+  /** The head's key, decoded now. */
+  lateKey(): unknown {
+    const { buffer, keyStart, keyEnd } = this.#cursor
+    return keyStart < 0 ? undefined : this.#heads[this.#headAtWork]?.key.deserialize(buffer, keyStart, keyEnd)
   }
 
   /** Broker timestamp of the head, for lag in seconds. */
@@ -207,7 +217,7 @@ export class PartitionQueue {
   #decode(head: SourceHead, into: DecodedRecord): void {
     const cursor = this.#cursor
     const { buffer } = cursor
-    if (cursor.keyStart >= 0) into.key = head.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
+    if (cursor.keyStart >= 0) into.key = head.lateKey === true && head.key.surelyReads?.(buffer, cursor.keyStart, cursor.keyEnd) === true ? LATE_KEY : head.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
     else if (head.tombstones || head.key.optional) into.key = undefined
     else throw new MillraceError('SERDE_FAILED', `no key, but ${this.input.topic} is declared with a ${head.key.kind} key. Declare it optional(…).`)
     if (cursor.valueStart >= 0) into.value = head.value.deserialize(buffer, cursor.valueStart, cursor.valueEnd)
@@ -246,6 +256,7 @@ export class HeadOrigin implements Origin {
   get keyBytes(): Buffer | undefined { return this.queue.keyBytes() }
   get valueBytes(): Buffer | undefined { return this.queue.valueBytes() }
   headers(): readonly Header[] { return this.queue.headers() }
+  lateKey(): unknown { return this.queue.lateKey() }
 }
 
 /** `orders/2@8121`, for messages. */

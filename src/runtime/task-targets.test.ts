@@ -18,7 +18,7 @@ function nodes(): readonly ToNode[] {
   return plan.subTopologies.flatMap(sub => sub.nodes.flatMap(node => node.kind === 'to' ? [node] : []))
 }
 
-const at = (offset: number): Origin => ({ topic: 'e', partition: 0, offset, keyBytes: undefined, valueBytes: undefined, headers: () => [] })
+const at = (offset: number): Origin => ({ topic: 'e', partition: 0, offset, keyBytes: undefined, valueBytes: undefined, headers: () => [], lateKey: () => undefined })
 const committed = (offset: number): { topic: string; partition: number; offset: number; leaderEpoch: number; metadata: string } => ({ topic: 'e', partition: 0, offset, leaderEpoch: 4, metadata: 'm' })
 
 function outlet(exclusive: boolean, positions: readonly (number | undefined)[]): ShardOutlet {

@@ -176,10 +176,31 @@ function putSmall(value: number, buffer: Buffer, pos: number, digitsMin: number)
 /** Appends a finite number as `JSON.stringify` does. */
 export function putNumber(value: number, into: ByteWriter, pos: number): number {
   if (Number.isSafeInteger(value)) return putInteger(value, into, pos)
+  const cents = Math.round(value * 100)
+  // A decimal of at most 15 digits is the shortest one for its double if it is one for it at all, so these are the digits that `String` would find.
+  if (cents / 100 === value && cents < CENTS_MAX && cents > -CENTS_MAX) return putCents(cents, into, pos)
   const digits = String(value)
   const { buffer } = into
   for (let index = 0; index < digits.length; index++) buffer[pos + index] = digits.charCodeAt(index)
   return pos + digits.length
+}
+
+const CENTS_MAX = 1e15
+
+/** Appends cents / 100, which is not whole. */
+function putCents(cents: number, into: ByteWriter, start: number): number {
+  const { buffer } = into
+  let pos = start
+  if (cents < 0) buffer[pos++] = 0x2d
+  const rest = Math.abs(cents)
+  const whole = Math.floor(rest / 100)
+  pos = putInteger(whole, into, pos)
+  const fraction = rest - whole * 100
+  const tenths = (fraction / 10) | 0
+  buffer[pos++] = 0x2e
+  buffer[pos++] = 0x30 + tenths
+  if (fraction !== tenths * 10) buffer[pos++] = 0x30 + (fraction - tenths * 10)
+  return pos
 }
 
 /** Appends anything as `JSON.stringify` does. */

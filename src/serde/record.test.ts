@@ -261,3 +261,14 @@ test(`random documents mean what JSON.parse makes of them (SEED=${seed})`, () =>
   assert.ok(accepted > 2000, `only ${accepted} documents were valid`)
   assert.ok(scanned > accepted / 2, `only ${scanned} of ${accepted} were read by the scanner itself`)
 })
+
+test('numbers with a fraction are written as JSON.stringify writes them', () => {
+  const one = record({ n: f64 })
+  const random = randomOf(seed)
+  for (let index = 0; index < 20_000; index++) {
+    const scale = 10 ** Math.floor(random() * 18)
+    const n = (random() - 0.5) * scale
+    const values = [n, Math.round(n * 100) / 100, Math.round(n * 10) / 10, Math.round(n) / 100, n / 1e9]
+    for (const value of values) assert.equal(one.serialize({ n: value }).toString(), JSON.stringify({ n: value }), `seed ${seed}`)
+  }
+})

@@ -19,6 +19,8 @@ export interface Serde<T> {
   readonly optional: boolean
   serialize(value: T): Buffer
   deserialize(buffer: Buffer, start: number, end: number): T
+  /** Whether `deserialize` is sure not to throw; `false` where that is not known. For values that may not be needed at all. */
+  surelyReads?(buffer: Buffer, start: number, end: number): boolean
   /** Appends the bytes of `value` to `into`: the hot path's `serialize`, which makes no Buffer. */
   write(value: T, into: ByteWriter): void
 }

@@ -34,6 +34,11 @@ class TextSerde implements FieldSerde<string> {
     if (value.includes('\ufffd') && !Buffer.from(value, 'utf8').equals(buffer.subarray(start, end))) throw serdeError('', 'not UTF-8')
     return value
   }
+
+  surelyReads(buffer: Buffer, start: number, end: number): boolean {
+    for (let at = start; at < end; at++) if ((buffer[at] ?? 0x80) >= 0x80) return false
+    return true
+  }
 }
 
 /** A string, as UTF-8. */

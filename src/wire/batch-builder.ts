@@ -19,6 +19,7 @@ const MEMORY_BYTES_DEFAULT = 4_096
 /** A marker's record takes 17 bytes behind the header. */
 const CONTROL_BATCH_BYTES = BATCH_HEADER_BYTES + 32
 const EMPTY = Buffer.alloc(0)
+const COPIED_HERE_BYTES_MAX = 128
 
 export interface BatchBuilderOptions {
   readonly codec?: CodecName | undefined
@@ -209,9 +210,9 @@ function writeHeaders(buffer: Buffer, start: number, headers: readonly RecordHea
   return at
 }
 
-/** Short slices byte by byte: a native call costs more than the copy. */
+/** Slices of common sizes byte by byte: a native call, and the view that it needs, cost more than the copy. */
 function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-  if (end - start > 32) {
+  if (end - start > COPIED_HERE_BYTES_MAX) {
     from.copy(to, at, start, end)
     return at + end - start
   }

@@ -16,5 +16,5 @@ export class Collector extends Operator implements OperatorCounters {
 
 /** An origin in topic `in`. */
 export function originAt(offset: number, headers: readonly { readonly key: string; readonly value: Buffer | null }[] = []): Origin {
-  return { topic: 'in', partition: 3, offset, keyBytes: undefined, valueBytes: undefined, headers: () => headers }
+  return { topic: 'in', partition: 3, offset, keyBytes: undefined, valueBytes: undefined, headers: () => headers, lateKey: () => undefined }
 }

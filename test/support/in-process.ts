@@ -146,7 +146,11 @@ export class InProcess {
   }
 
   #compile(sub: SubTopology, state: ShardState, clocks: string): SubTopologyRun {
-    const output: Output = { send: (topic, time, key, value, headers) => this.#send(topic, time, key, value, headers) }
+    const output: Output = {
+      send: (topic, time, key, value, headers) => this.#send(topic, time, key, value, headers),
+      append: (topic, time, keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, headers) => this.#send(topic, time,
+        keyStart < 0 ? null : keyBuffer.subarray(keyStart, keyEnd), valueStart < 0 ? null : valueBuffer.subarray(valueStart, valueEnd), headers),
+    }
     const run = compileSubTopology(sub, {
       partition: 0, state, output, rows: NO_ROWS, now: () => this.wallClockMs, globalTable: store => this.#globalTable(store),
       counters: { dropped: (operator: string, reason: DropReason) => void this.dropped.set(`${operator}:${reason}`, (this.dropped.get(`${operator}:${reason}`) ?? 0) + 1) },
@@ -169,7 +173,7 @@ export class InProcess {
       else rows.set(record.key.toString('latin1'), node.value.deserialize(record.value, 0, record.value.length))
     }
     const origin: Origin = {
-      topic: record.topic, partition: 0, offset: this.#offset++, keyBytes: record.key ?? undefined, valueBytes: record.value ?? undefined, headers: () => record.headers ?? [],
+      topic: record.topic, partition: 0, offset: this.#offset++, keyBytes: record.key ?? undefined, valueBytes: record.value ?? undefined, headers: () => record.headers ?? [], lateKey: () => undefined,
     }
     for (const { sub, run } of this.#shards) {
       for (const head of sub.sources) {

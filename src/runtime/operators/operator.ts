@@ -25,6 +25,12 @@ import type { ShardState } from '../state/shard-state.ts'
 
 export const NO_HEADERS: readonly Header[] = []
 
+/**
+ * Stands for the key of a record whose source has not decoded it, because no operator on the way needs it (`takesLateKeys`): user functions that ask for it get
+ * it by `Origin.lateKey()`, all others only pass it on.
+ */
+export const LATE_KEY = Symbol('a key that is decoded when it is asked for')
+
 /** Where the record at hand came from. Reused, see O3. */
 export interface Origin {
   readonly topic: string
@@ -38,10 +44,12 @@ export interface Origin {
   readonly keyBytes: Buffer | undefined
   readonly valueBytes: Buffer | undefined
   headers(): readonly Header[]
+  /** The key that `LATE_KEY` stands for; only while the record is at hand. */
+  lateKey(): unknown
 }
 
 /** The origin of what no single record caused: a timer, a window that closed, a flush. It carries no headers. */
-export const NO_ORIGIN: Origin = { topic: '', partition: -1, offset: -1, keyBytes: undefined, valueBytes: undefined, headers: () => NO_HEADERS }
+export const NO_ORIGIN: Origin = { topic: '', partition: -1, offset: -1, keyBytes: undefined, valueBytes: undefined, headers: () => NO_HEADERS, lateKey: () => undefined }
 
 /** A step of a sub-topology. Operators are built from the sinks up: each gets the ones after it in its constructor. */
 export abstract class Operator {
@@ -91,6 +99,8 @@ export interface Output {
    * The partition follows from the key (murmur2 as Java's; null key: the engine's choice), unless given.
    */
   send(topic: string, time: number, key: Buffer | null, value: Buffer | null, headers: readonly Header[], partition?: number): void
+  /** The same of ranges, which saves a Buffer for each; a start of −1 is null. */
+  append(topic: string, time: number, keyBuffer: Buffer, keyStart: number, keyEnd: number, valueBuffer: Buffer, valueStart: number, valueEnd: number, headers: readonly Header[]): void
 }
 
 /** Where rows for targets beside Kafka are held back until the commit. Implemented by the engine. */

@@ -47,7 +47,7 @@ async function started(inputs: readonly WatermarkInput[], alarms: readonly numbe
   const time = new RunTime(watermark, () => 0)
   const operators = alarms.map((at, index) => new Alarm(`alarm-${index}`, time, at))
   const context: ShardContext = {
-    partition: 0, state: new ShardState(await new MemoryStores().open('s'), { clock: realClock, stores: [] }), output: { send: () => undefined }, rows: NO_ROWS, counters: new Collector(), now: () => 0,
+    partition: 0, state: new ShardState(await new MemoryStores().open('s'), { clock: realClock, stores: [] }), output: { send: () => undefined, append: () => undefined }, rows: NO_ROWS, counters: new Collector(), now: () => 0,
     globalTable: () => ({ get: () => undefined }),
   }
   const run = new Run({ context, watermark, time, sources: new Map(), operators, timed: operators })

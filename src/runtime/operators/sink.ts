@@ -8,8 +8,9 @@
 import { messageOf, MillraceError } from '../../base/errors.ts'
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
-import type { UserFunction } from '../../topology/node.ts'
-import { Operator, type Origin, type Output } from './operator.ts'
+import type { Header, UserFunction } from '../../topology/node.ts'
+import { EMPTY } from '../state/layout.ts'
+import { LATE_KEY, Operator, type Origin, type Output } from './operator.ts'
 import { UserContext } from './user-context.ts'
 
 export interface SinkParts {
@@ -37,23 +38,37 @@ export class SinkOperator extends Operator {
   }
 
   process(key: unknown, value: unknown, time: number, origin: Origin): void {
-    const { topic, keyOf, output } = this.#parts
-    const keyBytes = this.#keyBytes(keyOf === undefined ? key : keyOf(value, this.#context.set(key, time, origin)), origin)
-    output.send(topic, time, keyBytes, this.#valueBytes(value, origin), origin.headers())
+    const { keyOf } = this.#parts
+    const rawKey = this.#writeKey(keyOf === undefined ? key : keyOf(value, this.#context.set(key, time, origin)), origin)
+    this.#appendValue(rawKey, value, time, origin, origin.headers())
   }
 
-  #keyBytes(key: unknown, origin: Origin): Buffer | null {
+  /** The bytes as they came, `null`, or `undefined`: they are in `#keyWriter`. */
+  #writeKey(key: unknown, origin: Origin): Buffer | null | undefined {
     if (key === undefined) return null
     const raw = this.#parts.keyAsItCame ? origin.keyBytes : undefined
     if (raw !== undefined) return raw
+    if (key === LATE_KEY) return null
     try {
-      return written(this.#parts.key, key, this.#keyWriter)
+      this.#keyWriter.reset()
+      this.#parts.key.write(key, this.#keyWriter)
+      return undefined
     } catch (error) {
       throw this.#unwritable('key', error)
     }
   }
 
-  #valueBytes(value: unknown, origin: Origin): Buffer | null {
+  #appendValue(rawKey: Buffer | null | undefined, value: unknown, time: number, origin: Origin, headers: readonly Header[]): void {
+    const { topic, output } = this.#parts
+    const rawValue = this.#writeValue(value, origin)
+    const keyBytes = rawKey === undefined ? this.#keyWriter.buffer : rawKey ?? EMPTY
+    const valueBytes = rawValue === undefined ? this.#valueWriter.buffer : rawValue ?? EMPTY
+    output.append(topic, time, keyBytes, rawKey === null ? -1 : 0, rawKey === undefined ? this.#keyWriter.length : keyBytes.length,
+      valueBytes, rawValue === null ? -1 : 0, rawValue === undefined ? this.#valueWriter.length : valueBytes.length, headers)
+  }
+
+  /** As `#writeKey`. */
+  #writeValue(value: unknown, origin: Origin): Buffer | null | undefined {
     if (value === undefined) {
       if (this.#parts.nullValues) return null
       throw new MillraceError('SERDE_FAILED', `'${this.#parts.name}' writes no value to ${this.#parts.topic}, which is declared with a ${this.#parts.value.kind} value that is never null. Filter it out, or declare the topic's value optional(…).`)
@@ -61,7 +76,9 @@ export class SinkOperator extends Operator {
     const raw = this.#parts.valueAsItCame ? origin.valueBytes : undefined
     if (raw !== undefined) return raw
     try {
-      return written(this.#parts.value, value, this.#valueWriter)
+      this.#valueWriter.reset()
+      this.#parts.value.write(value, this.#valueWriter)
+      return undefined
     } catch (error) {
       throw this.#unwritable('value', error)
     }
@@ -70,11 +87,4 @@ export class SinkOperator extends Operator {
   #unwritable(part: 'key' | 'value', error: unknown): MillraceError {
     return new MillraceError('SERDE_FAILED', `The ${part} cannot be written to ${this.#parts.topic}: ${messageOf(error)}`, { cause: error })
   }
-}
-
-/** The bytes of `value`, valid until the next call with `writer`. */
-function written(serde: Serde<unknown>, value: unknown, writer: ByteWriter): Buffer {
-  writer.reset()
-  serde.write(value, writer)
-  return writer.buffer.subarray(0, writer.length)
 }

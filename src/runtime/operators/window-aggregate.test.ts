@@ -69,7 +69,10 @@ test('the watermark fires, stream time refuses: with two inputs a window that is
   const state = new ShardState(await new MemoryStores().open('s'), { clock: realClock, stores: ['c'] })
   const run = compileSubTopology(sub, {
     partition: 0, state, rows: NO_ROWS, now: () => 0, globalTable: () => { throw new Error('none') },
-    output: { send: (_, time, of, value) => void sent.push(`${of?.toString()} ${value === null ? null : int64.deserialize(value, 0, value.length)} @${time}`) },
+    output: {
+      send: () => { throw new Error('not used') },
+      append: (_, time, of, ofStart, ofEnd, value, start, end) => void sent.push(`${of.toString('utf8', ofStart, ofEnd)} ${start < 0 ? null : int64.deserialize(value, start, end)} @${time}`),
+    },
     counters: { dropped: (operator, reason) => void dropped.push(`${operator} ${reason}`) },
   }, [])
   const [first, second] = sub.sources.map(node => run.sources.get(node.id))

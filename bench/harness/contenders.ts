@@ -1,0 +1,60 @@
+/**
+ * Who runs: each contender is a command that reads its setting from the environment (`BENCH_…`, see bench/README.md), in one of two leagues.
+ *
+ * N1. Idiomatic is what an engine's guide teaches; tuned is what its experts would write. A ratio is only taken within a league.
+ * N2. A slow rival gets a prefix of the input, so that a round of it ends; its `share` is printed beside its figures.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { JobName } from './case.ts'
+
+export type League = 'idiomatic' | 'tuned'
+export type JavaKind = 'kafka-streams' | 'flink' | 'spark'
+
+export interface Contender {
+  readonly name: string
+  readonly title: string
+  /** Whose contenders they are; the results must have one of each engine. */
+  readonly engine: 'Millrace' | 'Kafka Streams' | 'Flink' | 'Spark' | 'kafkats'
+  readonly league: League
+  readonly jobs: readonly JobName[]
+  readonly share: number
+  /** How it emits the rows of `count`. */
+  readonly emission: 'updates' | 'final'
+  readonly state: 'memory' | 'rocksdb' | 'lmdb'
+  readonly isQuick: boolean
+  readonly program:
+    | { readonly kind: 'java', readonly of: JavaKind, readonly mainClass: string, readonly args: readonly string[], readonly heap: string }
+    | { readonly kind: 'npm', readonly script: string, readonly args: readonly string[] }
+    | { readonly kind: 'millrace', readonly app: string }
+}
+
+const both: readonly JobName[] = ['rekey', 'count']
+const java = (of: JavaKind, mainClass: string, ...args: string[]) => ({ kind: 'java', of, mainClass, args, heap: '2g' }) as const
+
+const ALL: readonly Contender[] = [
+  { name: 'millrace-closures', title: 'Millrace, closures', engine: 'Millrace', league: 'idiomatic', jobs: both, share: 1, emission: 'updates', state: 'lmdb', isQuick: true, program: { kind: 'millrace', app: 'contenders/millrace/closures.js' } },
+  { name: 'millrace-declared', title: 'Millrace, declared expressions', engine: 'Millrace', league: 'tuned', jobs: both, share: 1, emission: 'updates', state: 'lmdb', isQuick: true, program: { kind: 'millrace', app: 'contenders/millrace/declared.js' } },
+  { name: 'streams-idiomatic', title: 'Kafka Streams, Jackson', engine: 'Kafka Streams', league: 'idiomatic', jobs: both, share: 0.5, emission: 'updates', state: 'rocksdb', isQuick: false, program: java('kafka-streams', 'StreamsIdiomatic') },
+  { name: 'streams-tuned', title: 'Kafka Streams, scanner, memory', engine: 'Kafka Streams', league: 'tuned', jobs: both, share: 1, emission: 'updates', state: 'memory', isQuick: true, program: java('kafka-streams', 'StreamsTuned') },
+  { name: 'streams-tuned-rocksdb', title: 'Kafka Streams, scanner, RocksDB', engine: 'Kafka Streams', league: 'tuned', jobs: ['count'], share: 1, emission: 'updates', state: 'rocksdb', isQuick: false, program: java('kafka-streams', 'StreamsTuned') },
+  { name: 'flink-idiomatic', title: 'Flink, POJOs', engine: 'Flink', league: 'idiomatic', jobs: both, share: 0.5, emission: 'final', state: 'memory', isQuick: false, program: java('flink', 'FlinkIdiomatic') },
+  { name: 'flink-tuned', title: 'Flink, scanner, heap', engine: 'Flink', league: 'tuned', jobs: both, share: 1, emission: 'final', state: 'memory', isQuick: true, program: java('flink', 'FlinkTuned') },
+  { name: 'flink-tuned-rocksdb', title: 'Flink, scanner, RocksDB', engine: 'Flink', league: 'tuned', jobs: ['count'], share: 1, emission: 'final', state: 'rocksdb', isQuick: false, program: java('flink', 'FlinkTuned') },
+  { name: 'flink-sql', title: 'Flink SQL, mini-batch', engine: 'Flink', league: 'tuned', jobs: ['count'], share: 0.5, emission: 'updates', state: 'memory', isQuick: false, program: java('flink', 'FlinkSql') },
+  { name: 'spark-idiomatic', title: 'Spark, whole schema', engine: 'Spark', league: 'idiomatic', jobs: both, share: 0.25, emission: 'updates', state: 'memory', isQuick: false, program: java('spark', 'SparkJob', 'idiomatic') },
+  { name: 'spark-tuned', title: 'Spark, narrow schema', engine: 'Spark', league: 'tuned', jobs: both, share: 0.5, emission: 'updates', state: 'memory', isQuick: false, program: java('spark', 'SparkJob', 'tuned') },
+  { name: 'kafkats-idiomatic', title: 'kafkats flow', engine: 'kafkats', league: 'idiomatic', jobs: both, share: 0.01, emission: 'updates', state: 'memory', isQuick: false, program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['idiomatic'] } },
+  { name: 'kafkats-tuned', title: 'kafkats flow, larger fetches', engine: 'kafkats', league: 'tuned', jobs: both, share: 0.01, emission: 'updates', state: 'memory', isQuick: false, program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['tuned'] } },
+]
+
+/** Those whose program is in this checkout. */
+export function contenders(benchDist: string): readonly Contender[] {
+  return ALL.filter(({ program }) => program.kind !== 'millrace' || existsSync(join(benchDist, program.app)))
+}
+
+/** What results must have to count as a comparison: an engine of each kind, in each league that it has. */
+export function required(job: JobName): readonly { readonly engine: Contender['engine'], readonly league: League }[] {
+  const pairs = ALL.filter(each => each.jobs.includes(job) && each.engine !== 'Millrace').map(({ engine, league }) => ({ engine, league }))
+  return [...new Map(pairs.map(pair => [`${pair.engine} ${pair.league}`, pair])).values(), { engine: 'Millrace', league: 'idiomatic' }]
+}

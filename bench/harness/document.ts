@@ -1,0 +1,29 @@
+/** docs/benchmarks.md, made from the results that may be shown: `node dist/bench/harness/document.js` writes it. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ROOT } from './places.ts'
+import { type Results, shownResults } from './results.ts'
+import { aboutOf, caseText, NOT_MEASURED } from './tables.ts'
+
+export const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md')
+
+export function documentOf(results: readonly Results[]): string {
+  const shown = results.length === 0
+    ? 'There is no full run yet: `npm run bench` makes one. What lies under `bench/results` as smoke runs shows only that every contender runs and passes the gate.\n'
+    : results.map(each => `## ${each.name}, ${each.date}\n\n${aboutOf(each)} Every round: [bench/results](../bench/results/${each.date}-${each.name}.json).\n\n${each.cases.map(one => caseText(one, '###')).join('\n')}`).join('\n')
+  return `# Benchmarks
+
+Made from \`bench/results\` by \`npm run bench\`; do not edit. How it is measured, and how to make a rival faster: [bench/README.md](../bench/README.md).
+
+A throughput is a median of interleaved rounds that passed the gate (every input record accounted for, none twice, results equal to a plain computation), with its range; a
+ratio is taken within a league, of at least five rounds, and not where a range is over 15 %.
+
+${shown}
+## What is not measured
+
+${NOT_MEASURED.map(line => `- ${line}`).join('\n')}
+`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(DOCUMENT, documentOf(shownResults()))

@@ -1,0 +1,104 @@
+/**
+ * Makes the input of a case, once for each share of it, before anything is measured: generated, seeded, preloaded.
+ *
+ * I1. Event time rises evenly over `SPAN_MS`; of each `DISORDERED_ONE_IN` records one is older by up to `DISORDER_MS`, less than any contender's bound. The
+ *     record's own timestamp is the event's time.
+ * I2. The key is the shopper, the jobs group by item: each job has to change the key.
+ * I3. Each partition ends with one event far ahead (`CLOSING_ITEM`), which moves event time past the last window and is a view like others to `rekey`:
+ *     it is left out of every result by its item.
+ */
+import { Admin, Cluster, partitionOf, Producer, realEnv } from 'millrace/client'
+import { type Case, CLOSING_AFTER_MS, CLOSING_ITEM, DISORDER_MS, DISORDERED_ONE_IN, recordsOf, SEED, SPAN_MS } from './case.ts'
+
+const TYPES = ['view', 'click', 'cart', 'purchase'] as const
+const SHOPPERS = 100_000
+const BASE_MS = Date.UTC(2026, 0, 1)
+/** Turns of the loop between two looks at the sockets. */
+const SLICE = 2_000
+
+/** Inputs that are equal have the same name. */
+export function inputName(one: Case, share: number): string {
+  return `input-${recordsOf(one, share)}-${one.valueBytes}-${one.keys}-${one.zipfExponent}-${one.partitions}`
+}
+
+export async function makeInput(bootstrap: string, one: Case, share: number): Promise<void> {
+  const name = inputName(one, share)
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'bench-input' })
+  try {
+    const admin = new Admin(cluster)
+    if ((await admin.listTopics()).includes(name)) return
+    await admin.createTopics([{ name, partitions: one.partitions, replicas: 1, configs: { 'retention.ms': '-1', 'retention.bytes': '-1' } }])
+    const producer = new Producer(cluster, { lingerMs: 5 })
+    await producer.init()
+    await cluster.partitions(name)
+    const records = recordsOf(one, share)
+    const next = events(one, records)
+    for (let index = 0; index < records;) {
+      for (const end = Math.min(records, index + SLICE); index < end; index++) {
+        const { key, value, at } = next()
+        producer.send(name, partitionOf(key, one.partitions), at, key, value)
+      }
+      if (producer.full) await producer.drained()
+      else await new Promise(resolve => setImmediate(resolve))
+    }
+    const at = BASE_MS + SPAN_MS + CLOSING_AFTER_MS
+    for (let partition = 0; partition < one.partitions; partition++) {
+      producer.send(name, partition, at, Buffer.from('s000000'), valueOf({ type: 'view', shopper: 's000000', item: CLOSING_ITEM, price: 1, at }, one.valueBytes))
+    }
+    await producer.flush()
+    await producer.close()
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** The events of an input, one for each call. */
+export function events(one: Case, records: number, seed = SEED): () => { readonly key: Buffer, readonly value: Buffer, readonly at: number } {
+  const random = randomOf(seed)
+  const item = itemsOf(one.keys, one.zipfExponent, random)
+  let index = 0
+  return () => {
+    const shopper = `s${padded(Math.floor(random() * SHOPPERS))}`
+    const late = random() * DISORDERED_ONE_IN < 1 ? Math.floor(random() * DISORDER_MS) : 0
+    const at = BASE_MS + Math.floor(index++ * SPAN_MS / records) - Math.min(late, Math.floor(index * SPAN_MS / records))
+    const value = valueOf({ type: TYPES[Math.floor(random() * TYPES.length)] ?? 'view', shopper, item: item(), price: 100 + Math.floor(random() * 9_000), at }, one.valueBytes)
+    return { key: Buffer.from(shopper, 'latin1'), value, at }
+  }
+}
+
+function valueOf(event: { readonly type: string, readonly shopper: string, readonly item: string, readonly price: number, readonly at: number }, bytes: number): Buffer {
+  const text = `{"type":"${event.type}","shopper":"${event.shopper}","item":"${event.item}","price":${event.price},"at":${event.at},"note":"`
+  return Buffer.from(`${text}${'.'.repeat(Math.max(0, bytes - text.length - 2))}"}`, 'latin1')
+}
+
+const padded = (number: number): string => String(number).padStart(6, '0')
+
+/** A number in [0, 1): 32-bit multiply-and-xorshift. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x9e37_79b9) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0_aaad)
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a_2d97)
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 0x1_0000_0000
+  }
+}
+
+/** Names of items, the first the most frequent by 1/rank^exponent. */
+export function itemsOf(keys: number, exponent: number, random: () => number): () => string {
+  if (exponent === 0) return () => `i${padded(Math.floor(random() * keys))}`
+  const upTo = new Float64Array(keys)
+  for (let rank = 0, sum = 0; rank < keys; rank++) upTo[rank] = sum += (rank + 1) ** -exponent
+  const whole = upTo[keys - 1] ?? 1
+  const names = Array.from({ length: keys }, (_, rank) => `i${padded(rank)}`)
+  return () => {
+    const drawn = random() * whole
+    let [low, high] = [0, keys - 1]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((upTo[middle] ?? 0) <= drawn) low = middle + 1
+      else high = middle
+    }
+    return names[low] ?? ''
+  }
+}

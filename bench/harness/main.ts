@@ -1,0 +1,113 @@
+/**
+ * `npm run bench`: Millrace and its rivals, the same jobs over the same input on Apache Kafka, in interleaved rounds.
+ *
+ *   npm run bench -- [--quick] [--name NAME] [--cases id,id] [--contenders name,name] [--engines Flink,…] [--rounds 5] [--records N] [--minutes M] [--smoke] [--resume FILE.json] [--list]
+ *
+ * M1. Rounds are interleaved: every contender of a case has its first round before any has its second (ABAB).
+ * M2. Each round is written as it ends. `--resume` goes on with what is missing: rounds that failed run again, once.
+ * M3. `--minutes` ends the run after the round in which they pass; a case is not begun unless it may have its rounds of all contenders by the pace so far.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type BenchBroker, startBroker } from './broker.ts'
+import { type Case, FULL, QUICK, recordsOf } from './case.ts'
+import { contenders, type Contender } from './contenders.ts'
+import { DOCUMENT, documentOf } from './document.ts'
+import { makeInput } from './input.ts'
+import { BENCH_DIST, SCRATCH } from './places.ts'
+import { commandOf, kafkaClasspath, readerCommand } from './programs.ts'
+import { newResults, pathOf, readResults, type Results, roundsOf, shownResults, writeText } from './results.ts'
+import { expect, type Round, runRound } from './round.ts'
+import { pageOf } from './tables.ts'
+
+const { values } = parseArgs({ options: {
+  quick: { type: 'boolean', default: false }, smoke: { type: 'boolean', default: false }, list: { type: 'boolean', default: false }, name: { type: 'string' }, cases: { type: 'string' },
+  contenders: { type: 'string' }, engines: { type: 'string' }, rounds: { type: 'string' }, records: { type: 'string' }, minutes: { type: 'string' }, resume: { type: 'string' }, patience: { type: 'string', default: '60' },
+} })
+/** Above this the machine does something else too. */
+const QUIET_LOAD_MAX = 1
+
+const cases = chosen(values.quick ? QUICK : FULL, values.cases, one => one.id)
+  .map((one): Case => values.records === undefined ? one : { ...one, records: Number(values.records) })
+const running = chosen(contenders(BENCH_DIST), values.contenders, one => one.name)
+  .filter(one => values.engines === undefined || values.engines.split(',').includes(one.engine))
+  .filter(one => !values.quick || values.contenders !== undefined || one.isQuick)
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
+
+if (values.list) {
+  for (const one of cases) console.log(`${one.id}: ${contendersOf(one).map(({ name }) => name).join(' ')}`)
+} else await main()
+
+function chosen<T>(all: readonly T[], names: string | undefined, nameOf: (one: T) => string): readonly T[] {
+  if (names === undefined) return all
+  return names.split(',').map(name => {
+    const found = all.find(one => nameOf(one) === name)
+    if (found === undefined) throw new Error(`There is no '${name}'; there are ${all.map(nameOf).join(', ')}`)
+    return found
+  })
+}
+
+function contendersOf(one: Case): readonly Contender[] {
+  return running.filter(({ jobs }) => jobs.includes(one.job))
+}
+
+async function main(): Promise<void> {
+  const startedMs = Date.now()
+  const load = loadavg()[0] ?? 0
+  const kind = values.smoke ? 'smoke' : values.quick ? 'quick' : 'full'
+  const results = values.resume === undefined ? newResults(values.name ?? kind, kind, rounds) : readResults(values.resume)
+  if (load > QUIET_LOAD_MAX && kind !== 'smoke') console.log(`The load is ${load.toFixed(1)}: this machine does other work, and figures of this run are not to be shown (--smoke says so in the results).`)
+  rmSync(SCRATCH, { recursive: true, force: true })
+  mkdirSync(SCRATCH, { recursive: true })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  process.on('exit', () => rmSync(SCRATCH, { recursive: true, force: true }))
+  // What is missing is said before an hour is spent.
+  readerCommand()
+  for (const contender of running) commandOf(contender)
+  const broker = await startBroker(join(SCRATCH, 'kafka'), kafkaClasspath())
+  try {
+    for (const one of cases) await runCase(results, one, broker, startedMs)
+  } finally {
+    await broker.stop()
+  }
+  if (results.kind === 'full') writeText(DOCUMENT, documentOf(shownResults()))
+  console.log(`${((Date.now() - startedMs) / 1_000).toFixed(0)} s; ${pathOf(results, 'md')}`)
+  if (results.cases.some(({ contenders }) => contenders.some(({ rounds }) => rounds.some(({ kind }) => kind === 'failed')))) process.exitCode = 1
+}
+
+async function runCase(results: Results, one: Case, broker: BenchBroker, startedMs: number): Promise<void> {
+  const wanted = contendersOf(one)
+  const setup = { broker, runId: Math.floor(startedMs / 1_000).toString(36), patienceMs: Number(values.patience) * 1_000 }
+  // Broker threads that are there keep to it, and those they start.
+  execFileSync('taskset', ['-acp', one.cores === 'apart' ? '0' : `0-${Number(results.machine['cores']) - 1}`, String(broker.pid)], { stdio: 'ignore' })
+  const isLate = (): boolean => values.minutes !== undefined && Date.now() - startedMs > Number(values.minutes) * 60_000
+  const shares = new Set<number>()
+  for (let index = 0; index < results.roundsWanted; index++) {
+    for (const contender of wanted) {
+      const done = roundsOf(results, one, contender)
+      const before = done.findIndex(round => round.index === index)
+      if (before !== -1 && (done[before]?.kind === 'measured' || values.resume === undefined)) continue
+      if (isLate()) return
+      if (!shares.has(contender.share)) {
+        await makeInput(broker.bootstrap, one, contender.share)
+        const { records } = await expect(setup, one, contender.share)
+        if (records !== recordsOf(one, contender.share) + one.partitions) throw new Error(`the input has ${records} records, not ${recordsOf(one, contender.share) + one.partitions}`)
+        shares.add(contender.share)
+      }
+      const round = await runRound(setup, one, contender, index)
+      if (before === -1) done.push(round)
+      else done[before] = round
+      console.log(`${one.id.padEnd(24)} ${contender.name.padEnd(24)} round ${index + 1}  ${textOf(round)}`)
+      writeText(pathOf(results, 'json'), `${JSON.stringify(results, undefined, 1)}\n`)
+      writeText(pathOf(results, 'md'), pageOf(results))
+    }
+  }
+}
+
+function textOf(round: Round): string {
+  if (round.kind === 'failed') return `does not count: ${round.why}`
+  return `${round.windowTooShort ? 'window too short, ' : ''}${(round.recordsPerSecond / 1_000).toFixed(0)}k/s over ${(round.windowMs / 1_000).toFixed(1)} s, CPU µs ${round.jobUsPerRecord.toFixed(2)} + ${round.brokerUsPerRecord.toFixed(2)}, ${(round.peakBytes / 2 ** 20).toFixed(0)} MiB, load ${round.load.toFixed(1)}`
+}

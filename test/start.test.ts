@@ -1,6 +1,8 @@
 /** `npm start` as on a fresh machine: what it opens, what it says, what it survives, and that it finds its data again. */
 import { strict as assert } from 'node:assert'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -132,7 +134,7 @@ test('a killed task process and a killed broker come back, and the books still b
   }
 })
 
-test('Ctrl-C ends it with 0 and leaves no process; the next start finds the data and goes on', async () => {
+test('Ctrl-C ends it with 0 and leaves no process; the next start finds the data and goes on, on the next free port where its own is taken', async t => {
   const visitor = 'feedbeef01'
   const viewed = await fetch(`http://127.0.0.1:${ports.shop}/events`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify([{ visitor, item: 'lamp-1' }, { visitor, item: 'chair-2' }]) })
   assert.equal(viewed.status, 200, await viewed.text())
@@ -144,7 +146,13 @@ test('Ctrl-C ends it with 0 and leaves no process; the next start finds the data
   const ran = await demo.exited
   assert.equal(ran.exitCode, 0, ran.stderr.slice(-3000))
   for (const pid of tree) assert.throws(() => process.kill(pid, 0), /ESRCH/, `process ${pid} is left`)
+  // Meanwhile somebody else has taken the broker's port.
+  const other = createServer().listen(ports.kafka, '127.0.0.1')
+  t.after(() => other.close())
+  await once(other, 'listening')
   demo = await start()
+  const [, kafka = ''] = new RegExp(`Kafka +127\\.0\\.0\\.1:(\\d+) +port ${ports.kafka} is taken, so the next free one`).exec(demo.stdout()) ?? []
+  assert.ok(Number(kafka) > ports.kafka, demo.stdout())
   const [, resumed = ''] = /Resumed\s+at shop\.events ([\d,]+)\s+the last record is of \d{4}-/.exec(demo.stdout()) ?? []
   assert.ok(Number(resumed.replaceAll(',', '')) >= (before.ledger?.balances[0]?.counted ?? Infinity), `resumed at '${resumed}', where ${counted(before)} were counted before`)
   const now = await until('counting goes on', each => counted(each) > counted(before))

@@ -168,6 +168,8 @@ test('stores know their kind, retention and changelog', () => {
     ['remind-timers', 'timers', 'timers', undefined, 'compact'],
   ])
   assert.equal(task.stores[0]?.changelog.config['retention.ms'], String(70_000 + 86_400_000))
+  // Only finished segments are compacted: with the brokers' 1 GiB, a changelog would hold every change of a week.
+  assert.deepEqual([...new Set(task.stores.map(store => store.changelog.config['segment.bytes']))], ['16777216'])
 })
 
 test('consumers of a branch name their arm', () => {

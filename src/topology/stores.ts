@@ -13,6 +13,8 @@ import type { ChangelogTopic, StorePlan } from './plan.ts'
 const DAY_MS = 86_400_000
 /** A changelog of rows that expire keeps them a day longer than the store does: clocks differ. */
 const CHANGELOG_SLACK_MS = DAY_MS
+/** Brokers compact and expire finished segments alone; their own default of 1 GiB would keep every change of days, to be read at each rebuild and each start. */
+const SEGMENTS = { 'segment.bytes': String(16 * 1024 * 1024) }
 
 export function storesOf(group: string, node: Node, subTopology: number): StorePlan[] {
   const at = { node: node.id, subTopology }
@@ -41,12 +43,12 @@ export function storesOf(group: string, node: Node, subTopology: number): StoreP
 }
 
 function compacted(group: string, store: string): ChangelogTopic {
-  return { name: `${group}.${store}.changelog`, config: { 'cleanup.policy': 'compact', 'message.timestamp.type': 'CreateTime' } }
+  return { name: `${group}.${store}.changelog`, config: { 'cleanup.policy': 'compact', ...SEGMENTS, 'message.timestamp.type': 'CreateTime' } }
 }
 
 function expiring(group: string, store: string, retentionMs: number): ChangelogTopic {
   return {
     name: `${group}.${store}.changelog`,
-    config: { 'cleanup.policy': 'compact,delete', 'retention.ms': String(retentionMs + CHANGELOG_SLACK_MS), 'message.timestamp.type': 'LogAppendTime' },
+    config: { 'cleanup.policy': 'compact,delete', 'retention.ms': String(retentionMs + CHANGELOG_SLACK_MS), ...SEGMENTS, 'message.timestamp.type': 'LogAppendTime' },
   }
 }

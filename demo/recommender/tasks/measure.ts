@@ -12,8 +12,9 @@ import { isMark, PUBLISH_MS, type DueTimer, type Lookup, type TaskContext } from
 import { ALL } from './hot.ts'
 import { isInComparison, LIST_LENGTH } from './recommend.ts'
 
-const BUCKET_MS = 60_000
-const BUCKETS_MAX = 60
+/** The whole hour is one value of state, written to the changelog with each commit: few buckets keep it small. */
+const BUCKET_MS = 300_000
+const BUCKETS_MAX = 12
 /** Lists may arrive before or after the click they answer to; so many of the last are kept. */
 const LISTS_MAX = 4
 
@@ -80,7 +81,7 @@ export interface SumState {
   readonly isDirty: boolean
 }
 
-/** Keyed by group: sums of the last hour, in buckets of a minute. */
+/** Keyed by group: sums of the last hour, in buckets of five minutes. */
 export const sumOutcomes = {
   onRecord(outcome: Outcome, context: TaskContext<SumState, Metrics>): void {
     const state = context.state.get() ?? { buckets: [], isDirty: false }

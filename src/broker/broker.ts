@@ -8,6 +8,7 @@
  * E2. A disk that failed stops the broker (fail-stop): connections are cut, nothing more is acknowledged, `failed` resolves.
  * E3. `close()` flushes all and leaves the clean-shutdown mark; groups and open transactions survive it, and a SIGKILL too.
  */
+import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
@@ -30,6 +31,9 @@ import { INTERVAL_DEFAULT } from './options.ts'
 import type { BrokerOptions, ResolvedOptions } from './options.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import type { ApiMetrics } from './request-metrics.ts'
+import { isLoopback, listenerSettings } from './security/listener-settings.ts'
+import type { ListenerSettings } from './security/listener-settings.ts'
+import { Users } from './security/users.ts'
 import { StateFile } from './state-file.ts'
 import { GROUPS_TOPIC, Topics } from './topics.ts'
 import { ProducerIds } from './transactions/producer-ids.ts'
@@ -59,19 +63,25 @@ type State =
   | { readonly kind: 'failed'; readonly error: MillraceError }
 
 export class Broker {
+  /** Of the first listener. */
   readonly host: string
   readonly port: number
+  /** All of them, with the ports that were taken. */
+  readonly listeners: readonly ListenerSettings[]
   /** Resolves with the reason when the broker has stopped by itself (E2); stays open otherwise. */
   readonly failed: Promise<MillraceError>
   readonly #core: Core
   readonly #listeners: Listeners
   #state: State = { kind: 'listening' }
 
-  private constructor(core: Core, listeners: Listeners, host: string, port: number, failed: Promise<MillraceError>) {
+  private constructor(core: Core, listeners: Listeners, addresses: readonly ListenerSettings[], failed: Promise<MillraceError>) {
     this.#core = core
     this.#listeners = listeners
-    this.host = host
-    this.port = port
+    const [first] = addresses
+    assert(first !== undefined, 'a broker listens somewhere')
+    this.listeners = addresses
+    this.host = first.host
+    this.port = first.port
     this.failed = failed
     void failed.then(error => this.#stopFailed(error))
   }
@@ -90,13 +100,19 @@ export class Broker {
       tailBytesMax: options.tailBytesMax,
     })
     try {
-      let port = resolved.port
-      const core = await openCore(env, logger, resolved, logs, () => port, options.onOpening)
+      const users = await openUsers(env, logger, options, resolved)
+      const core = await openCore(env, logger, resolved, logs, users, options.onOpening)
       const dispatch = new Dispatch(core, options.control)
-      const listeners = new Listeners({ env, logger, clients: core.clients, onFrame: (frame, connection) => dispatch.onFrame(frame, connection) })
-      port = await listeners.listen(resolved.host, resolved.port)
-      logs.background()
-      return new Broker(core, listeners, resolved.host, port, failed)
+      const listeners = new Listeners({ env, logger, clients: core.clients, users, sessionLifetimeMs: options.sessionLifetimeMs ?? 0, onFrame: (frame, connection) => dispatch.onFrame(frame, connection) })
+      try {
+        const addresses: ListenerSettings[] = []
+        for (const settings of resolved.listeners) addresses.push(await listeners.listen(settings))
+        logs.background()
+        return new Broker(core, listeners, addresses, failed)
+      } catch (error) {
+        await listeners.close(0)
+        throw error
+      }
     } catch (error) {
       // The reason why it does not start counts, not what the same disk then says of the end.
       await logs.close().catch(() => {})
@@ -106,8 +122,8 @@ export class Broker {
 
   /** `host:port` for a bootstrap list. */
   get address(): string {
-    const { advertise } = this.#core.options
-    return advertise === undefined ? `${this.host}:${this.port}` : `${advertise.host}:${advertise.port}`
+    const { host, port } = this.listeners[0]?.advertise ?? this
+    return `${host}:${port}`
   }
 
   /** Stops cleanly. Repeated calls give the same promise. */
@@ -161,7 +177,7 @@ export class Broker {
   }
 }
 
-async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs: LogManager, port: () => number, onOpening: BrokerOptions['onOpening']): Promise<Core> {
+async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs: LogManager, users: Users, onOpening: BrokerOptions['onOpening']): Promise<Core> {
   const { directory } = options
   const waiters = new Waiters(env.clock)
   const topics: Topics = new Topics({
@@ -185,7 +201,7 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()
-  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), metrics: new RequestMetrics(SERVED), served: SERVED, port }
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), metrics: new RequestMetrics(SERVED), served: SERVED, users }
 }
 
 function groupsLog(topics: Topics): PartitionLog {
@@ -207,10 +223,8 @@ function readGroups(groups: GroupCoordinator, log: PartitionLog): void {
 function resolveOptions(options: BrokerOptions): ResolvedOptions {
   return {
     directory: options.directory,
-    host: options.host ?? '127.0.0.1',
-    port: options.port ?? 9092,
+    listeners: listenerSettings(options),
     durability: resolveDurability(options.durability ?? 'sync'),
-    advertise: options.advertise === undefined ? undefined : parseAddress(options.advertise),
     partitionsDefault: options.topicDefaults?.partitions ?? 1,
     autoCreateTopics: options.autoCreateTopics ?? true,
     groupInitialRebalanceDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
@@ -224,9 +238,15 @@ function resolveDurability(durability: 'sync' | 'interval' | 'os' | Durability):
   return durability === 'interval' ? INTERVAL_DEFAULT : { kind: durability }
 }
 
-function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
-  const host = match?.[1] ?? match?.[2]
-  if (match === null || host === undefined) throw new MillraceError('CONFIG_INVALID', `Not an address to advertise: ${text}. Give host:port, for example localhost:9092.`)
-  return { host, port: Number(match[3]) }
+/** The users' file, or one in the data directory: credentials can be set by any client that may. */
+async function openUsers(env: Env, logger: Logger, { users: wanted }: BrokerOptions, { directory, listeners }: ResolvedOptions): Promise<Users> {
+  const users = Users.open(env, typeof wanted === 'string' ? wanted : `${directory}/users.json`)
+  if (typeof wanted === 'object') for (const [user, password] of Object.entries(wanted)) await users.setInMemory(user, password)
+  if (users.count === 0 && listeners.some(listener => listener.mechanisms.length > 0)) {
+    throw new MillraceError('CONFIG_INVALID', `Clients are to log in, and ${users.path} has no user. Add one: millrace broker user add NAME --users ${users.path}`)
+  }
+  for (const { host, protocol } of listeners) {
+    if (protocol === 'SASL_PLAINTEXT' && !isLoopback(host)) logger.warn('passwords stay secret, but all records cross the network in plain text: give the listener a certificate', { listener: `${protocol}://${host}` })
+  }
+  return users
 }

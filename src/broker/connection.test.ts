@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Socket } from '../env/env.ts'
+import type { Env, Socket } from '../env/env.ts'
 import { Sim } from '../testing/sim/sim.ts'
 import type { SocketHandlers } from '../env/env.ts'
 import { Connection } from './connection.ts'
 import type { FrameOutcome } from './connection.ts'
+import { Session } from './security/session.ts'
+import { Users } from './security/users.ts'
 
 /** A socket of which the test is the other end. */
 class Wire implements Socket {
@@ -31,6 +33,12 @@ function frame(text: string): Buffer {
   return Buffer.concat([size, body])
 }
 
+/** Of a listener that asks nothing. */
+function openSession(env: Env): Session {
+  const listener = { protocol: 'PLAINTEXT', host: '127.0.0.1', port: 1, tls: undefined, mechanisms: [], advertise: undefined } as const
+  return new Session({ env, users: Users.open(env, '/users.json'), listener, tls: undefined, lifetimeMs: 0 })
+}
+
 interface Fixture {
   readonly sim: Sim
   readonly wire: Wire
@@ -41,9 +49,10 @@ interface Fixture {
 
 function fixture(onFrame: (text: string) => Promise<FrameOutcome> | FrameOutcome = () => 'none', frameBytesMax = 1000): Fixture {
   const sim = new Sim({ seed: 1 })
+  const { env } = sim.process('p')
   const made: Fixture = { sim, wire: new Wire(), frames: [], buffered: { bytes: 0 }, closedBecause: undefined }
   new Connection(1, made.wire, {
-    clock: sim.process('p').env.clock, frameBytesMax, buffered: made.buffered,
+    clock: env.clock, session: openSession(env), frameBytesMax, buffered: made.buffered,
     onFrame: bytes => { made.frames.push(bytes.toString()); return onFrame(bytes.toString()) },
     onClose: (_connection, why) => { made.closedBecause = why },
   })

@@ -8,10 +8,12 @@
  *     Together all connections hold at most `BUFFERED_BYTES_MAX` of unfinished requests: who goes beyond with a large one is closed.
  * N3. Answers leave in the order of the requests, however long each takes.
  * N4. At most `REQUESTS_MAX` requests are under way and `QUEUED_BYTES_MAX` bytes of answers queued: beyond, the socket is not read.
- * N5. A connection that sends no whole request within `HANDSHAKE_MS`, leaves one half sent for `PARTIAL_FRAME_MS`, or is idle
+ * N5. A connection that sends no whole request or has not logged in within `HANDSHAKE_MS`, leaves one half sent for `PARTIAL_FRAME_MS`, or is idle
  *     for `IDLE_MS` is closed.
+ * N6. Before it has logged in, its requests are at most `UNAUTHENTICATED_BYTES_MAX` long and one at a time.
  */
 import type { Clock, Socket, Timer } from '../env/env.ts'
+import type { Session } from './security/session.ts'
 
 const REQUESTS_MAX = 100
 const QUEUED_BYTES_MAX = 32 * 1024 * 1024
@@ -19,14 +21,23 @@ const BUFFERED_BYTES_MAX = 256 * 1024 * 1024
 /** Beyond the common limit smaller requests than this still get through. */
 const BUFFERED_BYTES_ALWAYS = 4 * 1024 * 1024
 const HANDSHAKE_MS = 10_000
+/** Kafka's `sasl.server.max.receive.size`. */
+const UNAUTHENTICATED_BYTES_MAX = 524_288
 const PARTIAL_FRAME_MS = 30_000
 const IDLE_MS = 10 * 60_000
 
-/** What became of a frame: the chunks of its answer, `none` (no answer), or `close`. */
-export type FrameOutcome = readonly Buffer[] | 'none' | 'close'
+/** What became of a frame: the chunks of its answer, `none` (no answer), `close`, or the last answer that is given. */
+export type FrameOutcome = readonly Buffer[] | 'none' | 'close' | LastAnswer
+
+export interface LastAnswer {
+  readonly last: readonly Buffer[]
+  /** Why the connection ends behind it. */
+  readonly why: string
+}
 
 export interface ConnectionHost {
   readonly clock: Clock
+  readonly session: Session
   readonly frameBytesMax: number
   /** What all connections together have received and not begun to handle. */
   readonly buffered: { bytes: number }
@@ -71,6 +82,11 @@ export class Connection {
     return this.#closed
   }
 
+  /** Who is at the other end. */
+  get session(): Session {
+    return this.#host.session
+  }
+
   /** Requests not answered yet. */
   get pending(): number {
     return this.#slots.length
@@ -102,8 +118,9 @@ export class Connection {
     this.#reading = true
     while (!this.#closed && !this.#paused && this.#bytes >= 4) {
       const size = this.#peekSize()
-      if (size <= 0 || size > this.#host.frameBytesMax) {
-        this.close(`a frame of ${size} bytes was announced; at most ${this.#host.frameBytesMax} are taken`)
+      const bytesMax = this.session.isAuthenticated ? this.#host.frameBytesMax : Math.min(this.#host.frameBytesMax, UNAUTHENTICATED_BYTES_MAX)
+      if (size <= 0 || size > bytesMax) {
+        this.close(`a frame of ${size} bytes was announced; at most ${bytesMax} are taken${this.session.isAuthenticated ? '' : ' before the log-in'}`)
         break
       }
       if (this.#bytes < size + 4) break
@@ -111,9 +128,13 @@ export class Connection {
       this.#lastFrameAt = this.#host.clock.monotonic()
       this.#frames += 1
       this.#start(frame)
-      if (this.#slots.length >= REQUESTS_MAX) this.#pause()
+      if (this.#slots.length >= this.#requestsMax) this.#pause()
     }
     this.#reading = false
+  }
+
+  get #requestsMax(): number {
+    return this.session.isAuthenticated ? REQUESTS_MAX : 1
   }
 
   #start(frame: Buffer): void {
@@ -143,6 +164,12 @@ export class Connection {
         if (chunks.length > 0) this.socket.write(chunks)
         return this.close('closed by its request')
       }
+      if ('last' in outcome) {
+        this.socket.write([...chunks, ...outcome.last])
+        // Not cut: the answer says why, and is to arrive.
+        this.socket.end()
+        return this.#onClosed(outcome.why)
+      }
       for (const chunk of outcome) chunks.push(chunk)
     }
     if (chunks.length > 0) this.socket.write(chunks)
@@ -158,7 +185,7 @@ export class Connection {
 
   #resumeWhereBelow(): void {
     if (!this.#paused || this.#closed) return
-    if (this.#slots.length >= REQUESTS_MAX || this.socket.bytesQueued > QUEUED_BYTES_MAX) return
+    if (this.#slots.length >= this.#requestsMax || this.socket.bytesQueued > QUEUED_BYTES_MAX) return
     this.#paused = false
     this.socket.resume()
     // Whole frames may be waiting already.
@@ -200,6 +227,7 @@ export class Connection {
     this.#timer = this.#host.clock.setTimer(() => {
       const quietMs = this.#host.clock.monotonic() - this.#lastFrameAt
       if (this.#frames === 0) return this.close(`no request came within ${HANDSHAKE_MS} ms`)
+      if (!this.session.isAuthenticated) return this.close(`it did not log in within ${HANDSHAKE_MS} ms`)
       if (this.#slots.length === 0 && !this.#paused) {
         if (this.#bytes > 0 && quietMs >= PARTIAL_FRAME_MS) return this.close(`a request was left half sent for ${PARTIAL_FRAME_MS} ms`)
         if (quietMs >= IDLE_MS) return this.close(`idle for ${IDLE_MS} ms`)

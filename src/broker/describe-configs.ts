@@ -48,7 +48,7 @@ export function brokerConfigs(options: ResolvedOptions, logDirectory: string): E
     ['process.roles', 'broker,controller', 'list', false],
     ['log.dir', logDirectory, 'string', false],
     ['log.dirs', logDirectory, 'list', false],
-    ['listeners', `PLAINTEXT://${options.host}:${options.port}`, 'list', false],
+    ['listeners', options.listeners.map(({ protocol, host, port }) => `${protocol}://${host}:${port}`).join(','), 'list', false],
     ['auto.create.topics.enable', String(options.autoCreateTopics), 'boolean', options.autoCreateTopics],
     ['num.partitions', String(options.partitionsDefault), 'int', options.partitionsDefault === 1],
     ['default.replication.factor', '1', 'int', true],

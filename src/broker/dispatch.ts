@@ -5,14 +5,18 @@
  *     that somebody can see why; ApiVersions alone answers a version that is too high, in version 0 (KIP-511).
  * S2. A malformed frame costs the connection and nothing else.
  * S3. A failure inside a handler is logged and closes the connection: no client ever sees a half-made answer.
+ * S4. Before a connection has logged in, or when its log-in has expired, it gets ApiVersions and SASL alone; asking for more closes it.
  */
 import { messageOf, MillraceError } from '../base/errors.ts'
+import type { Socket } from '../env/env.ts'
 import { errorCode } from '../wire/error-codes.ts'
 import { decodeRequest, decodeRequestHeader, encodeResponse } from '../wire/frames.ts'
 import type { RequestHeader } from '../wire/frames.ts'
 import type { Connection, FrameOutcome } from './connection.ts'
 import type { Control, ControlAction } from './control.ts'
 import type { Call, Core, Handler } from './handler.ts'
+import type { HostPort } from './security/listener-settings.ts'
+import type { Session } from './security/session.ts'
 
 const API_VERSIONS_KEY = 18
 
@@ -36,6 +40,8 @@ export class Dispatch {
   }
 
   #start(frame: Buffer, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
+    const { session } = connection
+    if (session.takesRawToken) return this.#rawToken(frame, connection)
     const header = decodeRequestHeader(frame)
     const client = this.#core.clients.get(connection.id)
     if (client !== undefined) {
@@ -45,6 +51,11 @@ export class Dispatch {
     }
     const handler = this.#handlers.get(header.apiKey)
     if (handler === undefined || header.apiVersion < handler.versionMin || header.apiVersion > handler.versionMax) return this.#refuse(header, handler, connection)
+    const refusal = session.refusal(header.apiKey)
+    if (refusal !== undefined) {
+      this.#core.logger.warn('closing a connection that may not ask this', { from: connection.socket.remoteAddress, api: handler.api.name, reason: refusal })
+      return 'close'
+    }
     const request = decodeRequest(handler.api, header.apiVersion, header.reader)
     const arrived = this.#core.env.clock.monotonic()
     const outcome = this.#answer(handler, header, request, connection)
@@ -54,7 +65,7 @@ export class Dispatch {
 
   #counted(outcome: FrameOutcome, header: RequestHeader, bytesIn: number, arrived: number): FrameOutcome {
     let bytesOut = 0
-    if (typeof outcome !== 'string') for (const chunk of outcome) bytesOut += chunk.length
+    if (typeof outcome !== 'string') for (const chunk of 'last' in outcome ? outcome.last : outcome) bytesOut += chunk.length
     this.#core.metrics.count(header.apiKey, bytesIn, bytesOut, this.#core.env.clock.monotonic() - arrived)
     return outcome
   }
@@ -67,8 +78,27 @@ export class Dispatch {
 
   #handle(handler: Handler, header: RequestHeader, request: unknown, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
     const body = handler.handle(this.#core, request, this.#callOf(header, connection))
-    if (!(body instanceof Promise)) return this.#encode(handler, header, body)
-    return body.then(settled => this.#encode(handler, header, settled)).catch(error => this.#failed(error, connection))
+    if (!(body instanceof Promise)) return this.#ending(this.#encode(handler, header, body), connection)
+    return body.then(settled => this.#ending(this.#encode(handler, header, settled), connection)).catch(error => this.#failed(error, connection))
+  }
+
+  /** A log-in that failed is answered, and then the connection ends. */
+  #ending(outcome: FrameOutcome, { session, socket }: Connection): FrameOutcome {
+    if (!session.hasFailed || typeof outcome === 'string' || 'last' in outcome) return outcome
+    this.#core.logger.warn('a log-in failed; closing its connection', { from: socket.remoteAddress, listener: session.listener.protocol })
+    return { last: outcome, why: 'its log-in failed' }
+  }
+
+  /** SaslHandshake v0: what follows is a token with its size, and so is the answer. */
+  async #rawToken(token: Buffer, connection: Connection): Promise<FrameOutcome> {
+    const { error, bytes } = await connection.session.authenticate(token)
+    if (error !== 'NONE') {
+      this.#core.logger.warn('a log-in failed; closing its connection', { from: connection.socket.remoteAddress, listener: connection.session.listener.protocol })
+      return 'close'
+    }
+    const size = Buffer.alloc(4)
+    size.writeInt32BE(bytes.length)
+    return [size, bytes]
   }
 
   #encode(handler: Handler, header: RequestHeader, body: unknown): FrameOutcome {
@@ -78,13 +108,14 @@ export class Dispatch {
   }
 
   #callOf(header: RequestHeader, connection: Connection): Call {
-    const { advertise } = this.#core.options
-    const { socket } = connection
+    const { socket, session } = connection
     return {
       version: header.apiVersion,
       clientId: header.clientId ?? '',
       clientHost: `/${socket.remoteAddress.replace(/:\d+$/, '')}`,
-      address: advertise ?? { host: plainAddress(socket.localAddress), port: this.#core.port() },
+      address: addressFor(session, socket),
+      session,
+      principal: session.principal,
       connectionId: connection.id,
       onClose: callback => connection.onClose(callback),
     }
@@ -129,6 +160,11 @@ export class Dispatch {
     else if (!connection.closed) this.#core.logger.error('a request failed; closing its connection', fields)
     return 'close'
   }
+}
+
+/** Over TLS the name by which the client came, as that is the one it found in the certificate. */
+function addressFor({ listener, tls }: Session, socket: Socket): HostPort {
+  return listener.advertise ?? { host: tls?.serverName ?? plainAddress(socket.localAddress), port: listener.port }
 }
 
 /** `::ffff:127.0.0.1` is 127.0.0.1. */

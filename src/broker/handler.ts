@@ -15,6 +15,8 @@ import type { Clients } from './clients.ts'
 import type { GroupCoordinator } from './groups/coordinator.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { RequestMetrics } from './request-metrics.ts'
+import type { Session } from './security/session.ts'
+import type { Users } from './security/users.ts'
 import type { Topics } from './topics.ts'
 import type { TransactionService } from './transactions/service.ts'
 import type { Waiters } from './waiters.ts'
@@ -34,8 +36,7 @@ export interface Core {
   readonly metrics: RequestMetrics
   /** The list of what is served, for ApiVersions. */
   readonly served: readonly Handler[]
-  /** The port that is listened on. */
-  port(): number
+  readonly users: Users
 }
 
 /** One request's surroundings. */
@@ -47,6 +48,9 @@ export interface Call {
   /** What this connection's client can reach this broker by. */
   readonly address: { readonly host: string; readonly port: number }
   readonly connectionId: number
+  readonly session: Session
+  /** `User:alice`. */
+  readonly principal: string
   /** Calls `callback` when the connection closes before the answer; returns what takes it back. */
   onClose(callback: () => void): () => void
 }

@@ -1,17 +1,19 @@
 /**
- * Where the broker is reached: the port it listens on, and the connections it has.
+ * Where the broker is reached: the addresses it listens on, and the connections it has.
  *
- * L1. Only loopback: without authentication nothing else may be listened on (`localhost` may mean 127.0.0.1 or ::1, so both are
- *     taken where the machine has both).
+ * L1. What a listener asks of those who come is in its settings (`security/listener-settings.ts`); `localhost` may mean 127.0.0.1 or
+ *     ::1, so both are taken where the machine has both.
  * L2. At most `CONNECTIONS_MAX` connections, `CONNECTIONS_PER_HOST_MAX` of one address; more are closed as they come.
  */
-import { MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Env, Listener, Socket } from '../env/env.ts'
 import type { Clients } from './clients.ts'
 import { Connection } from './connection.ts'
 import type { FrameOutcome } from './connection.ts'
 import { FRAME_BYTES_MAX } from './options.ts'
+import type { ListenerSettings } from './security/listener-settings.ts'
+import { Session } from './security/session.ts'
+import type { Users } from './security/users.ts'
 
 const CONNECTIONS_MAX = 1024
 /** Every client of a laptop comes from the same address. */
@@ -21,6 +23,8 @@ export interface ListenersOptions {
   readonly env: Env
   readonly logger: Logger
   readonly clients: Clients
+  readonly users: Users
+  readonly sessionLifetimeMs: number
   readonly onFrame: (frame: Buffer, connection: Connection) => Promise<FrameOutcome> | FrameOutcome
 }
 
@@ -36,22 +40,24 @@ export class Listeners {
     this.#options = options
   }
 
-  /** Rejects with `PORT_IN_USE`, or `CONFIG_INVALID` where the host is not loopback. */
-  async listen(host: string, port: number): Promise<number> {
-    if (!isLoopback(host)) {
-      throw new MillraceError('CONFIG_INVALID', `The broker would listen on ${host}, which others can reach, and this version has no authentication. Listen on 127.0.0.1, and forward the port where others must reach it.`)
-    }
-    const { network } = this.#options.env
-    const first = await network.listen({ host, port }, socket => this.#accept(socket))
+  /** Gives the settings with the port that was taken. Rejects with `PORT_IN_USE`, or `CONFIG_INVALID` where the certificate is no good. */
+  async listen(wanted: ListenerSettings): Promise<ListenerSettings> {
+    const { env: { network }, logger } = this.#options
+    const { host, tls } = wanted
+    const onRefused = (from: string, reason: string): void => logger.warn('refused a connection: the TLS handshake failed', { from, reason })
+    let settings = wanted
+    const accept = (socket: Socket): void => this.#accept(socket, settings)
+    const first = await network.listen({ host, port: wanted.port, tls, onRefused }, accept)
+    settings = { ...wanted, port: first.port }
     this.#listeners.push(first)
     if (host === '127.0.0.1' || host === 'localhost') {
       try {
-        this.#listeners.push(await network.listen({ host: '::1', port: first.port }, socket => this.#accept(socket)))
+        this.#listeners.push(await network.listen({ host: '::1', port: first.port, tls, onRefused }, accept))
       } catch (error) {
-        this.#options.logger.debug('not listening on ::1', { error: error instanceof Error ? error.message : String(error) })
+        logger.debug('not listening on ::1', { error: error instanceof Error ? error.message : String(error) })
       }
     }
-    return first.port
+    return settings
   }
 
   get count(): number {
@@ -70,8 +76,8 @@ export class Listeners {
     await stopped
   }
 
-  #accept(socket: Socket): void {
-    const { env, clients, logger } = this.#options
+  #accept(socket: Socket, listener: ListenerSettings): void {
+    const { env, clients, logger, users, sessionLifetimeMs } = this.#options
     const host = socket.remoteAddress.replace(/:\d+$/, '')
     const ofHost = [...this.#connections.values()].filter(connection => connection.socket.remoteAddress.startsWith(`${host}:`)).length
     if (this.#closing || this.#connections.size >= CONNECTIONS_MAX || ofHost >= CONNECTIONS_PER_HOST_MAX) {
@@ -83,7 +89,7 @@ export class Listeners {
     const id = this.#nextId++
     clients.opened({ connectionId: id, remoteAddress: socket.remoteAddress, connectedAtMs: env.clock.now(), clientId: '', softwareName: '', softwareVersion: '', requests: 0 })
     this.#connections.set(id, new Connection(id, socket, {
-      clock: env.clock, frameBytesMax: FRAME_BYTES_MAX, buffered: this.#buffered, onFrame: this.#options.onFrame,
+      clock: env.clock, session: new Session({ env, users, listener, tls: socket.tls, lifetimeMs: sessionLifetimeMs }), frameBytesMax: FRAME_BYTES_MAX, buffered: this.#buffered, onFrame: this.#options.onFrame,
       onClose: (connection, why) => {
         this.#connections.delete(connection.id)
         clients.closed(connection.id)
@@ -91,8 +97,4 @@ export class Listeners {
       },
     }))
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }

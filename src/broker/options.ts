@@ -2,8 +2,10 @@
  * What a broker is started with. Every option has a default that is safe on a laptop: loopback only, durable by fsync.
  */
 import type { Logger } from '../base/logger.ts'
+import type { TlsServerOptions } from '../env/env.ts'
 import type { Durability } from '../log/types.ts'
 import type { Control } from './control.ts'
+import type { ListenerSettings } from './security/listener-settings.ts'
 
 /** What a power cut may take under `interval`: this much time or this many bytes, whichever is less. */
 export const INTERVAL_DEFAULT = { kind: 'interval', ms: 100, bytes: 262_144 } as const
@@ -14,9 +16,17 @@ export interface BrokerOptions {
   readonly host?: string | undefined
   /** 0 takes a free port. */
   readonly port?: number | undefined
+  /** Several addresses, or one with its protocol, instead of `host` and `port`: `[PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL://]HOST:PORT`. */
+  readonly listen?: readonly string[] | undefined
+  /** Certificate and key of the listeners that speak TLS. */
+  readonly tls?: TlsServerOptions | undefined
+  /** Who may log in: the path of a file of SCRAM credentials, or passwords by user (kept in memory). Without it there is no SASL. */
+  readonly users?: string | Readonly<Record<string, string>> | undefined
+  /** After this long a client must log in again on its connection (KIP-368, Kafka's `connections.max.reauth.ms`). Default: never. */
+  readonly sessionLifetimeMs?: number | undefined
   readonly durability?: 'sync' | 'interval' | 'os' | Durability | undefined
-  /** `host:port` that clients are told to connect to, where it is not the address they came by. */
-  readonly advertise?: string | undefined
+  /** `host:port` that clients are told to connect to, where it is not the address they came by; for several listeners in their order. */
+  readonly advertise?: string | readonly string[] | undefined
   readonly logger?: Logger | undefined
   readonly topicDefaults?: { readonly partitions?: number | undefined } | undefined
   readonly autoCreateTopics?: boolean | undefined
@@ -35,10 +45,8 @@ export interface BrokerOptions {
 
 export interface ResolvedOptions {
   readonly directory: string
-  readonly host: string
-  readonly port: number
+  readonly listeners: readonly ListenerSettings[]
   readonly durability: Durability
-  readonly advertise: { readonly host: string; readonly port: number } | undefined
   readonly partitionsDefault: number
   readonly autoCreateTopics: boolean
   readonly groupInitialRebalanceDelayMs: number

@@ -4,19 +4,24 @@
  * V1. No request but ApiVersions is sent before the broker's answer to it, and none in a version that answer lacks.
  * V2. ApiVersions itself goes out in our highest version first; a broker that answers UNSUPPORTED_VERSION (in version 0,
  *     KIP-511) is asked again in version 0.
+ * V3. Where a log-in is wanted it is the first thing after that; one with an end is renewed before it, while other requests wait (KIP-368).
  */
-import { MillraceError } from '../base/errors.ts'
-import type { Env } from '../env/env.ts'
+import { messageOf, MillraceError } from '../base/errors.ts'
+import type { Env, Timer } from '../env/env.ts'
+import { saslHandshake } from '../wire/apis/17-sasl-handshake.ts'
 import { apiVersions } from '../wire/apis/18-api-versions.ts'
 import { errorCode, kafkaError } from '../wire/error-codes.ts'
 import { decodeResponse, decodeResponseHeader, encodeRequest } from '../wire/frames.ts'
 import type { Api, RequestInput, ResponseOf } from '../wire/schema.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOptions } from './connection.ts'
+import { logIn } from './sasl.ts'
+import type { SaslOptions } from './security.ts'
 
 export interface BrokerConnectionOptions extends ConnectionOptions {
   readonly clientId: string
   readonly requestTimeoutMs: number
+  readonly sasl?: SaslOptions | undefined
 }
 
 export interface SendOptions {
@@ -35,32 +40,44 @@ export type FinalizedFeatures = ReadonlyMap<string, number>
 
 export const SOFTWARE_NAME = 'millrace'
 export const SOFTWARE_VERSION = '0.1.0'
+const TLS_HINT = ' before it answered anything. Is it a TLS port (security.tls in code, security.protocol=SSL or SASL_SSL in a properties file)?'
+const CERTIFICATE_HINT = ' before it answered anything. Does it want a client certificate that it accepts (security.tls.cert and key, ssl.keystore.location)?'
+const SASL_HINT = ' at the first request. Does it want a log-in (security.sasl in code, security.protocol=SASL_SSL or SASL_PLAINTEXT in a properties file)?'
+/** A log-in is renewed when this part of its time is over, and up to `RENEW_SPREAD` more, so that not all clients come at once. */
+const RENEW_AFTER = 0.85
+const RENEW_SPREAD = 0.1
 const UNSUPPORTED_VERSION = errorCode('UNSUPPORTED_VERSION')
 
 export class BrokerConnection {
   readonly connection: Connection
   /** Node id, or -1 for a bootstrap address. */
   readonly nodeId: number
+  readonly #env: Env
   readonly #options: BrokerConnectionOptions
   readonly #versions = new Map<number, VersionRange>()
   #features: FinalizedFeatures = new Map()
   #featuresEpoch = -1
+  #renewal: Timer | undefined
 
-  private constructor(connection: Connection, nodeId: number, options: BrokerConnectionOptions) {
+  private constructor(env: Env, connection: Connection, nodeId: number, options: BrokerConnectionOptions) {
+    this.#env = env
     this.connection = connection
     this.nodeId = nodeId
     this.#options = options
   }
 
-  /** Connects and asks for the versions. Rejects with `CONNECTION_FAILED`, or what a peer that is no Kafka broker leads to. */
+  /** Connects, asks for the versions, logs in. Rejects with `CONNECTION_FAILED`, `TLS_FAILED`, `AUTHENTICATION_FAILED`, or what a peer that is no Kafka broker leads to. */
   static async open(env: Env, nodeId: number, options: BrokerConnectionOptions): Promise<BrokerConnection> {
     const connection = await Connection.open(env, options)
     try {
-      const broker = new BrokerConnection(connection, nodeId, options)
+      const broker = new BrokerConnection(env, connection, nodeId, options)
+      connection.closeHint = options.tls === undefined ? TLS_HINT : CERTIFICATE_HINT
       await broker.#negotiate()
+      connection.closeHint = options.sasl === undefined ? SASL_HINT : ''
+      if (options.sasl !== undefined) await broker.#logIn(options.sasl)
       return broker
     } catch (error) {
-      connection.close('the versions could not be negotiated')
+      connection.close('the versions or the log-in could not be negotiated')
       throw error
     }
   }
@@ -89,6 +106,7 @@ export class BrokerConnection {
 
   async requestAt<A extends Api>(api: A, version: number, body: RequestInput<A>, timeoutMs: number = this.#options.requestTimeoutMs): Promise<ResponseOf<A>> {
     const frame = await this.#exchange(api, version, body, timeoutMs)
+    if (api !== apiVersions) this.connection.closeHint = ''
     return this.#decode(api, version, frame)
   }
 
@@ -106,9 +124,44 @@ export class BrokerConnection {
       + `(v${api.versionMin} to v${api.versionMax}${versionMax === undefined ? '' : `, capped at v${versionMax}`}); it serves ${served === undefined ? 'none' : `v${served.min} to v${served.max}`}. Use Apache Kafka 2.1 or newer.`)
   }
 
-  #exchange<A extends Api>(api: A, version: number, body: RequestInput<A>, timeoutMs: number): Promise<Buffer> {
+  #exchange<A extends Api>(api: A, version: number, body: RequestInput<A>, timeoutMs: number, isUrgent: boolean = false): Promise<Buffer> {
     const correlationId = this.connection.nextCorrelationId()
-    return this.connection.exchange(encodeRequest(api, version, { correlationId, clientId: this.#options.clientId }, body), correlationId, timeoutMs)
+    return this.connection.exchange(encodeRequest(api, version, { correlationId, clientId: this.#options.clientId }, body), correlationId, timeoutMs, isUrgent)
+  }
+
+  /** V3. */
+  async #logIn(sasl: SaslOptions): Promise<void> {
+    const { connection } = this
+    const lifetimeMs = await logIn({
+      address: connection.address, random: this.#env.random,
+      ask: async (api, body) => {
+        // A handshake in version 0 has tokens without a header behind it.
+        const version = api.key === saslHandshake.key ? this.#handshakeVersion() : this.requiredVersion(api)
+        return this.#decode(api, version, await this.#exchange(api, version, body, this.#options.requestTimeoutMs, true))
+      },
+    }, sasl)
+    if (lifetimeMs <= 0 || connection.closed) return
+    const delayMs = lifetimeMs * (RENEW_AFTER + RENEW_SPREAD * this.#env.random.next())
+    this.#renewal?.cancel()
+    this.#renewal = this.#env.clock.setTimer(() => void this.#renew(sasl), delayMs, { background: true })
+  }
+
+  #handshakeVersion(): number {
+    const version = this.requiredVersion(saslHandshake)
+    if (version === 0) throw new MillraceError('VERSION_UNSUPPORTED', `${this.connection.address} serves SaslHandshake v0 alone, and v1 is known here. Use Apache Kafka 2.1 or newer.`)
+    return version
+  }
+
+  async #renew(sasl: SaslOptions): Promise<void> {
+    if (this.connection.closed) return
+    this.connection.hold()
+    try {
+      await this.#logIn(sasl)
+      this.connection.release()
+    } catch (error) {
+      // The next connection says the same to whoever asks for it, where it is still so.
+      this.connection.close(`the log-in could not be renewed: ${messageOf(error)}`)
+    }
   }
 
   #decode<A extends Api>(api: A, version: number, frame: Buffer): ResponseOf<A> {

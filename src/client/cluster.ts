@@ -24,6 +24,8 @@ import { closedError, ConnectionPool } from './connection-pool.ts'
 import type { Lane } from './connection-pool.ts'
 import { MetadataCache, parseBootstrap } from './metadata.ts'
 import type { TopicMeta } from './metadata.ts'
+import { tlsOptionsOf } from './security.ts'
+import type { SecurityOptions } from './security.ts'
 import type { BrokerNode, PartitionMeta } from './types.ts'
 
 export interface ClusterOptions {
@@ -45,6 +47,8 @@ export interface ClusterOptions {
   readonly metadataAgeMaxMs?: number | undefined
   /** Largest answer accepted; a larger one closes the connection. Default 100 MiB. */
   readonly responseBytesMax?: number | undefined
+  /** TLS and log-in; without it plain text and none. */
+  readonly security?: SecurityOptions | undefined
   /** Ask the broker to create a topic that is asked about and absent. Default false. */
   readonly autoCreateTopics?: boolean | undefined
 }
@@ -124,6 +128,8 @@ export class Cluster {
       requestTimeoutMs: this.requestTimeoutMs,
       responseBytesMax: options.responseBytesMax ?? RESPONSE_BYTES_MAX,
       inFlightMax: IN_FLIGHT_MAX,
+      tls: tlsOptionsOf(options.security),
+      sasl: options.security?.sasl,
     }, this.backoff)
   }
 

@@ -6,9 +6,10 @@
  * K3. A request without an answer in time closes the connection: what comes after it could not be told apart from a stalled peer.
  * K4. After the close every waiting request is rejected, once, with a retriable error; nothing is resolved any more.
  * K5. At most `inFlightMax` requests are unanswered; later ones wait in order and count against their own deadline.
+ * K6. While it is held, only what is urgent goes out (a log-in that is renewed); the rest waits in order.
  */
 import { MillraceError } from '../base/errors.ts'
-import type { Clock, Env, Socket, Timer } from '../env/env.ts'
+import type { Clock, Env, Socket, Timer, TlsClientOptions } from '../env/env.ts'
 
 export interface ConnectionOptions {
   readonly host: string
@@ -16,6 +17,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number
   readonly responseBytesMax: number
   readonly inFlightMax: number
+  /** Without it the bytes go in plain text. */
+  readonly tls?: TlsClientOptions | undefined
 }
 
 interface Pending {
@@ -28,10 +31,14 @@ interface Pending {
 }
 
 const SIZE_BYTES = 4
+/** The first two bytes of a TLS alert: its type, and the version's first half. */
+const TLS_ALERT = 0x1503
 const CORRELATION_ID_MAX = 0x7fff_ffff
 
 export class Connection {
   readonly address: string
+  /** What a peer that closes now may have against us; goes into the error. */
+  closeHint = ''
   readonly #socket: Socket
   readonly #clock: Clock
   readonly #options: ConnectionOptions
@@ -39,6 +46,8 @@ export class Connection {
   #waiting: Pending[] = []
   /** Posts that wait for the socket to drain. */
   readonly #writers: { readonly resolve: () => void, readonly reject: (error: Error) => void }[] = []
+  #held = false
+  #heldPosts: (() => void)[] = []
   #correlationId = 0
   #timer: Timer | undefined
   #timerAt = Infinity
@@ -58,13 +67,13 @@ export class Connection {
     socket.setHandlers({
       data: chunk => this.#receive(chunk),
       drain: () => { for (const writer of this.#writers.splice(0)) writer.resolve() },
-      close: error => this.#closeWith(error?.message ?? 'the broker closed it', error),
+      close: error => error instanceof MillraceError ? this.#fail(error) : this.#closeWith(`${error?.message ?? 'the broker closed it'}${this.closeHint}`, error),
     })
   }
 
   /** Rejects with `CONNECTION_FAILED`. */
   static async open(env: Env, options: ConnectionOptions): Promise<Connection> {
-    const socket = await env.network.connect({ host: options.host, port: options.port, timeoutMs: options.connectTimeoutMs })
+    const socket = await env.network.connect({ host: options.host, port: options.port, timeoutMs: options.connectTimeoutMs, tls: options.tls })
     return new Connection(socket, env.clock, options)
   }
 
@@ -88,11 +97,11 @@ export class Connection {
   }
 
   /** Sends a frame (with its size in front) and resolves with the answer's frame (without). The chunks must not change until then. */
-  exchange(chunks: readonly Buffer[], correlationId: number, timeoutMs: number): Promise<Buffer> {
+  exchange(chunks: readonly Buffer[], correlationId: number, timeoutMs: number, isUrgent: boolean = false): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) return reject(this.#closed)
       const pending: Pending = { correlationId, chunks, deadline: this.#clock.monotonic() + timeoutMs, resolve, reject }
-      if (this.#inFlight.size >= this.#options.inFlightMax) this.#waiting.push(pending)
+      if (this.#inFlight.size >= this.#options.inFlightMax || (this.#held && !isUrgent)) this.#waiting.push(pending)
       else this.#transmit(pending)
       this.#armTimer(pending.deadline)
     })
@@ -102,9 +111,25 @@ export class Connection {
   post(chunks: readonly Buffer[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) reject(this.#closed)
+      else if (this.#held) this.#heldPosts.push(() => this.post(chunks).then(resolve, reject))
       else if (this.#socket.write(chunks)) resolve()
       else this.#writers.push({ resolve, reject })
     })
+  }
+
+  /** K6. */
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    this.#held = false
+    while (this.#closed === undefined && this.#inFlight.size < this.#options.inFlightMax) {
+      const next = this.#waiting.shift()
+      if (next === undefined) break
+      this.#transmit(next)
+    }
+    for (const post of this.#heldPosts.splice(0)) post()
   }
 
   close(reason: string = 'it was closed here'): void {
@@ -159,7 +184,9 @@ export class Connection {
 
   /** Bytes of a frame with its size field, or a closed connection. */
   #checkedSize(size: number): number {
-    if (size < SIZE_BYTES || size > this.#options.responseBytesMax) {
+    if (size >>> 16 === TLS_ALERT && this.#options.tls === undefined) {
+      this.#fail(new MillraceError('TLS_FAILED', `${this.address} answers in TLS: it is a TLS port. Speak TLS with it (security.tls in code, security.protocol=SSL or SASL_SSL in a properties file), or name the plain-text port.`))
+    } else if (size < SIZE_BYTES || size > this.#options.responseBytesMax) {
       this.#fail(new MillraceError('FRAME_MALFORMED', `${this.address} announced an answer of ${size} bytes; at most ${this.#options.responseBytesMax} are accepted. Is it a Kafka broker?`))
     }
     return size + SIZE_BYTES
@@ -191,7 +218,7 @@ export class Connection {
     }
     this.#inFlight.delete(correlationId)
     pending.resolve(frame)
-    const next = this.#waiting.length > 0 ? this.#waiting.shift() : undefined
+    const next = this.#waiting.length > 0 && !this.#held ? this.#waiting.shift() : undefined
     if (next !== undefined) this.#transmit(next)
   }
 
@@ -235,6 +262,7 @@ export class Connection {
     this.#waiting = []
     this.#parts = []
     for (const pending of [...waiting, ...this.#writers.splice(0)]) pending.reject(error)
+    for (const post of this.#heldPosts.splice(0)) post()
     this.#onClose(error)
   }
 }

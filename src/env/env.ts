@@ -51,6 +51,8 @@ export interface Disk {
   open(path: string, mode: FileMode): DiskFile
   exists(path: string): boolean
   size(path: string): number
+  /** Who may do what with the file: the lowest nine bits of its mode, 0o600 being its owner alone. */
+  permissions(path: string): number
   makeDirectory(path: string): void
   /** Names in the directory, sorted by code point. */
   list(path: string): string[]
@@ -82,9 +84,50 @@ export interface DiskLock {
 
 export interface Network {
   /** Rejects with `MillraceError` `PORT_IN_USE` where the port is taken; port 0 takes a free one. */
-  listen(options: { readonly host: string; readonly port: number }, onConnection: (socket: Socket) => void): Promise<Listener>
-  /** Rejects with `MillraceError` `CONNECTION_FAILED`. */
-  connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Socket>
+  listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener>
+  /** Rejects with `MillraceError` `CONNECTION_FAILED`, or `TLS_FAILED` where the handshake cannot succeed as things are. */
+  connect(options: ConnectOptions): Promise<Socket>
+}
+
+export interface ListenOptions {
+  readonly host: string
+  readonly port: number
+  /** Connections are handed over when their TLS handshake is done; one that fails it is told to `onRefused`. */
+  readonly tls?: TlsServerOptions | undefined
+  readonly onRefused?: ((remoteAddress: string, reason: string) => void) | undefined
+}
+
+export interface ConnectOptions {
+  readonly host: string
+  readonly port: number
+  readonly timeoutMs: number
+  readonly tls?: TlsClientOptions | undefined
+}
+
+/** PEM text throughout. TLS 1.2 is the oldest version taken. */
+export interface TlsServerOptions {
+  /** The certificate, and those between it and its root. */
+  readonly cert: string
+  readonly key: string
+  readonly passphrase?: string | undefined
+  /** Whose signatures on a client's certificate are believed. */
+  readonly ca?: string | undefined
+  /** `requested`: a client may come without a certificate, but not with one that is not believed. Default `none`. */
+  readonly clientAuth?: 'none' | 'requested' | 'required' | undefined
+}
+
+/** Plain data, so that a thread can be given it. */
+export interface TlsClientOptions {
+  /** Whose signatures are believed, PEM; without it those that Node believes. */
+  readonly ca?: string | undefined
+  /** The client's own certificate and key, PEM. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  /** Both in one PKCS #12 file, instead of `cert` and `key`. */
+  readonly pfx?: Uint8Array | undefined
+  readonly passphrase?: string | undefined
+  /** Default true: the certificate must name the host that was connected to. */
+  readonly verifyHost?: boolean | undefined
 }
 
 export interface Listener {
@@ -99,6 +142,8 @@ export interface Socket {
   readonly remoteAddress: string
   readonly localAddress: string
   readonly localPort: number
+  /** Of a TLS connection; `undefined` in plain text. */
+  readonly tls?: SocketTls | undefined
   setHandlers(handlers: SocketHandlers): void
   /** Queues chunks in order; they must not be changed afterwards. `false`: over the high-water mark, wait for `drain`. */
   write(chunks: readonly Buffer[]): boolean
@@ -109,6 +154,13 @@ export interface Socket {
   /** Sends what is queued, then closes. */
   end(): void
   destroy(): void
+}
+
+export interface SocketTls {
+  /** The host name that the client asked for (SNI). */
+  readonly serverName: string | undefined
+  /** Distinguished name of the peer's verified certificate, as RFC 2253 writes it: `CN=alice,O=mill`. */
+  readonly peerName: string | undefined
 }
 
 export interface SocketHandlers {

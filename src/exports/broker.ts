@@ -7,5 +7,6 @@ export type { ControlAction, ControlHook, InterceptedRequest } from '../broker/c
 export type { ClientActivity, ClientDescription, RefusedRequest } from '../broker/clients.ts'
 export type { ApiMetrics } from '../broker/request-metrics.ts'
 export type { Durability } from '../log/types.ts'
-export type { Env } from '../env/env.ts'
+export type { ListenerSettings } from '../broker/security/listener-settings.ts'
+export type { Env, TlsServerOptions } from '../env/env.ts'
 export { realEnv } from '../env/real/env.ts'

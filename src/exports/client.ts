@@ -12,6 +12,8 @@ export { type Assignor, type MemberAssignment, type SubscribedMember } from '../
 export { Admin, type ClusterDescription, type ConfigChange, type ConfigEntry, type ConfigResource, type NewTopic, type OffsetListing, type OffsetSpec, type TopicDescription } from '../client/admin.ts'
 export type { GroupDescription, GroupListing, GroupMemberDescription } from '../client/admin-groups.ts'
 export type { ActiveProducer, PartitionProducers, TransactionDescription, TransactionListing } from '../client/admin-transactions.ts'
+export type { SaslOptions, SecurityOptions, TokenSource } from '../client/security.ts'
+export type { TlsClientOptions } from '../env/env.ts'
 export type { BrokerNode, GroupIdentity, OffsetEntry, PartitionMeta, RecordHeader, TopicPartition } from '../client/types.ts'
 export { partitionOf } from '../wire/partitioner.ts'
 export { realEnv } from '../env/real/env.ts'

@@ -17,6 +17,8 @@ import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
+import { plainSecurity, tokenOf } from '../client/security.ts'
+import type { SecurityOptions } from '../client/security.ts'
 import type { Env, Timer } from '../env/env.ts'
 import { realEnv } from '../env/real/env.ts'
 import { build } from '../topology/build.ts'
@@ -41,6 +43,8 @@ import type { WorkerEvents, WorkerHandle, WorkerTask } from './worker.ts'
 export interface RunOptions {
   /** `host:port,host:port` of the cluster. */
   readonly bootstrap: string
+  /** TLS and log-in at the cluster, for this thread and the workers'. */
+  readonly security?: SecurityOptions | undefined
   /** Where state is kept. Processes may share one. */
   readonly dataDirectory: string
   /** 0 (the default): on this thread, so that a long turn of user code also holds up the heartbeats. n ≥ 1: that many worker threads; `entry` is needed then. */
@@ -146,8 +150,8 @@ export class AppProcess implements RunningApp {
   }
 
   async #start(): Promise<void> {
-    const { bootstrap, dataDirectory } = this.#options
-    const cluster = await Cluster.connect(this.#env, { bootstrap, clientId: this.name, logger: this.#logger })
+    const { bootstrap, dataDirectory, security } = this.#options
+    const cluster = await Cluster.connect(this.#env, { bootstrap, security, clientId: this.name, logger: this.#logger })
     this.#cluster = cluster
     const partitions = await prepareTopics({ cluster, admin: new Admin(cluster), logger: this.#logger }, this.#plan, this.#tasks, { metrics: this.#metricsWanted })
     for (const { name, group } of this.#tasks) {
@@ -197,13 +201,15 @@ export class AppProcess implements RunningApp {
       failed: (task, error) => this.#onTaskFailed(task, error),
       commitOffsets: async (task, offsets, identity) => { await this.#memberships.get(task)?.commitOffsets(offsets, identity) },
     }
-    const { threads = 0, entry, bootstrap, stores, targets } = this.#options
+    const { threads = 0, entry, bootstrap, security, stores, targets } = this.#options
     if (threads === 0) {
-      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, number: 0, tasks, events, stores, targets, failpoints: this.#env === realEnv ? failpointsOfEnvironment() : noFailpoints }))
+      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, security, number: 0, tasks, events, stores, targets, failpoints: this.#env === realEnv ? failpointsOfEnvironment() : noFailpoints }))
       return
     }
     if (entry === undefined) throw needsEntry()
-    for (let number = 0; number < threads; number++) this.#workers.push(await ThreadedWorker.start({ module: String(entry), bootstrap, number, tasks }, events, this.#logger))
+    for (let number = 0; number < threads; number++) {
+      this.#workers.push(await ThreadedWorker.start({ module: String(entry), bootstrap, security: plainSecurity(security), number, tasks }, { events, logger: this.#logger, token: () => tokenOf(security) }))
+    }
   }
 
   #membership(cluster: Cluster, plan: NativeTaskPlan, partitions: ReadonlyMap<string, number>): TaskMembership {

@@ -16,24 +16,33 @@ interface Call {
   readonly reject: (error: unknown) => void
 }
 
+export interface ThreadHost {
+  readonly events: WorkerEvents
+  readonly logger: Logger
+  /** A token for a log-in of the thread's: the function that gives one cannot go there. */
+  readonly token: () => Promise<string>
+}
+
 export class ThreadedWorker implements WorkerHandle {
   readonly #thread: Thread
   readonly #events: WorkerEvents
   readonly #logger: Logger
   readonly #calls = new Map<number, Call>()
+  readonly #token: () => Promise<string>
   #callNumber = 0
   #ready: Call | undefined
 
-  private constructor(thread: Thread, events: WorkerEvents, logger: Logger) {
+  private constructor(thread: Thread, events: WorkerEvents, logger: Logger, token: () => Promise<string>) {
+    this.#token = token
     this.#thread = thread
     this.#events = events
     this.#logger = logger
   }
 
   /** Resolves when the thread has loaded the app, connected and is ready for shards. */
-  static async start(start: ThreadStart, events: WorkerEvents, logger: Logger): Promise<ThreadedWorker> {
+  static async start(start: ThreadStart, { events, logger, token }: ThreadHost): Promise<ThreadedWorker> {
     const thread = startThread(new URL('./worker-thread.js', import.meta.url), start)
-    const worker = new ThreadedWorker(thread, events, logger)
+    const worker = new ThreadedWorker(thread, events, logger, token)
     const ready = new Promise<unknown>((resolve, reject) => { worker.#ready = { resolve, reject } })
     thread.onMessage(message => worker.#receive(message as FromThread)) // Only worker-thread.ts writes to this port.
     thread.ended.then(
@@ -102,6 +111,11 @@ export class ThreadedWorker implements WorkerHandle {
         this.#events.commitOffsets(message.task, message.offsets, message.identity).then(
           () => this.#post({ kind: 'committed', id: message.id, error: undefined }),
           (error: unknown) => this.#post({ kind: 'committed', id: message.id, error: plainError(error) }))
+        return
+      case 'token':
+        this.#token().then(
+          token => this.#post({ kind: 'token', id: message.id, token, error: undefined }),
+          (error: unknown) => this.#post({ kind: 'token', id: message.id, token: '', error: plainError(error) }))
         return
       default: return unreachable(message)
     }

@@ -2,6 +2,7 @@
 import { ERROR_CODES, messageOf, MillraceError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { LogFields } from '../base/logger.ts'
+import type { PlainSecurity } from '../client/security.ts'
 import type { GroupIdentity, OffsetEntry } from '../client/types.ts'
 import type { ShardId } from './assignor.ts'
 import type { WorkerTask } from './worker.ts'
@@ -11,6 +12,7 @@ export interface ThreadStart {
   /** URL of the module whose default export is the app. */
   readonly module: string
   readonly bootstrap: string
+  readonly security: PlainSecurity
   readonly number: number
   readonly tasks: readonly WorkerTask[]
 }
@@ -22,6 +24,7 @@ export type ToThread =
   | { readonly kind: 'call'; readonly id: number; readonly call: ThreadCall }
   /** Answer to `commitOffsets`. */
   | { readonly kind: 'committed'; readonly id: number; readonly error: PlainError | undefined }
+  | { readonly kind: 'token'; readonly id: number; readonly token: string; readonly error: PlainError | undefined }
 
 export type ThreadCall =
   | { readonly kind: 'revoke' | 'lost'; readonly task: string; readonly shards: readonly ShardId[] }
@@ -33,6 +36,7 @@ export type FromThread =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown; readonly error: PlainError | undefined }
   | { readonly kind: 'failed'; readonly task: string; readonly error: PlainError }
   | { readonly kind: 'commitOffsets'; readonly id: number; readonly task: string; readonly offsets: readonly OffsetEntry[]; readonly identity: GroupIdentity }
+  | { readonly kind: 'token'; readonly id: number }
   | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly fields: LogFields }
 
 export interface PlainError {

@@ -2,6 +2,7 @@
 import { unreachable } from '../base/assert.ts'
 import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Logger, LogFields } from '../base/logger.ts'
+import { securityOfPlain } from '../client/security.ts'
 import { realEnv } from '../env/real/env.ts'
 import { mapStacksToSources } from '../env/real/source-maps.ts'
 import { currentThread } from '../env/real/threads.ts'
@@ -17,9 +18,20 @@ const start = thread.data as ThreadStart // Only ThreadedWorker starts this modu
 const commits = new Map<number, { readonly resolve: () => void; readonly reject: (error: unknown) => void }>()
 let commitNumber = 0
 
+const tokens = new Map<number, { readonly resolve: (token: string) => void; readonly reject: (error: unknown) => void }>()
+let tokenNumber = 0
+
 const post = (message: FromThread): void => thread.post(message)
 
+// Set before the worker connects, which may need a token.
+thread.onMessage(message => receive(message as ToThread)) // Only ThreadedWorker writes to this port.
+
 const worker = await Worker.start({
+  security: securityOfPlain(start.security, () => new Promise((resolve, reject) => {
+    const id = ++tokenNumber
+    tokens.set(id, { resolve, reject })
+    post({ kind: 'token', id })
+  })),
   env: realEnv, logger: threadLogger({}), plan: build(await loadApp(start.module)), bootstrap: start.bootstrap, number: start.number, tasks: start.tasks,
   failpoints: failpointsOfEnvironment(),
   events: {
@@ -31,7 +43,6 @@ const worker = await Worker.start({
     }),
   },
 })
-thread.onMessage(message => receive(message as ToThread)) // Only ThreadedWorker writes to this port.
 post({ kind: 'ready' })
 
 function receive(message: ToThread): void {
@@ -43,6 +54,11 @@ function receive(message: ToThread): void {
       const commit = commits.get(message.id)
       commits.delete(message.id)
       return message.error === undefined ? commit?.resolve() : commit?.reject(errorOfPlain(message.error))
+    }
+    case 'token': {
+      const token = tokens.get(message.id)
+      tokens.delete(message.id)
+      return message.error === undefined ? token?.resolve(message.token) : token?.reject(errorOfPlain(message.error))
     }
     case 'call': {
       const { id, call } = message

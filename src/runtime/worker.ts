@@ -9,6 +9,7 @@
 import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
+import type { SecurityOptions } from '../client/security.ts'
 import type { GroupIdentity, OffsetEntry } from '../client/types.ts'
 import type { Env, Timer } from '../env/env.ts'
 import type { Plan } from '../topology/plan.ts'
@@ -40,6 +41,7 @@ export interface WorkerOptions {
   readonly logger: Logger
   readonly plan: Plan
   readonly bootstrap: string
+  readonly security?: SecurityOptions | undefined
   readonly number: number
   readonly tasks: readonly WorkerTask[]
   readonly failpoints: Failpoints
@@ -86,7 +88,7 @@ export class Worker implements WorkerHandle {
   /** Connects, loads the global tables (J5) and gets ready for shards. */
   static async start(options: WorkerOptions): Promise<Worker> {
     const { env, logger, plan } = options
-    const cluster = await Cluster.connect(env, { bootstrap: options.bootstrap, clientId: `${plan.app}-${options.number}`, logger })
+    const cluster = await Cluster.connect(env, { bootstrap: options.bootstrap, security: options.security, clientId: `${plan.app}-${options.number}`, logger })
     const admin = new Admin(cluster)
     const bootId = readBootId(env, logger)
     const stores = options.stores ?? lmdbStores(env.disk, bootId)

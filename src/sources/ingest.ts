@@ -16,6 +16,7 @@ import { durationMs, type Duration } from '../base/duration.ts'
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { silentLogger, type Logger } from '../base/logger.ts'
 import { Cluster } from '../client/cluster.ts'
+import type { SecurityOptions } from '../client/security.ts'
 import { Producer } from '../client/producer.ts'
 import type { Topic } from '../dsl/topic.ts'
 import type { Env } from '../env/env.ts'
@@ -26,6 +27,8 @@ export interface IngestOptions<K, V> {
   readonly topic: Topic<K, V>
   /** `host:port,host:port` of the cluster. */
   readonly bootstrap: string
+  /** TLS and log-in at the cluster. */
+  readonly security?: SecurityOptions | undefined
   /** One event of the body as a record, or what is wrong with it. Without it an event is `{ key, value }`, of the topic's types. */
   readonly read?: ((event: unknown, request: Request) => IngestedRecord<K, V> | string) | undefined
   /** Whether the request may write (a token, a signature). Needed where the server is reached from other machines. */
@@ -67,7 +70,7 @@ const KEY_CHARACTERS_MAX = 256
 export async function ingest<K, V>(options: IngestOptions<K, V>): Promise<Ingest> {
   const env = options.env ?? realEnv
   const logger = (options.logger ?? silentLogger).child({ ingest: options.topic.name })
-  const cluster = await Cluster.connect(env, { bootstrap: options.bootstrap, clientId: `ingest-${options.topic.name}`, logger })
+  const cluster = await Cluster.connect(env, { bootstrap: options.bootstrap, security: options.security, clientId: `ingest-${options.topic.name}`, logger })
   try {
     const running = new RunningIngest(options, env, logger, cluster)
     await running.start()

@@ -17,6 +17,7 @@ import { MillraceError } from '../base/errors.ts'
 import { silentLogger, type Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
+import type { SecurityOptions } from '../client/security.ts'
 import { FetchedCursor } from '../client/fetched-batches.ts'
 import { Fetcher } from '../client/fetcher.ts'
 import { Producer } from '../client/producer.ts'
@@ -40,6 +41,8 @@ export interface ReadFilesOptions<K, V> {
   readonly name: string
   readonly topic: Topic<K, V>
   readonly bootstrap: string
+  /** TLS and log-in at the cluster. */
+  readonly security?: SecurityOptions | undefined
   /** A folder, of which the files with this ending are read, not those of folders in it. */
   readonly directory: string
   /** Which files of it; every one whose name does not begin with `.` or `_` without it. */
@@ -69,7 +72,7 @@ const LINE_END = 10
 export async function readFiles<K, V>(options: ReadFilesOptions<K, V>): Promise<FilesRead> {
   const env = options.env ?? realEnv
   const logger = (options.logger ?? silentLogger).child({ source: options.name })
-  const cluster = await Cluster.connect(env, { bootstrap: options.bootstrap, clientId: options.name, logger })
+  const cluster = await Cluster.connect(env, { bootstrap: options.bootstrap, security: options.security, clientId: options.name, logger })
   const producer = new Producer(cluster, { transactionalId: options.name })
   try {
     const source = new FileSource(options, env, cluster, producer)

@@ -19,15 +19,17 @@ const frames = readRecordedFrames()
 const NOT_DESCRIBED: readonly number[] = [71, 72]
 
 /** API versions without a recorded frame, each with its reason. */
-const NOT_RECORDED: Readonly<Record<string, string>> = {}
+const NOT_RECORDED: Readonly<Record<string, string>> = Object.fromEntries(['AlterUserScramCredentials', 'DescribeUserScramCredentials'].flatMap(name => ['request', 'response'].map(direction =>
+  [`${name} v0 ${direction}`, "no client sends it unasked: test/real/broker/security.test.ts has Kafka's kafka-configs send it"])))
 
 /**
  * Arrays that no recorded frame fills: a healthy cluster of one broker without access control has nothing to put there. Node endpoints
  * (KIP-951) come when a leader moves: test/real/client/failover.test.ts has Apache Kafka send them.
  */
 const HOLLOW: readonly string[] = [
+  'AlterUserScramCredentials request.deletions', 'AlterUserScramCredentials request.upsertions', 'AlterUserScramCredentials response.results',
   'DeleteAcls response.filterResults.matchingAcls', 'DescribeAcls response.resources', 'DescribeAcls response.resources.acls',
-  'DescribeQuorum response.topics.partitions.observers',
+  'DescribeQuorum response.topics.partitions.observers', 'DescribeUserScramCredentials request.users', 'DescribeUserScramCredentials response.results', 'DescribeUserScramCredentials response.results.credentialInfos',
   'DescribeTopicPartitions response.topics.partitions.eligibleLeaderReplicas', 'DescribeTopicPartitions response.topics.partitions.lastKnownElr',
   'DescribeTopicPartitions response.topics.partitions.offlineReplicas', 'Metadata response.topics.partitions.offlineReplicas',
   'Fetch response.nodeEndpoints', 'Produce response.nodeEndpoints',

@@ -16,6 +16,7 @@ import { leaveGroupHandler } from './13-leave-group.ts'
 import { syncGroupHandler } from './14-sync-group.ts'
 import { describeGroupsHandler } from './15-describe-groups.ts'
 import { listGroupsHandler } from './16-list-groups.ts'
+import { saslHandshakeHandler } from './17-sasl-handshake.ts'
 import { apiVersionsHandler } from './18-api-versions.ts'
 import { createTopicsHandler } from './19-create-topics.ts'
 import { deleteTopicsHandler } from './20-delete-topics.ts'
@@ -33,11 +34,14 @@ import { deleteAclsHandler } from './31-delete-acls.ts'
 import { describeConfigsHandler } from './32-describe-configs.ts'
 import { alterConfigsHandler } from './33-alter-configs.ts'
 import { describeLogDirsHandler } from './35-describe-log-dirs.ts'
+import { saslAuthenticateHandler } from './36-sasl-authenticate.ts'
 import { createPartitionsHandler } from './37-create-partitions.ts'
 import { deleteGroupsHandler } from './42-delete-groups.ts'
 import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.ts'
 import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.ts'
 import { offsetDeleteHandler } from './47-offset-delete.ts'
+import { describeUserScramCredentialsHandler } from './50-describe-user-scram-credentials.ts'
+import { alterUserScramCredentialsHandler } from './51-alter-user-scram-credentials.ts'
 import { describeQuorumHandler } from './55-describe-quorum.ts'
 import { describeClusterHandler } from './60-describe-cluster.ts'
 import { describeProducersHandler } from './61-describe-producers.ts'
@@ -49,9 +53,9 @@ import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.t
 export const SERVED: readonly Handler[] = [
   produceHandler, fetchHandler, listOffsetsHandler, metadataHandler,
   offsetCommitHandler, offsetFetchHandler, findCoordinatorHandler, joinGroupHandler, heartbeatHandler, leaveGroupHandler, syncGroupHandler,
-  describeGroupsHandler, listGroupsHandler, apiVersionsHandler, createTopicsHandler, deleteTopicsHandler, deleteRecordsHandler,
+  describeGroupsHandler, listGroupsHandler, saslHandshakeHandler, apiVersionsHandler, createTopicsHandler, deleteTopicsHandler, deleteRecordsHandler,
   initProducerIdHandler, offsetForLeaderEpochHandler, addPartitionsToTxnHandler, addOffsetsToTxnHandler, endTxnHandler, writeTxnMarkersHandler,
-  txnOffsetCommitHandler, describeAclsHandler, createAclsHandler, deleteAclsHandler, describeConfigsHandler, alterConfigsHandler, describeLogDirsHandler, createPartitionsHandler,
-  deleteGroupsHandler, incrementalAlterConfigsHandler, listPartitionReassignmentsHandler, offsetDeleteHandler, describeQuorumHandler, describeClusterHandler, describeProducersHandler,
+  txnOffsetCommitHandler, describeAclsHandler, createAclsHandler, deleteAclsHandler, describeConfigsHandler, alterConfigsHandler, describeLogDirsHandler, saslAuthenticateHandler, createPartitionsHandler,
+  deleteGroupsHandler, incrementalAlterConfigsHandler, listPartitionReassignmentsHandler, offsetDeleteHandler, describeUserScramCredentialsHandler, alterUserScramCredentialsHandler, describeQuorumHandler, describeClusterHandler, describeProducersHandler,
   describeTransactionsHandler, listTransactionsHandler, consumerGroupDescribeHandler, describeTopicPartitionsHandler,
 ]

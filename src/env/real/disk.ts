@@ -23,6 +23,7 @@ export const realDisk: Disk = {
   open: (path, mode) => new RealFile(path, fs.openSync(path, OPEN_FLAGS[mode] | (fs.constants.O_NOFOLLOW ?? 0), 0o600)),
   exists: path => fs.existsSync(path),
   size: path => fs.statSync(path).size,
+  permissions: path => fs.statSync(path).mode & 0o777,
   makeDirectory,
   list: path => fs.readdirSync(path).sort(),
   rename: (from, to) => fs.renameSync(from, to),

@@ -1,13 +1,18 @@
-/** TCP behind the `Network` contract. Nagle's algorithm is off: frames are written whole. */
+/** TCP, and TLS over it, behind the `Network` contract. Nagle's algorithm is off: frames are written whole. */
 import * as net from 'node:net'
+import * as tls from 'node:tls'
 import { MillraceError } from '../../base/errors.ts'
-import type { Listener, Network, Socket, SocketHandlers } from '../env.ts'
+import type { ConnectOptions, Listener, ListenOptions, Network, Socket, SocketHandlers, SocketTls } from '../env.ts'
+import { checkContext, clientOptions, refusedByServer, refusedPeer, serverOptions, tlsError, tlsOf } from './tls.ts'
 
 export const realNetwork: Network = { listen, connect }
 
-function listen(options: { readonly host: string; readonly port: number }, onConnection: (socket: Socket) => void): Promise<Listener> {
+/** Handshakes under way count too; those that are done are counted by the broker. */
+const TLS_CONNECTIONS_MAX = 2048
+
+async function listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
+  const server = options.tls === undefined ? net.createServer({ noDelay: true }, socket => onConnection(new RealSocket(socket))) : tlsServer(options, onConnection)
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ noDelay: true }, socket => onConnection(new RealSocket(socket)))
     const onError = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'EADDRINUSE') {
         reject(new MillraceError('PORT_IN_USE', `Port ${options.port} on ${options.host} is in use by another process. Stop that process, or choose another port.`, { cause: error, detail: { port: options.port } }))
@@ -23,40 +28,69 @@ function listen(options: { readonly host: string; readonly port: number }, onCon
   })
 }
 
-function connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Socket> {
+function tlsServer({ tls: wanted, onRefused }: ListenOptions, onConnection: (socket: Socket) => void): tls.Server {
+  const options = wanted === undefined ? {} : serverOptions(wanted)
+  checkContext('The TLS listener', options)
+  const server = tls.createServer({ ...options, noDelay: true }, socket => {
+    const reason = refusedPeer(socket)
+    if (reason === undefined) return onConnection(new RealSocket(socket, tlsOf(socket)))
+    onRefused?.(addressOf(socket), reason)
+    socket.on('error', () => { /* It is told above why it is cut. */ })
+    socket.destroy()
+  })
+  server.maxConnections = TLS_CONNECTIONS_MAX
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => onRefused?.(addressOf(socket), error.message))
+  return server
+}
+
+function connect(options: ConnectOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = net.connect({ host: options.host, port: options.port, noDelay: true })
-    const fail = (reason: string, cause?: unknown): void => {
+    if (options.tls !== undefined) checkContext("The client's TLS options", clientOptions(options))
+    const socket = options.tls === undefined ? net.connect({ host: options.host, port: options.port, noDelay: true }) : tls.connect(clientOptions(options))
+    const fail = (error: MillraceError): void => {
       socket.destroy()
-      reject(new MillraceError('CONNECTION_FAILED', `Cannot connect to ${options.host}:${options.port}: ${reason}. Is a broker running there?`, { retriable: true, cause, detail: { host: options.host, port: options.port } }))
+      reject(error)
     }
-    const timer = setTimeout(() => fail(`no answer within ${options.timeoutMs} ms`), options.timeoutMs)
+    const failed = (reason: string, cause?: unknown): MillraceError => new MillraceError('CONNECTION_FAILED', `Cannot connect to ${options.host}:${options.port}: ${reason}. Is a broker running there?`, { retriable: true, cause, detail: { host: options.host, port: options.port } })
+    const timer = setTimeout(() => fail(failed(`no answer within ${options.timeoutMs} ms`)), options.timeoutMs)
     const onError = (error: Error): void => {
       clearTimeout(timer)
-      fail((error as NodeJS.ErrnoException).code ?? error.message, error)
+      fail((options.tls === undefined ? undefined : tlsError(options, error)) ?? failed((error as NodeJS.ErrnoException).code ?? error.message, error))
     }
     socket.once('error', onError)
-    socket.once('connect', () => {
+    socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer)
       socket.off('error', onError)
-      resolve(new RealSocket(socket))
+      if (!(socket instanceof tls.TLSSocket)) return resolve(new RealSocket(socket))
+      socket.setNoDelay(true)
+      resolve(new RealSocket(socket, tlsOf(socket), code => refusedByServer(options.tls, code)))
     })
   })
+}
+
+function addressOf(socket: net.Socket): string {
+  return `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
 }
 
 class RealSocket implements Socket {
   readonly remoteAddress: string
   readonly localAddress: string
   readonly localPort: number
+  readonly tls: SocketTls | undefined
   readonly #socket: net.Socket
   #failure: Error | undefined
 
-  constructor(socket: net.Socket) {
+  /** `explain`: what the peer's TLS alert means; it may come as late as this. */
+  constructor(socket: net.Socket, tlsState?: SocketTls, explain?: (code: string) => string) {
     this.#socket = socket
-    this.remoteAddress = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+    this.tls = tlsState
+    this.remoteAddress = addressOf(socket)
     this.localAddress = socket.localAddress ?? '?'
     this.localPort = socket.localPort ?? 0
-    socket.on('error', error => { this.#failure = error })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const { code = '' } = error
+      this.#failure = explain !== undefined && /^ERR_SSL_.*ALERT/.test(code) ? new MillraceError('TLS_FAILED', explain(code), { cause: error }) : error
+    })
   }
 
   get bytesQueued(): number {

@@ -136,6 +136,7 @@ export class SimDisk {
       },
       exists: path => this.#find(path) !== undefined,
       size: path => this.#inode(path, 'stat').current.size,
+      permissions: path => (this.#inode(path, 'stat'), 0o600),
       makeDirectory: path => this.#makeDirectory(path),
       list: path => [...this.#directory(path, 'scandir').current.keys()].sort(),
       rename: (from, to) => {

@@ -6,7 +6,7 @@
  * W3. A killed process's sockets are closed with an error at the other end, after the latency.
  */
 import { MillraceError } from '../../base/errors.ts'
-import type { Listener, Network, Socket, SocketHandlers } from '../../env/env.ts'
+import type { ConnectOptions, Listener, ListenOptions, Network, Socket, SocketHandlers } from '../../env/env.ts'
 import type { Owner, VirtualTime } from './clock.ts'
 import type { SeededRandom } from './random.ts'
 
@@ -94,7 +94,8 @@ export class SimNetwork {
     this.#sockets.delete(socket)
   }
 
-  #listen(options: { readonly host: string; readonly port: number }, onConnection: (socket: Socket) => void, owner: Owner): Promise<Listener> {
+  #listen(options: ListenOptions, onConnection: (socket: Socket) => void, owner: Owner): Promise<Listener> {
+    if (options.tls !== undefined) return Promise.reject(noTls())
     const port = options.port === 0 ? this.#portNext++ : options.port
     if (this.#listeners.has(port)) return Promise.reject(new MillraceError('PORT_IN_USE', `Port ${port} is in use in the simulation.`, { detail: { port } }))
     const listening = { owner, onConnection }
@@ -109,7 +110,8 @@ export class SimNetwork {
     })
   }
 
-  #connect(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }, owner: Owner): Promise<Socket> {
+  #connect(options: ConnectOptions, owner: Owner): Promise<Socket> {
+    if (options.tls !== undefined) return Promise.reject(noTls())
     return new Promise((resolve, reject) => {
       const fail = (reason: string): void => reject(new MillraceError('CONNECTION_FAILED', `Cannot connect to ${options.host}:${options.port}: ${reason}.`, { retriable: true, detail: { host: options.host, port: options.port } }))
       this.deliver(owner, () => {
@@ -129,6 +131,10 @@ export class SimNetwork {
       })
     })
   }
+}
+
+function noTls(): MillraceError {
+  return new MillraceError('TLS_FAILED', 'The simulated network has no TLS: leave tls out, or run on the real one.')
 }
 
 type Item = Buffer | 'end'

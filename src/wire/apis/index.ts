@@ -39,6 +39,8 @@ import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
 import { alterPartitionReassignments } from './45-alter-partition-reassignments.ts'
 import { listPartitionReassignments } from './46-list-partition-reassignments.ts'
 import { offsetDelete } from './47-offset-delete.ts'
+import { describeUserScramCredentials } from './50-describe-user-scram-credentials.ts'
+import { alterUserScramCredentials } from './51-alter-user-scram-credentials.ts'
 import { describeQuorum } from './55-describe-quorum.ts'
 import { describeCluster } from './60-describe-cluster.ts'
 import { describeProducers } from './61-describe-producers.ts'
@@ -53,6 +55,6 @@ export const APIS: ReadonlyMap<number, Api> = new Map<number, Api>([
   describeGroups, listGroups, saslHandshake, apiVersions, createTopics, deleteTopics, deleteRecords, initProducerId, offsetForLeaderEpoch,
   addPartitionsToTxn, addOffsetsToTxn, endTxn, writeTxnMarkers, txnOffsetCommit, describeAcls, createAcls, deleteAcls, describeConfigs,
   alterConfigs, describeLogDirs, saslAuthenticate, createPartitions, deleteGroups, electLeaders, incrementalAlterConfigs,
-  alterPartitionReassignments, listPartitionReassignments, offsetDelete, describeQuorum, describeCluster, describeProducers,
+  alterPartitionReassignments, listPartitionReassignments, offsetDelete, describeUserScramCredentials, alterUserScramCredentials, describeQuorum, describeCluster, describeProducers,
   describeTransactions, listTransactions, consumerGroupHeartbeat, consumerGroupDescribe, describeTopicPartitions,
 ].map((api: Api) => [api.key, api]))

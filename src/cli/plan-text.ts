@@ -1,6 +1,6 @@
 /** How `millrace plan` looks on a terminal: the graph, topics, shards, the load, and what is broken. */
 import type { Broken } from '../topology/contracts/broken.ts'
-import type { AppGraph } from '../topology/describe.ts'
+import { type AppGraph, targetText } from '../topology/describe.ts'
 import type { PlanReport } from '../planner/report.ts'
 import type { TopicRow } from '../planner/topics.ts'
 import { counted, groupDigits, type Output } from './render.ts'
@@ -46,7 +46,7 @@ function showGraph(output: Output, graph: AppGraph): void {
     const at = `task:${task.name}`
     const edges = graph.edges.filter(edge => edge.as !== 'repartition')
     const reads = edges.filter(edge => edge.to === at).map(edge => `${edge.from.slice('topic:'.length)}${edge.as === 'stream' ? '' : edge.as === 'table' ? ' (table)' : ' (global table)'}`)
-    const writes = edges.filter(edge => edge.from === at).map(edge => `${edge.to.slice('topic:'.length)}${edge.as === 'deadLetter' ? ' (dead letters)' : ''}`)
+    const writes = edges.filter(edge => edge.from === at).map(edge => edge.as === 'target' ? graph.targets.filter(each => each.id === edge.to).map(targetText).join() : `${edge.to.slice('topic:'.length)}${edge.as === 'deadLetter' ? ' (dead letters)' : ''}`)
     const how = [task.engine === 'millrace' ? undefined : `on ${task.engine}`, task.guarantee].filter(each => each !== undefined).join(', ')
     output.line(`  ${[reads.length === 0 ? undefined : reads.join(', '), `${output.style('bold', task.name)} (${how})`, writes.length === 0 ? undefined : writes.join(', ')].filter(each => each !== undefined).join(' ─▶ ')}`)
   }

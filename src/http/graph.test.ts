@@ -36,3 +36,10 @@ test('a cycle is drawn with one edge backwards', () => {
   const backwards = graph.edges.filter(edge => (column.get(edge.from) ?? 0) >= (column.get(edge.to) ?? 0))
   assert.equal(backwards.length, 1)
 })
+
+test('what rows go to beside Kafka is a box of its own behind its task', () => {
+  const described = app(task('t1', ['in'], ['mid']))
+  const graph = graphOf({ ...described, targets: [{ id: 'target:t1.archive', task: 't1', kind: 'files', detail: '/tmp/till', delivery: 'exactlyOnce' }], edges: [...described.edges, { from: 'task:t1', to: 'target:t1.archive', as: 'target' }] })
+  const drawn = graph.nodes.find(node => node.kind === 'target')
+  assert.deepEqual([drawn?.name, drawn?.detail, drawn?.column], ['files', '/tmp/till (exactlyOnce)', 2])
+})

@@ -1,5 +1,5 @@
 /**
- * The app as boxes and arrows: topics, tasks, and what outside clients do with the topics; laid out in layers from left to right.
+ * The app as boxes and arrows: topics, tasks, what their rows go to beside Kafka, and what outside clients do with the topics; laid out in layers from left to right.
  *
  * H1. The layout follows from the description alone: the same app is drawn the same way each time, and nothing jumps.
  * H2. A cycle does not stop the layout: the edge that closes it is drawn backwards.
@@ -8,10 +8,13 @@ import type { AppGraph } from '../topology/describe.ts'
 
 export interface GraphNode {
   readonly id: string
-  readonly kind: 'topic' | 'task' | 'foreign'
+  readonly kind: 'topic' | 'task' | 'foreign' | 'target'
+  /** Of a target its kind: `postgres`. */
   readonly name: string
   /** Of a foreign task. */
   readonly engine: string | null
+  /** Of a target: where it goes, and how. */
+  readonly detail: string | null
   /** Units of the grid: column from the left, row from the top. */
   readonly column: number
   readonly row: number
@@ -34,6 +37,8 @@ export function graphOf(app: AppGraph): Graph {
   const engines = new Map(app.tasks.filter(task => task.engine !== 'millrace').map(task => [`task:${task.name}`, task.engine]))
   // A task's own repartition topics are inside of its box.
   const edges = app.edges.filter(edge => edge.as !== 'repartition').map(({ from, to }) => ({ from, to }))
+  const targets = new Map(app.targets.map(target => [target.id, target]))
+  for (const id of targets.keys()) kinds.set(id, 'target')
   for (const id of edges.flatMap(edge => [edge.from, edge.to])) if (!kinds.has(id)) kinds.set(id, 'topic')
   const column = columnsOf([...kinds.keys()], edges)
   const rowsUsed: number[] = []
@@ -41,7 +46,11 @@ export function graphOf(app: AppGraph): Graph {
     const at = column.get(id) ?? 0
     const row = rowsUsed[at] ?? 0
     rowsUsed[at] = row + 1
-    return { id, kind: kinds.get(id) ?? 'topic', name: id.slice(id.indexOf(':') + 1), engine: engines.get(id) ?? null, column: at, row }
+    const target = targets.get(id)
+    return {
+      id, kind: kinds.get(id) ?? 'topic', name: target?.kind ?? id.slice(id.indexOf(':') + 1), engine: engines.get(id) ?? null,
+      detail: target === undefined ? null : `${target.detail} (${target.delivery})`, column: at, row,
+    }
   })
   return { nodes, edges, columns: rowsUsed.length, rows: Math.max(0, ...rowsUsed.map(used => used ?? 0)) }
 }

@@ -8,7 +8,7 @@ import type { Graph } from './graph.ts'
 import type { JobRequest } from './job-request.ts'
 import { type Live, startStatusServer, type StatusServer } from './server.ts'
 
-const graph: Graph = { nodes: [{ id: 'task:copy', kind: 'task', name: 'copy', engine: null, column: 0, row: 0 }], edges: [], columns: 1, rows: 1 }
+const graph: Graph = { nodes: [{ id: 'task:copy', kind: 'task', name: 'copy', engine: null, detail: null, column: 0, row: 0 }], edges: [], columns: 1, rows: 1 }
 const trend: JobStatus = { ...UNKNOWN_STATUS, state: 'running', instances: 2, restarts: 4, checkpoint: { at: -999, ms: 30, bytes: 4096, failed: 0 }, backPressure: 0.25, url: 'http://127.0.0.1:8081' }
 const live: Live = {
   status: {

@@ -1,7 +1,7 @@
 /**
  * A plan as a graph to look at: JSON for the status page and `--json`, text for a terminal, Mermaid for a document.
  *
- * Boxes are topics, tasks, the sub-topologies and operators in them, and stores; edges are what flows. Nothing here depends on a cluster.
+ * Boxes are topics, tasks, what rows go to beside Kafka (`.to(…)`), the sub-topologies and operators in them, and stores; edges are what flows. Nothing here depends on a cluster.
  */
 import { unreachable } from '../base/assert.ts'
 import { siteText } from './names.ts'
@@ -12,7 +12,8 @@ export interface AppGraph {
   readonly app: string
   readonly topics: readonly GraphTopic[]
   readonly tasks: readonly GraphTask[]
-  /** Between tasks and topics: `from` and `to` are `task:<name>` or `topic:<name>`. */
+  readonly targets: readonly GraphTarget[]
+  /** Between tasks, topics and targets: `from` and `to` are `task:<name>`, `topic:<name>` or a target's id. */
   readonly edges: readonly GraphEdge[]
 }
 
@@ -23,6 +24,17 @@ export interface GraphTopic {
   readonly value: string | undefined
   /** Wanted at creation. */
   readonly partitions: number | undefined
+}
+
+/** Where a task's rows go beside Kafka. */
+export interface GraphTarget {
+  /** `target:<task>.<sink>` */
+  readonly id: string
+  readonly task: string
+  readonly kind: string
+  /** Where it goes, for people; without secrets. */
+  readonly detail: string
+  readonly delivery: 'exactlyOnce' | 'atLeastOnce'
 }
 
 export interface GraphTask {
@@ -64,7 +76,7 @@ export interface GraphStore {
 export interface GraphEdge {
   readonly from: string
   readonly to: string
-  readonly as: 'stream' | 'table' | 'globalTable' | 'write' | 'repartition' | 'deadLetter'
+  readonly as: 'stream' | 'table' | 'globalTable' | 'write' | 'repartition' | 'deadLetter' | 'target'
 }
 
 export function describe(plan: Plan): AppGraph {
@@ -78,12 +90,28 @@ export function describe(plan: Plan): AppGraph {
       ...[...new Set(native.flatMap(deadLetterOf))].filter(name => !plan.topics.some(topic => topic.name === name)).map(name => internalTopic(name, 'deadLetter')),
     ],
     tasks: plan.tasks.map(task => task.kind === 'native' ? nativeTask(task) : foreignTask(task)),
+    targets: native.flatMap(targetsOf),
     edges: plan.tasks.flatMap(edgesOf),
   }
 }
 
 function deadLetterOf(task: NativeTaskPlan): string[] {
   return task.onError.kind === 'deadLetter' ? [task.onError.topic] : []
+}
+
+function targetsOf(task: NativeTaskPlan): GraphTarget[] {
+  return task.subTopologies.flatMap(sub => sub.nodes).flatMap(node => node.kind !== 'to' ? [] : [
+    { id: targetId(task, node), task: task.name, kind: node.target.kind, detail: node.target.detail, delivery: node.target.delivery },
+  ])
+}
+
+function targetId(task: NativeTaskPlan, node: Node): string {
+  return `target:${task.name}.${node.name}`
+}
+
+/** `files /tmp/till (exactlyOnce)` */
+export function targetText({ kind, detail, delivery }: GraphTarget): string {
+  return `${[kind, detail].filter(part => part !== '').join(' ')} (${delivery})`
 }
 
 function declaredTopic(topic: TopicSpec): GraphTopic {
@@ -145,6 +173,7 @@ function edgesOf(task: TaskPlan): GraphEdge[] {
       case 'table': return [{ from: topic(node.topic.name), to: at, as: 'table' }]
       case 'globalTable': return [{ from: topic(node.topic.name), to: at, as: 'globalTable' }]
       case 'sink': return [{ from: at, to: topic(node.topic.name), as: 'write' }]
+      case 'to': return [{ from: at, to: targetId(task, node), as: 'target' }]
       case 'repartitionSink': return [{ from: at, to: topic(node.topic), as: 'repartition' }]
       case 'repartitionSource': return [{ from: topic(node.topic), to: at, as: 'repartition' }]
       default: return []
@@ -189,7 +218,8 @@ export function describeText(graph: AppGraph): string {
     lines.push('', `task ${task.name}   group ${task.group}   ${how.filter(part => part !== undefined).join(', ')}`)
     const edges = graph.edges.filter(edge => edge.as !== 'repartition')
     lines.push(...edges.filter(edge => edge.to === `task:${task.name}`).map(edge => `  reads   ${edge.from.slice(6)}${edge.as === 'stream' ? '' : ` (${edge.as})`}`))
-    lines.push(...edges.filter(edge => edge.from === `task:${task.name}`).map(edge => `  writes  ${edge.to.slice(6)}${edge.as === 'write' ? '' : ` (${edge.as})`}`))
+    lines.push(...edges.filter(edge => edge.from === `task:${task.name}` && edge.as !== 'target').map(edge => `  writes  ${edge.to.slice(6)}${edge.as === 'write' ? '' : ` (${edge.as})`}`))
+    lines.push(...graph.targets.filter(target => target.task === task.name).map(target => `  to      ${targetText(target)}`))
     for (const sub of task.subTopologies) {
       lines.push(`  ${sub.id}`)
       for (const operator of sub.operators) {
@@ -202,7 +232,7 @@ export function describeText(graph: AppGraph): string {
   return lines.join('\n')
 }
 
-/** As a Mermaid flowchart: topics and tasks, with repartition topics, without changelogs. */
+/** As a Mermaid flowchart: topics, tasks and what rows go to beside Kafka, with repartition topics, without changelogs. */
 export function describeMermaid(graph: AppGraph): string {
   const id = new Map<string, string>()
   const idOf = (name: string): string => {
@@ -215,6 +245,7 @@ export function describeMermaid(graph: AppGraph): string {
     'flowchart LR',
     ...graph.topics.filter(topic => topic.role !== 'changelog').map(topic => `  ${idOf(`topic:${topic.name}`)}([${quoted(topic.name)}])`),
     ...graph.tasks.map(task => `  ${idOf(`task:${task.name}`)}[${quoted(task.engine === 'millrace' ? task.name : `${task.name} (${task.engine})`)}]`),
+    ...graph.targets.map(target => `  ${idOf(target.id)}[/${quoted(`${target.kind} ${target.detail}`)}/]`),
     ...graph.edges.map(edge => `  ${idOf(edge.from)} ${edge.as === 'table' || edge.as === 'globalTable' ? '-.->' : '-->'} ${idOf(edge.to)}`),
   ].join('\n')
 }

@@ -87,3 +87,16 @@ test('topology prints the graph: text, Mermaid, JSON', async () => {
   assert.ok(typeof document === 'object' && document !== null && 'edges' in document && Array.isArray(document.edges))
   assert.equal(document.edges.length, 2)
 })
+
+test('what rows go to beside Kafka is drawn and named with how it is delivered', async () => {
+  const sinks = join(ROOT, 'dist', 'examples', '13-sinks.js')
+  const planned = await millrace(['plan', sinks])
+  assert.equal(planned.exitCode, 0, planned.stderr)
+  assert.match(planned.stdout, /^ {2}\S+ ─▶ archive \(exactlyOnce\) ─▶ files \S+ \(exactlyOnce\)$/m)
+  assert.match(planned.stdout, /─▶ http https:\/\/audit\.example\S* \(atLeastOnce\)$/m)
+  const shown = await millrace(['topology', sinks])
+  assert.match(shown.stdout, /^ {2}to {6}postgres .*\(exactlyOnce\)$/m)
+  const { targets, edges } = JSON.parse((await millrace(['topology', sinks, '--json'])).stdout) as { targets: { id: string, kind: string }[], edges: { to: string, as: string }[] } // As the command writes it.
+  assert.deepEqual(targets.map(target => target.kind), ['files', 'postgres', 'http'])
+  assert.deepEqual(edges.filter(edge => edge.as === 'target').map(edge => edge.to), targets.map(target => target.id))
+})

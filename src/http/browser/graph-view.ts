@@ -1,6 +1,6 @@
 /**
- * Draws the graph as SVG: pills for topics, cards for tasks with their rate and lag, dashed boxes for clients that are no part of the
- * app, in a band of their own below. Every box of ours has a kill button: a task's kills a process that runs it, a topic's the broker that holds it.
+ * Draws the graph as SVG: pills for topics, cards for tasks with their rate and lag, slanted boxes for what rows go to beside Kafka, dashed boxes for clients that are no part of the
+ * app, in a band of their own below. Every box of ours but those has a kill button: a task's kills a process that runs it, a topic's the broker that holds it.
  *
  * GV1. Boxes of the app never move. The band is there from the start, a client keeps its place in it, and it never gets lower.
  */
@@ -8,7 +8,7 @@ import { make, shortNumber } from './elements.ts'
 import type { Strings } from './strings.ts'
 import { fill } from './strings.ts'
 
-export interface ViewNode { readonly id: string, readonly kind: 'topic' | 'task' | 'foreign', readonly name: string, readonly engine: string | null, readonly column: number, readonly row: number }
+export interface ViewNode { readonly id: string, readonly kind: 'topic' | 'task' | 'foreign' | 'target', readonly name: string, readonly engine: string | null, readonly detail: string | null, readonly column: number, readonly row: number }
 export interface ViewGraph { readonly nodes: readonly ViewNode[], readonly edges: readonly { readonly from: string, readonly to: string }[], readonly columns: number, readonly rows: number }
 export interface TaskFigures {
   readonly state: string, readonly inPerSecond: number | null, readonly ratesOf: 'records' | 'offsets', readonly lagRecords: number | null
@@ -27,6 +27,10 @@ const TASK_HEIGHT = 58
 const TOPIC_HEIGHT = 30
 const OUTSIDE_HEIGHT = 44
 const OUTSIDE_ROW_HEIGHT = 60
+const TARGET_HEIGHT = 44
+const HALF_HEIGHTS = { topic: TOPIC_HEIGHT / 2, target: TARGET_HEIGHT / 2, task: TASK_HEIGHT / 2, foreign: TASK_HEIGHT / 2 }
+/** How far its sides lean. */
+const SLANT = 12
 const BAND_TOP = 18
 const NAME_CHARACTERS = 17
 const TOPIC_CHARACTERS = 18
@@ -56,7 +60,7 @@ export class GraphView {
     for (const node of graph.nodes) counts.set(node.column, (counts.get(node.column) ?? 0) + 1)
     const placeOf = (node: ViewNode): Place => ({
       x: 4 + node.column * COLUMN_WIDTH, y: (node.row + 0.5 + (graph.rows - (counts.get(node.column) ?? 0)) / 2) * ROW_HEIGHT,
-      halfHeight: (node.kind === 'topic' ? TOPIC_HEIGHT : TASK_HEIGHT) / 2,
+      halfHeight: HALF_HEIGHTS[node.kind],
     })
     this.#places = new Map(graph.nodes.map(node => [node.id, placeOf(node)]))
     this.element.append(arrowHead(), this.#outsideEdges)
@@ -66,7 +70,7 @@ export class GraphView {
     }
     for (const node of graph.nodes) {
       const place = this.#places.get(node.id)
-      if (place !== undefined) this.element.append(node.kind === 'topic' ? topicPill(node, place, strings, killing) : this.#taskCard(node, place, strings, killing))
+      if (place !== undefined) this.element.append(node.kind === 'target' ? targetBox(node, place) : node.kind === 'topic' ? topicPill(node, place, strings, killing) : this.#taskCard(node, place, strings, killing))
     }
     this.#hint = label('', 4, this.#heightOfApp + BAND_TOP + OUTSIDE_HEIGHT / 2 + 5, 'hint')
     this.element.append(this.#hint, this.#outsideBoxes)
@@ -173,6 +177,18 @@ function topicPill(node: ViewNode, place: Place, strings: Strings, killing: Kill
     pill.append(button)
   }
   return pill
+}
+
+/** Not ours to kill. */
+function targetBox(node: ViewNode, place: Place): SVGGElement {
+  const box = make('g', { class: 'target', transform: `translate(${place.x} ${place.y - TARGET_HEIGHT / 2})` })
+  const title = make('title', {})
+  title.textContent = `${node.name} ${node.detail ?? ''}`
+  box.append(
+    title, make('path', { class: 'target-shape', d: `M${SLANT} 0H${BOX_WIDTH}L${BOX_WIDTH - SLANT} ${TARGET_HEIGHT}H0z` }),
+    label(cut(node.name), SLANT + 6, 18, 'name'), label(cut(node.detail ?? '', ABOUT_CHARACTERS), SLANT + 2, 35, 'figures'),
+  )
+  return box
 }
 
 function killButton(what: string, transform: string, onKill: () => void): SVGGElement {

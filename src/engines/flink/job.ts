@@ -1,12 +1,13 @@
 /**
  * The job of a `flink()` task: a cluster (its own, or one that runs already), the job on it, and what becomes of the job when either dies.
  *
- * F1. A job's id is chosen here and kept in `job.json` before it is submitted; its checkpoints lie under that id. So the last one is found by looking
- *     at the files, whoever died when: a checkpoint whose metadata is complete may have its transactions committed, and an older one must not be used.
+ * F1. A job's id is chosen here and kept in `job.json` before it is submitted; its checkpoints lie under that id. So the last one is found, whoever died when (kept.ts).
  * F2. A task manager that dies is Flink's to bear: the job restarts from its last checkpoint. A job manager forgets its jobs when it dies: the job is
  *     submitted anew, from its last checkpoint.
  * F3. `stop` makes a savepoint and keeps its place; the next start goes on from there.
  * F4. A job that Flink gives up (FAILED) stays down with Flink's reason: starting it again would fail again.
+ * F6. On a cluster of somebody else the job is asked for by REST, its checkpoints and savepoints are where that cluster keeps them. Where it has forgotten the job and nobody
+ *     here can see which checkpoint was the last, the job is not submitted anew by itself: an older one would double results. A start that a person asks for does.
  * F5. Another parallelism is another start: stopped with a savepoint, gone on from there. Where no savepoint can be made, it goes on as it was.
  */
 import { join, resolve } from 'node:path'
@@ -15,23 +16,15 @@ import { readFile } from '../../env/whole-file.ts'
 import type { FlinkSpec } from '../../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../../topology/plan.ts'
 import { type Job, type JobContext, type JobStatus, UNKNOWN_STATUS } from '../engine.ts'
-import { readText, writeText } from '../files.ts'
+import { readText } from '../files.ts'
 import { mustBeJar } from '../jvm.ts'
 import { type FlinkCluster, remoteCluster, startCluster } from './cluster.ts'
+import { KeptJob, type ResumePoint } from './kept.ts'
 import type { FlinkState } from './rest.ts'
 import { statementsOf } from '../sql-script.ts'
 import { Watch } from '../watch.ts'
 
 type Task = ForeignTaskPlan & { readonly on: FlinkSpec }
-
-/** What job.json holds. */
-interface Kept {
-  readonly jobId: string
-  /** What it was started from: a checkpoint or savepoint of a job before it. */
-  readonly from: string | null
-  /** Set by a clean stop: goes before any checkpoint. */
-  readonly savepoint: string | null
-}
 
 const WATCH_MS = 1_000
 const RUNNING_MS_MAX = 120_000
@@ -52,10 +45,12 @@ class FlinkJob implements Job {
   #status: JobStatus = { ...UNKNOWN_STATUS, state: 'stopped' }
   #resubmissions = 0
   readonly #watch: Watch
+  readonly #kept: KeptJob
 
   constructor(task: Task, context: JobContext) {
     this.#task = task
     this.#context = context
+    this.#kept = new KeptJob(context.disk, context.directory)
     this.#sleep = ms => context.clock.sleep(ms)
     this.#watch = new Watch({
       clock: context.clock, everyMs: WATCH_MS, failed: error => this.#set({ state: 'restarting', lastError: messageOf(error) }),
@@ -74,9 +69,9 @@ class FlinkJob implements Job {
       this.#checkFiles()
       this.#cluster = on.cluster === undefined ? await startCluster(name, on, this.#context, this.#sleep) : remoteCluster(on.cluster, this.#sleep)
       this.#set({ url: this.#cluster.rest.url })
-      const kept = this.#kept()
+      const kept = this.#kept.read()
       if (kept !== undefined && isAlive(await this.#cluster.rest.state(kept.jobId))) this.#jobId = kept.jobId
-      else await this.#submit(this.#cluster)
+      else await this.#submit(this.#cluster, 'asked')
       await this.#untilRunning(this.#cluster)
       this.#set({ state: 'running' })
       this.#watch.begin()
@@ -132,16 +127,22 @@ class FlinkJob implements Job {
     if (statementsOf(this.#filled(readText(this.#context.disk, path))).length === 0) throw new MillraceError('CONFIG_INVALID', `The SQL script ${path} has no statement.`)
   }
 
-  async #submit(cluster: FlinkCluster): Promise<void> {
-    const from = this.#resumePoint()
+  /** `asked`: a person has; then what was heard of last is good enough (F6). */
+  async #submit(cluster: FlinkCluster, by: 'asked' | 'itself'): Promise<void> {
+    const { path: from, isSure } = await this.#resumePoint(cluster)
+    if (!isSure) {
+      const heard = from === undefined ? 'no checkpoint of it was ever heard of, so the next start begins anew' : `the next start goes on from ${from}, the last one that was heard of`
+      if (by === 'itself') throw new MillraceError('ENGINE_FAILED', `The cluster at ${cluster.rest.url} has forgotten Flink job ${this.#jobId}, and its checkpoints cannot be read from here: ${heard}. If there is a later one, what came after is written twice. Start it with: millrace job start ${this.#task.name}`)
+      this.#context.logger.warn(`its cluster has forgotten the job: it goes on from what was heard of last`, { from: from ?? 'the beginning' })
+    }
     const jobId = this.#context.randomHex(32)
-    writeText(this.#context.disk, this.#keptPath(), JSON.stringify({ jobId, from: from ?? null, savepoint: null } satisfies Kept))
+    await this.#kept.write({ jobId, from: from ?? null, savepoint: null })
     this.#jobId = jobId
     this.#context.logger.info('submitting', { job: jobId, from: from ?? 'the beginning' })
     const { job, parallelism, checkpointIntervalMs, config } = this.#task.on
     const settings = {
       'pipeline.name': this.#task.group, 'parallelism.default': String(parallelism), 'execution.checkpointing.interval': `${checkpointIntervalMs} ms`,
-      ...config, ...from === undefined ? {} : { 'execution.state-recovery.path': from },
+      'execution.checkpointing.externalized-checkpoint-retention': 'RETAIN_ON_CANCELLATION', ...config, ...from === undefined ? {} : { 'execution.state-recovery.path': from },
     }
     if (job.kind === 'jar') {
       const jar = await cluster.rest.upload(job.path, readFile(this.#context.disk, resolve(job.path)))
@@ -160,31 +161,15 @@ class FlinkJob implements Job {
     return text.replaceAll(/\$\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
   }
 
-  /** F1. */
-  #resumePoint(): string | undefined {
-    const kept = this.#kept()
-    if (kept === undefined) return undefined
-    if (kept.savepoint !== null) return kept.savepoint
-    const folder = join(this.#context.directory, 'checkpoints', kept.jobId)
-    const { disk } = this.#context
-    const numbers = disk.exists(folder)
-      ? disk.list(folder).flatMap(name => /^chk-(\d+)$/.exec(name)?.[1] ?? []).map(Number).filter(number => disk.exists(join(folder, `chk-${number}`, '_metadata')))
-      : []
-    return numbers.length === 0 ? kept.from ?? undefined : `file://${join(folder, `chk-${Math.max(...numbers)}`)}`
-  }
-
-  #keptPath(): string {
-    return join(this.#context.directory, 'job.json')
-  }
-
-  #kept(): Kept | undefined {
-    if (!this.#context.disk.exists(this.#keptPath())) return undefined
-    return JSON.parse(readText(this.#context.disk, this.#keptPath())) as Kept // Written by this class only.
+  async #resumePoint(cluster: FlinkCluster): Promise<ResumePoint> {
+    const kept = this.#kept.read()
+    if (this.#task.on.cluster === undefined || kept === undefined) return this.#kept.localResumePoint()
+    return this.#kept.remoteResumePoint(await cluster.rest.state(kept.jobId) === 'MISSING' ? undefined : (await cluster.rest.checkpoints(kept.jobId)).completed?.path ?? null)
   }
 
   async #savepoint(cluster: FlinkCluster): Promise<void> {
-    const savepoint = await cluster.rest.stop(this.#jobId, `file://${join(this.#context.directory, 'savepoints')}`)
-    writeText(this.#context.disk, this.#keptPath(), JSON.stringify({ jobId: this.#jobId, from: null, savepoint } satisfies Kept))
+    const savepoint = await cluster.rest.stop(this.#jobId, this.#task.on.cluster === undefined ? `file://${join(this.#context.directory, 'savepoints')}` : undefined)
+    await this.#kept.write({ jobId: this.#jobId, from: null, savepoint })
   }
 
   async #untilRunning(cluster: FlinkCluster): Promise<void> {
@@ -208,24 +193,39 @@ class FlinkJob implements Job {
     const state = await cluster.rest.state(this.#jobId)
     if (state === 'MISSING') {
       this.#set({ state: 'restarting' })
+      try {
+        await this.#submit(cluster, 'itself')
+      } catch (error) {
+        if (!(error instanceof MillraceError) || error.code !== 'ENGINE_FAILED' || error.retriable || this.#task.on.cluster === undefined) throw error
+        return this.#fail(error)
+      }
       this.#resubmissions++
-      await this.#submit(cluster)
       return
     }
     if (OVER.has(state)) {
-      const error = await this.#ended(cluster, state)
-      this.#context.logger.error(error.message)
-      this.#set({ state: 'failed', lastError: error.message })
-      return
+      return this.#fail(await this.#ended(cluster, state))
     }
     this.#set({ state: state === 'RUNNING' ? 'running' : 'restarting', lastError: await cluster.rest.rootException(this.#jobId) ?? null })
     if (state !== 'RUNNING') return
     const { completed, failed } = await cluster.rest.checkpoints(this.#jobId)
+    if (this.#task.on.cluster !== undefined) await this.#keepCheckpoint(completed?.path)
     this.#set({
       restarts: (await cluster.rest.restarts(this.#jobId) ?? 0) + this.#resubmissions,
-      checkpoint: completed === undefined ? null : { ...completed, failed },
+      checkpoint: completed === undefined ? null : { at: completed.at, ms: completed.ms, bytes: completed.bytes, failed },
       backPressure: await cluster.rest.backPressure(this.#jobId) ?? null,
     })
+  }
+
+  /** F6: what is asked for once the cluster has forgotten the job. */
+  async #keepCheckpoint(checkpoint: string | undefined): Promise<void> {
+    const kept = this.#kept.read()
+    if (kept === undefined || checkpoint === undefined || kept.jobId !== this.#jobId || kept.checkpoint === checkpoint) return
+    await this.#kept.write({ ...kept, checkpoint })
+  }
+
+  #fail(error: MillraceError): void {
+    this.#context.logger.error(error.message)
+    this.#set({ state: 'failed', lastError: error.message })
   }
 }
 

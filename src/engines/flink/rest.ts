@@ -14,7 +14,8 @@ export type FlinkState = 'INITIALIZING' | 'CREATED' | 'RUNNING' | 'FAILING' | 'F
 
 export interface Checkpoints {
   readonly failed: number
-  readonly completed: { readonly at: number; readonly ms: number; readonly bytes: number } | undefined
+  /** `path`: where it lies; of one that is on no disk `undefined`. */
+  readonly completed: { readonly at: number; readonly ms: number; readonly bytes: number; readonly path: string | undefined } | undefined
 }
 
 /** Answers of an operation that runs on: asked again each so often. */
@@ -57,7 +58,7 @@ export class FlinkRest {
     const completedAt = numberAt(answer, 'latest', 'completed', 'latest_ack_timestamp')
     return {
       failed: numberAt(answer, 'counts', 'failed') ?? 0,
-      completed: completedAt === undefined ? undefined : { at: completedAt, ms: numberAt(answer, 'latest', 'completed', 'end_to_end_duration') ?? 0, bytes: numberAt(answer, 'latest', 'completed', 'state_size') ?? 0 },
+      completed: completedAt === undefined ? undefined : { at: completedAt, ms: numberAt(answer, 'latest', 'completed', 'end_to_end_duration') ?? 0, bytes: numberAt(answer, 'latest', 'completed', 'state_size') ?? 0, path: addressOf(textAt(answer, 'latest', 'completed', 'external_path')) },
     }
   }
 
@@ -97,9 +98,9 @@ export class FlinkRest {
     }, OPERATION_MS_MAX)
   }
 
-  /** Stops with a savepoint; resolves with where it is. */
-  async stop(jobId: string, targetDirectory: string): Promise<string> {
-    const trigger = textAt(await requestJson('POST', `${this.url}/jobs/${jobId}/stop`, { targetDirectory, drain: false }), 'request-id')
+  /** Stops with a savepoint; resolves with where it is. Without a directory the cluster's own setting says where. */
+  async stop(jobId: string, targetDirectory: string | undefined): Promise<string> {
+    const trigger = textAt(await requestJson('POST', `${this.url}/jobs/${jobId}/stop`, { ...targetDirectory === undefined ? {} : { targetDirectory }, drain: false }), 'request-id')
     for (let waitedMs = 0; waitedMs < OPERATION_MS_MAX; waitedMs += POLL_MS) {
       const answer = await requestJson('GET', `${this.url}/jobs/${jobId}/savepoints/${trigger ?? ''}`)
       const location = textAt(answer, 'operation', 'location')
@@ -114,6 +115,11 @@ export class FlinkRest {
   async cancel(jobId: string): Promise<void> {
     await requestJson('PATCH', `${this.url}/jobs/${jobId}?mode=cancel`)
   }
+}
+
+/** Flink says `<checkpoint-not-externally-addressable>` of one in its memory. */
+function addressOf(path: string | undefined): string | undefined {
+  return path === undefined || path.startsWith('<') ? undefined : path
 }
 
 /** A session of the SQL Gateway: runs the statements of a script in order. */

@@ -10,11 +10,12 @@ import { flink } from 'millrace/engines'
 
 const Click = record({ id: text, seq: int64 })
 const Counted = record({ id: text, seq: int64, count: int64 })
+const Checked = record({ id: text, seq: int64, count: int64, ours: int64 })
 
 export const clicks = topic('linked.clicks', { key: text, value: Click, partitions: 4 })
 export const clean = topic('linked.clean', { key: text, value: Click, partitions: 4 })
 export const counted = topic('linked.counted', { key: text, value: Counted, partitions: 4 })
-export const milestones = topic('linked.milestones', { key: text, value: Counted, partitions: 4 })
+export const checked = topic('linked.checked', { key: text, value: Checked, partitions: 4 })
 
 // From dist/examples/linked, where this runs, to the source.
 const sql = fileURLToPath(new URL('../../../examples/linked/count-clicks.sql', import.meta.url))
@@ -24,4 +25,12 @@ const guard = process.env['LINKED_GUARANTEE'] !== 'atLeastOnce'
 export default app('linked')
   .task('clean', ({ read }) => read(clicks).filter(click => click.id !== '').write(clean))
   .task('count', { on: flink({ sql, parallelism: 2 }), reads: [clean], writes: [counted], guarantee: guard ? 'exactlyOnce' : 'atLeastOnce' })
-  .task('milestones', ({ read }) => read(counted).filter(click => click.count % 100 === 0).write(milestones))
+  .task('check', ({ read }) => read(counted).process('ours', {
+    state: int64,
+    emits: Checked,
+    onRecord(click, { state, emit }) {
+      const ours = (state.get() ?? 0) + 1
+      state.set(ours)
+      emit({ ...click, ours })
+    },
+  }).write(checked))

@@ -1,7 +1,7 @@
 /** The chains of `examples/linked` that the kill tests run, and the clusters they run on. */
 import { strict as assert } from 'node:assert'
 import { join } from 'node:path'
-import { startKafka } from './kafka.ts'
+import { type Kafka, startKafka } from './kafka.ts'
 import type { BalanceSpec } from './ledger.ts'
 import { linkedKills, type LinkedKillsOptions } from './linked-kills.ts'
 import { startTestBroker } from './millrace.ts'
@@ -9,10 +9,10 @@ import { ROOT } from './need.ts'
 
 export const hop = (task: string, from: string, to: string): BalanceSpec => ({ name: task, group: `linked.${task}`, in: { topic: from, id: 'value:id' }, out: { topic: to, id: 'value:id', order: 'value:seq' } })
 
-/** `clicks → clean (ours) → count (the engine's) → counted`. */
+/** `clicks → clean (ours) → count (the engine's) → counted`; behind Flink a task of ours counts once more: `→ check → checked`. */
 export const chainOf = (engine: 'flink' | 'kafka-streams'): Omit<LinkedKillsOptions, 'bootstrap' | 'kills'> => ({
-  entry: join(ROOT, 'dist', 'examples', 'linked', `${engine}.js`), input: 'linked.clicks', output: 'linked.counted',
-  balances: [hop('clean', 'linked.clicks', 'linked.clean'), hop('count', 'linked.clean', 'linked.counted')],
+  entry: join(ROOT, 'dist', 'examples', 'linked', `${engine}.js`), input: 'linked.clicks', output: engine === 'flink' ? 'linked.checked' : 'linked.counted',
+  balances: [hop('clean', 'linked.clicks', 'linked.clean'), hop('count', 'linked.clean', 'linked.counted'), ...engine === 'flink' ? [hop('check', 'linked.counted', 'linked.checked')] : []],
 })
 
 /** `clicks → clean (ours) → count (the engine's, at least once) → once (ours, takes the repeated ones out) → counted`. */
@@ -25,6 +25,16 @@ export async function onKafka(work: (bootstrap: string) => Promise<void>): Promi
   const kafka = await startKafka()
   try {
     await work(kafka.bootstrap)
+  } finally {
+    await kafka.stop()
+  }
+}
+
+/** Three brokers, replication 3, two in sync at least. */
+export async function onThreeBrokers(work: (kafka: Kafka) => Promise<void>): Promise<void> {
+  const kafka = await startKafka({ brokers: 3 })
+  try {
+    await work(kafka)
   } finally {
     await kafka.stop()
   }

@@ -15,15 +15,27 @@ import { readAll } from '../real/runtime/books.ts'
 import { type BalanceSpec, verifyLedger } from './ledger.ts'
 import type { JobRequest } from '../../src/http/job-request.ts'
 import type { LedgerAccount } from '../../src/http/ledger.ts'
+import type { Kafka } from './kafka.ts'
 import { NumberedClicks } from './numbered-clicks.ts'
+import { seededRandom } from './seeded-random.ts'
 import { until, Watched } from './watched.ts'
+
+/** Brokers that die at once, and processes of the app that die while they come back. Of a single broker records must flow without it first. */
+export interface BrokerKill {
+  readonly brokers: readonly number[]
+  readonly meanwhile?: readonly string[] | undefined
+}
 
 export interface LinkedKillsOptions {
   /** The app's module. */
   readonly entry: string
   readonly bootstrap: string
-  /** Names of processes to kill, and what to ask of a job, in turn. */
-  readonly kills: readonly (string | JobRequest)[]
+  /** Names of processes to kill, what to ask of a job, and brokers to kill, in turn. */
+  readonly kills: readonly (string | JobRequest | BrokerKill)[]
+  /** Whose brokers are killed. */
+  readonly kafka?: Kafka | undefined
+  /** Each kill waits for up to a second more; the random numbers' seed. Without it none does. */
+  readonly seed?: number | undefined
   readonly input: string
   readonly output: string
   readonly balances: readonly BalanceSpec[]
@@ -61,10 +73,12 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
   const clicks = new NumberedClicks(cluster, { topic: input, perSecond: options.perSecond ?? 200, keys: KEYS })
   try {
     await clicks.start()
+    const random = seededRandom(options.seed ?? 1)
     for (const kill of options.kills) {
-      const name = typeof kill === 'string' ? kill : kill.name
-      await flows(cluster, output, `before the next step, which is ${name}'s`, watched)
+      await flows(cluster, output, `before the next step, ${JSON.stringify(kill)}`, watched)
+      if (options.seed !== undefined) await realEnv.clock.sleep(random.below(1_000))
       if (typeof kill === 'string') await watched.kill(kill)
+      else if ('brokers' in kill) await brokersKilled(kill, options.kafka, watched, { cluster, topic: output })
       else await watched.control(kill)
     }
     await flows(cluster, output, 'after the last kill', watched)
@@ -93,6 +107,18 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
     await watched.end()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+async function brokersKilled({ brokers, meanwhile = [] }: BrokerKill, kafka: Kafka | undefined, watched: Watched, { cluster, topic }: { readonly cluster: Cluster; readonly topic: string }): Promise<void> {
+  const killed = kafka?.brokers.filter(broker => brokers.includes(broker.id)) ?? []
+  assert.equal(killed.length, brokers.length, 'there are such brokers')
+  await Promise.all(killed.map(broker => broker.kill()))
+  if (brokers.length === 1) await flows(cluster, topic, `without broker ${brokers.join()}`, watched)
+  const processes = async (): Promise<void> => { for (const name of meanwhile) await watched.kill(name) }
+  await Promise.all([...killed.map(broker => broker.start()), processes()])
+  const admin = new Admin(cluster)
+  const names = await admin.listTopics({ internal: true })
+  await until('all replicas are in sync', async () => (await admin.describeTopics(names)).every(each => each.partitions.every(partition => partition.inSync.length === partition.replicas.length)), watched.log, FLOW_SECONDS_MAX)
 }
 
 async function isMeasured(watched: Watched, name: string): Promise<void> {
@@ -129,9 +155,10 @@ async function recounted(cluster: Cluster, topic: string): Promise<{ readonly id
   const ids = new Set<string>()
   let wrong = 0
   await readAll(cluster, topic, (_partition, _offset, key, value) => {
-    const { id, count } = JSON.parse(value) as { id: string; count: number } // Written by the task under test.
+    // Written by the tasks under test; `ours` by one that counts again what the engine has counted.
+    const { id, count, ours = count } = JSON.parse(value) as { id: string; count: number; ours?: number }
     const expected = (counts.get(key) ?? 0) + 1
-    if (count !== expected) wrong++
+    if (count !== expected || ours !== expected) wrong++
     counts.set(key, count)
     ids.add(id)
   })

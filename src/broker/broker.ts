@@ -23,6 +23,7 @@ import { Clients } from './clients.ts'
 import type { ClientActivity, ClientDescription, RefusedRequest } from './clients.ts'
 import { appendRecords, replay } from './coordinator-log.ts'
 import { Dispatch } from './dispatch.ts'
+import type { TopicCatalogue } from './groups/consumer-groups.ts'
 import { GroupCoordinator } from './groups/coordinator.ts'
 import { SERVED } from './handlers/index.ts'
 import type { Core } from './handler.ts'
@@ -143,7 +144,7 @@ export class Broker {
         name: topic.name, topicId: topic.topicId, partitions: topic.partitions.length, isInternal: topic.isInternal,
         bytes: topic.partitions.reduce((sum, log) => sum + log.sizeBytes, 0),
       })),
-      groups: groups.list().map(group => ({ groupId: group.groupId, state: group.state, members: group.members.size })),
+      groups: [...groups.list(), ...groups.consumerGroups.list()].map(group => ({ groupId: group.groupId, state: group.state, members: group.members.size })),
       openTransactions: transactions.coordinator.list().filter(transaction => transaction.state === 'ongoing').length,
       requests: metrics.list(),
       clients: clients.list(), refusals: clients.refusals(),
@@ -193,6 +194,7 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
     clock: env.clock, logger,
     log: { append: (records, owner) => appendRecords(groupsLog(topics), records, env.clock.now(), { owner }) },
     initialRebalanceDelayMs: options.groupInitialRebalanceDelayMs, sessionTimeoutMinMs: options.groupMinSessionTimeoutMs,
+    topics: catalogueOf(topics), consumerSessionTimeoutMs: options.groupConsumerSessionTimeoutMs, consumerHeartbeatIntervalMs: options.groupConsumerHeartbeatIntervalMs,
     newId: () => newUuid(count => env.random.bytes(count)),
   })
   const producerIds = new ProducerIds(new StateFile(env, { directory, kind: 'producer-ids', version: 1 }))
@@ -208,6 +210,17 @@ function groupsLog(topics: Topics): PartitionLog {
   const log = topics.log(GROUPS_TOPIC, 0)
   if (log === undefined) throw new TypeError(`${GROUPS_TOPIC} is made at start and never deleted`)
   return log
+}
+
+function catalogueOf(topics: Topics): TopicCatalogue {
+  return {
+    get version() { return topics.version },
+    * names() { for (const topic of topics.all()) yield topic.name },
+    find: name => {
+      const topic = topics.get(name)
+      return topic === undefined ? undefined : { topicId: topic.topicId, partitions: topic.partitions.length }
+    },
+  }
 }
 
 function readGroups(groups: GroupCoordinator, log: PartitionLog): void {
@@ -229,6 +242,8 @@ function resolveOptions(options: BrokerOptions): ResolvedOptions {
     autoCreateTopics: options.autoCreateTopics ?? true,
     groupInitialRebalanceDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
     groupMinSessionTimeoutMs: options.groupMinSessionTimeoutMs ?? 6000,
+    groupConsumerSessionTimeoutMs: options.groupConsumerSessionTimeoutMs ?? 45_000,
+    groupConsumerHeartbeatIntervalMs: options.groupConsumerHeartbeatIntervalMs ?? 5000,
     acceptDataLoss: options.acceptDataLoss ?? false,
   }
 }

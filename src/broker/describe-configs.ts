@@ -3,6 +3,7 @@
  */
 import { CONFIG_TYPE_CODES, TOPIC_CONFIGS } from './topic-configs.ts'
 import type { ConfigRow, ConfigType } from './topic-configs.ts'
+import { ASSIGNOR_NAMES } from './groups/assignors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { FRAME_BYTES_MAX, NODE_ID } from './options.ts'
 
@@ -56,6 +57,11 @@ export function brokerConfigs(options: ResolvedOptions, logDirectory: string): E
     ['group.initial.rebalance.delay.ms', String(options.groupInitialRebalanceDelayMs), 'int', false],
     ['group.min.session.timeout.ms', String(options.groupMinSessionTimeoutMs), 'int', options.groupMinSessionTimeoutMs === 6000],
     ['group.max.session.timeout.ms', '1800000', 'int', true],
+    ['group.consumer.session.timeout.ms', String(options.groupConsumerSessionTimeoutMs), 'int', options.groupConsumerSessionTimeoutMs === 45_000],
+    ['group.consumer.heartbeat.interval.ms', String(options.groupConsumerHeartbeatIntervalMs), 'int', options.groupConsumerHeartbeatIntervalMs === 5000],
+    ['group.consumer.assignors', ASSIGNOR_NAMES.join(','), 'list', true],
+    ['group.consumer.migration.policy', 'disabled', 'string', false],
+    ['group.coordinator.rebalance.protocols', 'classic,consumer', 'list', false],
     ['offsets.topic.num.partitions', '1', 'int', false],
     ['offsets.topic.replication.factor', '1', 'int', false],
     ['offsets.retention.minutes', '10080', 'int', true],

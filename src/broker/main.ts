@@ -1,6 +1,7 @@
 /**
  * The broker as a process of its own, for tests and measurements: `node dist/src/broker/main.js --port 9092 --data DIR
- * [--durability sync|interval|os] [--partitions N] [--min-session-ms N]`. The command for users is `millrace broker start`.
+ * [--durability sync|interval|os] [--partitions N] [--min-session-ms N]
+ * [--consumer-session-ms N] [--consumer-heartbeat-ms N]`. The command for users is `millrace broker start`.
  *
  * Prints one line of JSON when it is ready: `{"ready":true,"address":…}`. SIGTERM and SIGINT stop it cleanly.
  */
@@ -22,6 +23,8 @@ async function main(): Promise<void> {
     directory, durability, port: Number(options.get('port') ?? 9092),
     topicDefaults: { partitions: Number(options.get('partitions') ?? 1) },
     groupMinSessionTimeoutMs: Number(options.get('min-session-ms') ?? 6000),
+    groupConsumerSessionTimeoutMs: Number(options.get('consumer-session-ms') ?? 45_000),
+    groupConsumerHeartbeatIntervalMs: Number(options.get('consumer-heartbeat-ms') ?? 5000),
     logger: createLogger({ level, write: line => process.stderr.write(`${line}\n`), now: () => realEnv.clock.now() }),
   })
   process.stdout.write(`${JSON.stringify({ ready: true, address: broker.address, pid: process.pid })}\n`)

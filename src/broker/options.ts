@@ -34,6 +34,10 @@ export interface BrokerOptions {
   readonly groupInitialRebalanceDelayMs?: number | undefined
   /** The shortest session timeout a member may ask for; Kafka's own default is 6,000. */
   readonly groupMinSessionTimeoutMs?: number | undefined
+  /** After how long a member of a consumer group (KIP-848) that says nothing is taken out; Kafka's own default is 45,000. */
+  readonly groupConsumerSessionTimeoutMs?: number | undefined
+  /** How often members of consumer groups are told to send heartbeats; Kafka's own default is 5,000. */
+  readonly groupConsumerHeartbeatIntervalMs?: number | undefined
   /** Truncates corrupt logs (after copying the bytes aside) where the start would otherwise be refused. */
   readonly acceptDataLoss?: boolean | undefined
   /** Memory for the newest batches of all partitions, so that readers at the tail ask no disk. Default 64 MiB. */
@@ -51,6 +55,8 @@ export interface ResolvedOptions {
   readonly autoCreateTopics: boolean
   readonly groupInitialRebalanceDelayMs: number
   readonly groupMinSessionTimeoutMs: number
+  readonly groupConsumerSessionTimeoutMs: number
+  readonly groupConsumerHeartbeatIntervalMs: number
   readonly acceptDataLoss: boolean
 }
 

@@ -64,6 +64,7 @@ export class Topics {
   readonly #onAdvance: (log: PartitionLog) => void
   readonly #onDelete: (topic: Topic) => void
   #changing: Promise<unknown> = Promise.resolve()
+  #version = 0
 
   constructor(options: { env: Env; logs: LogManager; file: StateFile; logger: Logger; onAdvance: (log: PartitionLog) => void; onDelete: (topic: Topic) => void }) {
     this.#env = options.env
@@ -111,6 +112,11 @@ export class Topics {
       this.#logger.info('removing a partition that belongs to no topic', { topic, partition })
       await this.#logs.deletePartition(topic, partition)
     }
+  }
+
+  /** Another number whenever a topic came, changed or went. */
+  get version(): number {
+    return this.#version
   }
 
   get(name: string): Topic | undefined {
@@ -170,6 +176,7 @@ export class Topics {
       const topic = this.#byName.get(name)
       if (topic === undefined) return { error: 'UNKNOWN_TOPIC_OR_PARTITION', message: 'This server does not host this topic-partition.' } as const
       await this.#write(this.all().filter(other => other !== topic))
+      this.#version += 1
       this.#byName.delete(name)
       this.#byId.delete(topic.topicId)
       this.#collisions.delete(collisionKey(name))
@@ -261,6 +268,7 @@ export class Topics {
   }
 
   #publish(topic: Topic): void {
+    this.#version += 1
     this.#byName.set(topic.name, topic)
     this.#byId.set(topic.topicId, topic)
     this.#collisions.set(collisionKey(topic.name), topic.name)

@@ -1,23 +1,32 @@
 /**
- * The group coordinator: finds the group, moves it (`rebalance.ts`), keeps its offsets, and stores both in `__consumer_offsets`.
+ * The group coordinator: finds the group, moves it (`rebalance.ts`, or `consumer-groups.ts` for the new protocol), keeps its offsets,
+ * and stores both in `__consumer_offsets`.
  *
  * Q1. Memory changes when the log has taken the record; the client is answered when the log has flushed it.
  * Q2. At start the log is read from its beginning: groups come back with members, generation and assignment, so that clients go
  *     on without a rebalance; offsets of open transactions come back as pending.
- * Q3. A commit is fenced by member and generation (KIP-447 for transactional ones) before anything is written.
+ * Q3. A commit is fenced by member and generation or epoch (KIP-447 for transactional ones) before anything is written.
+ * Q4. A group id is of one protocol at a time, classic or consumer; it changes to the other one only while it has no members, and
+ *     keeps its offsets.
  */
 import type { Clock } from '../../env/env.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
+import type { ConsumerGroup } from './consumer-group.ts'
+import { ConsumerGroups } from './consumer-groups.ts'
+import type { HeartbeatAnswer, TopicCatalogue } from './consumer-groups.ts'
+import { readConsumerKey, readConsumerValue } from './consumer-records.ts'
 import { Group, GROUP_STATE_NAMES } from './group.ts'
 import { failedJoin, failedSync, Member } from './member.ts'
 import type { JoinRequest, JoinResult, SyncRequest, SyncResult } from './member.ts'
 import { GroupOffsets } from './offsets.ts'
 import type { TopicPartition } from './offsets.ts'
+import type { ConsumerHeartbeat } from './heartbeat-checks.ts'
 import { Rebalance } from './rebalance.ts'
 import type { LeavingMember } from './rebalance.ts'
 import { groupKey, groupValue, offsetKey, offsetValue, readGroupsKey, readGroupValue, readOffsetValue } from './records.ts'
 import type { CommittedOffset, StoredGroup } from './records.ts'
+import { Refusal } from './refusal.ts'
 
 const SESSION_TIMEOUT_MAX_MS = 1_800_000
 export const METADATA_BYTES_MAX = 4096
@@ -47,6 +56,10 @@ export interface GroupCoordinatorOptions {
   readonly log: GroupLog
   readonly initialRebalanceDelayMs: number
   readonly sessionTimeoutMinMs: number
+  readonly topics: TopicCatalogue
+  /** Of members of consumer groups, who do not choose theirs. */
+  readonly consumerSessionTimeoutMs: number
+  readonly consumerHeartbeatIntervalMs: number
   readonly newId: () => string
 }
 
@@ -60,8 +73,10 @@ export interface CommitRequest {
   readonly groupId: string
   readonly memberId: string
   readonly groupInstanceId: string | null
-  /** −1: not a member. */
+  /** −1: not a member. In a consumer group the member's epoch. */
   readonly generationId: number
+  /** The request is of a version that knows member epochs (OffsetCommit v9). */
+  readonly knowsEpochs: boolean
   readonly offsets: readonly OffsetToCommit[]
 }
 
@@ -70,6 +85,7 @@ export class GroupCoordinator {
   readonly #groups = new Map<string, Group>()
   readonly #rebalance: Rebalance
   readonly offsets = new GroupOffsets()
+  readonly consumerGroups: ConsumerGroups
   #closed = false
 
   constructor(options: GroupCoordinatorOptions) {
@@ -78,10 +94,16 @@ export class GroupCoordinator {
       clock: options.clock, initialRebalanceDelayMs: options.initialRebalanceDelayMs, newId: options.newId,
       store: group => this.#store(group),
     })
+    this.consumerGroups = new ConsumerGroups({
+      clock: options.clock, topics: options.topics, sessionTimeoutMs: options.consumerSessionTimeoutMs, heartbeatIntervalMs: options.consumerHeartbeatIntervalMs,
+      append: records => options.log.append(records, undefined).durable,
+    })
   }
 
   /** Takes one record read back from the log. */
   restore(key: Buffer, value: Buffer | null, logOffset: number, producerId: number | undefined): void {
+    const consumerKey = readConsumerKey(key)
+    if (consumerKey !== undefined) return this.consumerGroups.restore(consumerKey, value === null ? undefined : readConsumerValue(consumerKey.part.kind, value))
     const read = readGroupsKey(key)
     if (read.kind === 'unknown') return
     if (read.kind === 'group') {
@@ -98,28 +120,54 @@ export class GroupCoordinator {
 
   /** After the log was read: sessions start, and groups with offsets alone get their empty group. */
   start(): void {
-    for (const groupId of this.offsets.groupIds()) this.#groupFor(groupId)
+    this.consumerGroups.start()
+    for (const groupId of this.offsets.groupIds()) if (this.consumerGroups.get(groupId) === undefined) this.#groupFor(groupId)
     for (const group of this.#groups.values()) this.#rebalance.resume(group)
     this.#scanForExpiry()
   }
 
   close(): void {
     this.#closed = true
+    this.consumerGroups.close()
     for (const group of this.#groups.values()) this.#rebalance.kill(group, 'COORDINATOR_NOT_AVAILABLE')
   }
 
+  /** A classic group. */
   get(groupId: string): Group | undefined {
     return this.#groups.get(groupId)
   }
 
+  /** Every classic group. */
   list(): Group[] {
     return [...this.#groups.values()]
+  }
+
+  /** Throws a `Refusal`. */
+  heartbeatConsumer(request: ConsumerHeartbeat): Promise<HeartbeatAnswer> {
+    const classic = this.#groups.get(request.groupId)
+    return this.consumerGroups.heartbeat(request, {
+      checkNew: () => {
+        if (classic === undefined || (classic.state === 'empty' && classic.pendingMembers.size === 0)) return
+        throw new Refusal('GROUP_ID_NOT_FOUND', `Group ${request.groupId} is not a consumer group.`)
+      },
+      makeRoom: () => {
+        if (classic === undefined) return
+        this.#appendForLater([{ key: groupKey(classic.groupId), value: null }])
+        this.#rebalance.kill(classic, 'UNKNOWN_MEMBER_ID')
+        this.#groups.delete(classic.groupId)
+      },
+    })
   }
 
   join(groupId: string, request: JoinRequest): Promise<JoinResult> {
     const fail = (error: KafkaErrorName): Promise<JoinResult> => Promise.resolve(failedJoin(error, request.memberId))
     if (groupId === '') return fail('INVALID_GROUP_ID')
     if (request.sessionTimeoutMs < this.#options.sessionTimeoutMinMs || request.sessionTimeoutMs > SESSION_TIMEOUT_MAX_MS) return fail('INVALID_SESSION_TIMEOUT')
+    const consumerGroup = this.consumerGroups.get(groupId)
+    if (consumerGroup !== undefined) {
+      if (consumerGroup.state !== 'empty') return fail('INCONSISTENT_GROUP_PROTOCOL')
+      this.#appendForLater(this.consumerGroups.end(consumerGroup))
+    }
     const known = this.#groups.get(groupId)
     if (known === undefined && request.memberId !== '') return fail('UNKNOWN_MEMBER_ID')
     const group = known ?? this.#groupFor(groupId)
@@ -145,13 +193,28 @@ export class GroupCoordinator {
     return { error: 'NONE', members: members.map(member => group === undefined ? 'UNKNOWN_MEMBER_ID' : this.#rebalance.leave(group, member)) }
   }
 
+  /** LeaveGroup on a consumer group, by an admin: each member's error. */
+  async leaveConsumer(group: ConsumerGroup, members: readonly LeavingMember[]): Promise<KafkaErrorName[]> {
+    const errors: KafkaErrorName[] = []
+    for (const { memberId, groupInstanceId } of members) {
+      try {
+        await this.consumerGroups.removeMember(group, memberId, groupInstanceId)
+        errors.push('NONE')
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        errors.push(error.error)
+      }
+    }
+    return errors
+  }
+
   /** Commits offsets outside of transactions. The answer, one error for all, comes once they are durable. */
   async commit(request: CommitRequest): Promise<KafkaErrorName> {
     const error = this.#commitError(request, false)
     if (error !== 'NONE') return error
-    const group = this.#groupFor(request.groupId)
-    const member = group.members.get(request.memberId)
-    if (member !== undefined && (group.state === 'stable' || group.state === 'preparingRebalance')) this.#rebalance.touch(group, member)
+    const group = this.consumerGroups.get(request.groupId) === undefined ? this.#groupFor(request.groupId) : undefined
+    const member = group?.members.get(request.memberId)
+    if (group !== undefined && member !== undefined && (group.state === 'stable' || group.state === 'preparingRebalance')) this.#rebalance.touch(group, member)
     await this.#append(request, undefined)
     return 'NONE'
   }
@@ -160,7 +223,7 @@ export class GroupCoordinator {
   async commitInTransaction(request: CommitRequest, owner: TransactionOwner): Promise<KafkaErrorName> {
     const error = this.#commitError(request, true)
     if (error !== 'NONE') return error
-    this.#groupFor(request.groupId)
+    if (this.consumerGroups.get(request.groupId) === undefined) this.#groupFor(request.groupId)
     await this.#append(request, owner)
     return 'NONE'
   }
@@ -171,6 +234,12 @@ export class GroupCoordinator {
   }
 
   async deleteGroup(groupId: string): Promise<KafkaErrorName> {
+    const consumerGroup = this.consumerGroups.get(groupId)
+    if (consumerGroup !== undefined) {
+      if (consumerGroup.state !== 'empty') return 'NON_EMPTY_GROUP'
+      await this.#removeConsumer(consumerGroup)
+      return 'NONE'
+    }
     const group = this.#groups.get(groupId)
     if (group === undefined || group.state === 'dead') return 'GROUP_ID_NOT_FOUND'
     if (group.state !== 'empty' || group.pendingMembers.size > 0) return 'NON_EMPTY_GROUP'
@@ -204,8 +273,10 @@ export class GroupCoordinator {
 
   #commitError(request: CommitRequest, transactional: boolean): KafkaErrorName {
     if (request.groupId === '') return 'INVALID_GROUP_ID'
+    const consumerGroup = this.consumerGroups.get(request.groupId)
+    if (consumerGroup !== undefined) return consumerCommitError(consumerGroup, request, transactional)
     const group = this.#groups.get(request.groupId)
-    if (group === undefined) return request.generationId < 0 ? 'NONE' : 'ILLEGAL_GENERATION'
+    if (group === undefined) return request.generationId < 0 ? 'NONE' : request.knowsEpochs && !transactional ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION'
     if (request.generationId < 0 && group.state === 'empty') return 'NONE'
     if (request.generationId >= 0 || request.memberId !== '' || request.groupInstanceId !== null) {
       const error = this.#rebalance.memberError(group, request.memberId, request.groupInstanceId, request.generationId)
@@ -238,6 +309,11 @@ export class GroupCoordinator {
     }
   }
 
+  /** What is appended next is durable no earlier than this, and somebody waits for that. */
+  #appendForLater(records: readonly GroupRecord[]): void {
+    this.#options.log.append(records, undefined).durable.catch(() => { /* The disk failed; the broker is stopping. */ })
+  }
+
   #store(group: Group): Promise<void> {
     if (this.#closed) return Promise.resolve()
     return this.#options.log.append([{ key: groupKey(group.groupId), value: groupValue(group) }], undefined).durable
@@ -252,18 +328,45 @@ export class GroupCoordinator {
     await durable
   }
 
+  async #removeConsumer(group: ConsumerGroup): Promise<void> {
+    const partitions = this.offsets.partitionsOf(group.groupId)
+    const records = partitions.map(({ topic, partition }) => ({ key: offsetKey(group.groupId, topic, partition), value: null }))
+    const { durable } = this.#options.log.append([...records, ...this.consumerGroups.end(group)], undefined)
+    for (const { topic, partition } of partitions) this.offsets.remove(group.groupId, topic, partition, { pendingToo: true })
+    await durable
+  }
+
+  /** Whether nothing was committed since `bound`, and nothing is pending. */
+  #offsetsExpired(groupId: string, bound: number): boolean {
+    if (this.offsets.hasPending(groupId)) return false
+    return this.offsets.partitionsOf(groupId).every(({ topic, partition }) => (this.offsets.get(groupId, topic, partition)?.committedAtMs ?? -1) <= bound)
+  }
+
   /** Empty groups lose their offsets after seven days, and are forgotten. */
   #scanForExpiry(): void {
     if (this.#closed) return
     const bound = this.#options.clock.now() - OFFSETS_RETENTION_MS
+    const ignored = (): void => { /* The disk failed; the broker is stopping. */ }
     for (const group of this.list()) {
-      if (group.state !== 'empty' || group.pendingMembers.size > 0 || group.stateChangedAt > bound || this.offsets.hasPending(group.groupId)) continue
-      const partitions = this.offsets.partitionsOf(group.groupId)
-      const newest = Math.max(-1, ...partitions.map(({ topic, partition }) => this.offsets.get(group.groupId, topic, partition)?.committedAtMs ?? -1))
-      if (newest <= bound) void this.#remove(group, partitions).catch(() => { /* The disk failed; the broker is stopping. */ })
+      if (group.state !== 'empty' || group.pendingMembers.size > 0 || group.stateChangedAt > bound || !this.#offsetsExpired(group.groupId, bound)) continue
+      void this.#remove(group, this.offsets.partitionsOf(group.groupId)).catch(ignored)
+    }
+    for (const group of this.consumerGroups.list()) {
+      if (group.state === 'empty' && group.stateChangedAt <= bound && this.#offsetsExpired(group.groupId, bound)) void this.#removeConsumer(group).catch(ignored)
     }
     this.#options.clock.setTimer(() => this.#scanForExpiry(), EXPIRY_SCAN_MS, { background: true })
   }
+}
+
+function consumerCommitError(group: ConsumerGroup, request: CommitRequest, transactional: boolean): KafkaErrorName {
+  if (request.generationId < 0 && group.state === 'empty') return 'NONE'
+  // A transactional commit may leave out who commits.
+  if (transactional && request.generationId === -1 && request.memberId === '' && request.groupInstanceId === null) return 'NONE'
+  const member = group.members.get(request.memberId)
+  if (member === undefined) return 'UNKNOWN_MEMBER_ID'
+  if (!transactional && !request.knowsEpochs) return 'UNSUPPORTED_VERSION'
+  if (request.generationId === member.current.memberEpoch) return 'NONE'
+  return transactional ? 'ILLEGAL_GENERATION' : 'STALE_MEMBER_EPOCH'
 }
 
 function restoredGroup(groupId: string, stored: StoredGroup): Group {

@@ -1,8 +1,9 @@
 /**
  * OffsetCommit (8), versions 2–9.
  *
- * Behaviour: fenced by member and generation, durable before the answer; metadata comes back as it was given.
- * Version notes: v2–4 retention time is ignored (KIP-211) · v6 leader epoch · v7 static members · v8 flexible · v9 member epochs.
+ * Behaviour: fenced by member and generation, or member and epoch in a consumer group; durable before the answer; metadata comes back as it was given.
+ * Version notes: v2–4 retention time is ignored (KIP-211) · v6 leader epoch · v7 static members · v8 flexible · v9 member epochs: members of consumer groups commit
+ * with it alone, and get GROUP_ID_NOT_FOUND and STALE_MEMBER_EPOCH.
  */
 import { offsetCommit } from '../../wire/apis/08-offset-commit.ts'
 import { errorCode } from '../../wire/error-codes.ts'
@@ -13,9 +14,11 @@ import { handler } from '../handler.ts'
 import type { Core } from '../handler.ts'
 import { unavailable } from '../unavailable.ts'
 
-export const offsetCommitHandler = handler(offsetCommit, [2, 9], async (core, request) => {
+const EPOCHS_SINCE_VERSION = 9
+
+export const offsetCommitHandler = handler(offsetCommit, [2, 9], async (core, request, call) => {
   const { problems, offsets } = sortOffsets(core, request.topics)
-  const commit = { groupId: request.groupId, memberId: request.memberId, groupInstanceId: request.groupInstanceId, generationId: request.generationIdOrMemberEpoch, offsets }
+  const commit = { groupId: request.groupId, memberId: request.memberId, groupInstanceId: request.groupInstanceId, generationId: request.generationIdOrMemberEpoch, knowsEpochs: call.version >= EPOCHS_SINCE_VERSION, offsets }
   try {
     return { topics: commitAnswers(request.topics, problems, await core.groups.commit(commit)) }
   } catch (error) {

@@ -5,10 +5,11 @@
  * partition with offsets of an open transaction answers UNSTABLE_OFFSET_COMMIT. Null topics: all that have a commit. What is answered
  * is durable: else a power cut could take back what was read, and an offset be seen before the records of its transaction can be.
  * Version notes: v2 all topics, top-level error · v5 leader epoch · v6 flexible · v7 requireStable · v8 many groups · v9 member epochs
- * (of the consumer protocol, which has no groups here).
+ * of consumer groups (KIP-848): UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH for the group.
  */
 import { offsetFetch } from '../../wire/apis/09-offset-fetch.ts'
 import { errorCode } from '../../wire/error-codes.ts'
+import type { KafkaErrorName } from '../../wire/error-codes.ts'
 import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
 import { handler } from '../handler.ts'
 import type { Call, Core } from '../handler.ts'
@@ -33,9 +34,22 @@ export const offsetFetchHandler = handler(offsetFetch, [1, 9], async (core, requ
 
 function answerNow(core: Core, request: RequestOf<typeof offsetFetch>, call: Call): ResponseInput<typeof offsetFetch> {
   if (call.version >= 8) {
-    return { groups: request.groups.map(({ groupId, topics }) => ({ groupId, topics: fetched(core, groupId, topics, request.requireStable), errorCode: 0 })), errorCode: 0 }
+    const groups = request.groups.map(({ groupId, memberId, memberEpoch, topics }) => {
+      const error = memberError(core, groupId, memberId, memberEpoch)
+      return { groupId, topics: error === 'NONE' ? fetched(core, groupId, topics, request.requireStable) : [], errorCode: errorCode(error) }
+    })
+    return { groups, errorCode: 0 }
   }
   return { topics: fetched(core, request.groupId, request.topics, request.requireStable), errorCode: 0 }
+}
+
+/** Who says which member it is must be one, and up to date: else it would read offsets that another one is about to commit. */
+function memberError(core: Core, groupId: string, memberId: string | null, memberEpoch: number): KafkaErrorName {
+  const group = core.groups.consumerGroups.get(groupId)
+  if (group === undefined || (memberId === null && memberEpoch < 0)) return 'NONE'
+  const member = group.members.get(memberId ?? '')
+  if (member === undefined) return 'UNKNOWN_MEMBER_ID'
+  return member.current.memberEpoch === memberEpoch ? 'NONE' : 'STALE_MEMBER_EPOCH'
 }
 
 function fetched(core: Core, groupId: string, wanted: Wanted, requireStable: boolean): { name: string; partitions: FetchedPartition[] }[] {

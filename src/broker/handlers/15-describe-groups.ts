@@ -1,7 +1,7 @@
 /**
  * DescribeGroups (15), versions 0–6.
  *
- * Behaviour: a group nobody knows is `Dead` without an error up to v5, GROUP_ID_NOT_FOUND with a text from v6 on (KIP-1043).
+ * Behaviour: a group nobody knows, or one of the new protocol (API 69 describes it), is `Dead` without an error up to v5, GROUP_ID_NOT_FOUND with a text from v6 on (KIP-1043).
  * Metadata and assignments are shown in a stable group only, as in Kafka.
  * Version notes: v3 authorized operations · v4 static members · v5 flexible · v6 error text.
  */
@@ -18,7 +18,7 @@ export const describeGroupsHandler = handler(describeGroups, [0, 6], (core, requ
     const group = core.groups.get(groupId)
     const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_UNKNOWN
     if (group === undefined) {
-      const known = call.version >= 6 ? { errorCode: errorCode('GROUP_ID_NOT_FOUND'), errorMessage: `Group ${groupId} not found.` } : { errorCode: 0 }
+      const known = call.version >= 6 ? { errorCode: errorCode('GROUP_ID_NOT_FOUND'), errorMessage: core.groups.consumerGroups.get(groupId) === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a classic group.` } : { errorCode: 0 }
       return { ...known, groupId, groupState: groupStateName(undefined), protocolType: '', protocolData: '', members: [], authorizedOperations }
     }
     const isStable = group.state === 'stable'

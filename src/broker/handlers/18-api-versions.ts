@@ -14,6 +14,7 @@ const SOFTWARE_PATTERN = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 /** Finalized levels; a feature of level 0 stays out of the list, as in real brokers. */
 export const FEATURES: readonly { readonly name: string; readonly minVersion: number; readonly level: number }[] = [
   { name: 'metadata.version', minVersion: 7, level: 27 },
+  { name: 'group.version', minVersion: 0, level: 1 },
   { name: 'transaction.version', minVersion: 0, level: 2 },
 ]
 

@@ -1,7 +1,7 @@
 /**
  * TxnOffsetCommit (28), versions 0–5: offsets that become visible with the transaction.
  *
- * Behaviour: checked against the transaction (KIP-890) and against member and generation (KIP-447), then written as pending; durable
+ * Behaviour: checked against the transaction (KIP-890) and against member and generation or epoch (KIP-447), then written as pending; durable
  * before the answer.
  * Version notes: v2 leader epoch · v3 flexible, member and generation · v4 TRANSACTION_ABORTABLE · v5 adds the group to the
  * transaction by itself (transactions v2).
@@ -23,7 +23,7 @@ const GROUP_PARTITION = { topic: GROUPS_TOPIC, partition: 0 }
 
 export const txnOffsetCommitHandler = handler(txnOffsetCommit, [0, 5], async (core, request, call) => {
   const { problems, offsets } = sortOffsets(core, request.topics)
-  const commit = { groupId: request.groupId, memberId: request.memberId, groupInstanceId: request.groupInstanceId, generationId: request.generationId, offsets }
+  const commit = { groupId: request.groupId, memberId: request.memberId, groupInstanceId: request.groupInstanceId, generationId: request.generationId, knowsEpochs: true, offsets }
   if (call.version >= IMPLICIT_ADD_SINCE_VERSION) await core.transactions.coordinator.settled(request.transactionalId)
   let error = core.groups.transactionalCommitError(commit)
   let added: Promise<void> | undefined

@@ -7,10 +7,11 @@ import type { Group } from '../groups/group.ts'
 import { handler } from '../handler.ts'
 
 export const offsetDeleteHandler = handler(offsetDelete, [0, 0], async (core, request) => {
+  const consumerGroup = core.groups.consumerGroups.get(request.groupId)
   const group = core.groups.get(request.groupId)
-  if (group === undefined) return { errorCode: errorCode('GROUP_ID_NOT_FOUND'), topics: [] }
-  if (group.members.size > 0 && group.protocolType !== 'consumer') return { errorCode: errorCode('NON_EMPTY_GROUP'), topics: [] }
-  const subscribed = subscribedTopics(group)
+  if (group === undefined && consumerGroup === undefined) return { errorCode: errorCode('GROUP_ID_NOT_FOUND'), topics: [] }
+  if (group !== undefined && group.members.size > 0 && group.protocolType !== 'consumer') return { errorCode: errorCode('NON_EMPTY_GROUP'), topics: [] }
+  const subscribed = group === undefined ? consumerGroup?.subscribedNames() : subscribedTopics(group)
   const partitionError = (topic: string, partition: number): KafkaErrorName => {
     if (core.topics.log(topic, partition) === undefined) return 'UNKNOWN_TOPIC_OR_PARTITION'
     return subscribed === undefined || subscribed.has(topic) ? 'GROUP_SUBSCRIBED_TO_TOPIC' : 'NONE'

@@ -47,6 +47,7 @@ import { describeClusterHandler } from './60-describe-cluster.ts'
 import { describeProducersHandler } from './61-describe-producers.ts'
 import { describeTransactionsHandler } from './65-describe-transactions.ts'
 import { listTransactionsHandler } from './66-list-transactions.ts'
+import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts'
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts'
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts'
 
@@ -57,5 +58,5 @@ export const SERVED: readonly Handler[] = [
   initProducerIdHandler, offsetForLeaderEpochHandler, addPartitionsToTxnHandler, addOffsetsToTxnHandler, endTxnHandler, writeTxnMarkersHandler,
   txnOffsetCommitHandler, describeAclsHandler, createAclsHandler, deleteAclsHandler, describeConfigsHandler, alterConfigsHandler, describeLogDirsHandler, saslAuthenticateHandler, createPartitionsHandler,
   deleteGroupsHandler, incrementalAlterConfigsHandler, listPartitionReassignmentsHandler, offsetDeleteHandler, describeUserScramCredentialsHandler, alterUserScramCredentialsHandler, describeQuorumHandler, describeClusterHandler, describeProducersHandler,
-  describeTransactionsHandler, listTransactionsHandler, consumerGroupDescribeHandler, describeTopicPartitionsHandler,
+  describeTransactionsHandler, listTransactionsHandler, consumerGroupHeartbeatHandler, consumerGroupDescribeHandler, describeTopicPartitionsHandler,
 ]

@@ -107,7 +107,7 @@ test('what is not served closes the connection and is remembered', async () => {
   const answer = client.request(apiVersions, 0, {})
   const served = await running.sim.run(answer)
   assert.deepEqual(served.apiKeys.map(each => each.apiKey), SERVED.map(each => each.api.key))
-  for (const [key, version] of [[68, 0], [0, 2], [1, 99]] as const) {
+  for (const [key, version] of [[76, 0], [0, 2], [1, 99]] as const) {
     const stranger = await running.client()
     const bytes = Buffer.concat(encodeRequest(apiVersions, 0, { correlationId: 0, clientId: 'stranger' }, {}))
     bytes.writeInt16BE(key, 4)
@@ -116,7 +116,7 @@ test('what is not served closes the connection and is remembered', async () => {
     await running.sim.advance(100)
     assert.equal(stranger.closed, true)
   }
-  assert.deepEqual(running.broker.describe().refusals.map(({ apiKey, version, software, count }) => [apiKey, version, software, count]), [[68, 0, 'stranger', 1], [0, 2, 'stranger', 1], [1, 99, 'stranger', 1]])
+  assert.deepEqual(running.broker.describe().refusals.map(({ apiKey, version, software, count }) => [apiKey, version, software, count]), [[76, 0, 'stranger', 1], [0, 2, 'stranger', 1], [1, 99, 'stranger', 1]])
   await running.sim.run(running.broker.close())
 })
 

@@ -23,6 +23,7 @@ import { Clients } from './clients.ts'
 import type { ClientActivity, ClientDescription, RefusedRequest } from './clients.ts'
 import { appendRecords, replay } from './coordinator-log.ts'
 import { Dispatch } from './dispatch.ts'
+import { FetchSessions } from './fetch-sessions.ts'
 import type { TopicCatalogue } from './groups/consumer-groups.ts'
 import { GroupCoordinator } from './groups/coordinator.ts'
 import { SERVED } from './handlers/index.ts'
@@ -199,11 +200,12 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   })
   const producerIds = new ProducerIds(new StateFile(env, { directory, kind: 'producer-ids', version: 1 }))
   const transactions = new TransactionService({ clock: env.clock, logger, topics, offsets: groups.offsets, producerIds })
+  const fetchSessions = new FetchSessions(env.clock, () => 1 + (env.random.bytes(4).readUInt32BE(0) % 0x7fff_fffe))
   await topics.load(onOpening)
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()
-  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), metrics: new RequestMetrics(SERVED), served: SERVED, users }
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), fetchSessions, metrics: new RequestMetrics(SERVED), served: SERVED, users }
 }
 
 function groupsLog(topics: Topics): PartitionLog {

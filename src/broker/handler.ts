@@ -12,6 +12,7 @@ import type { Env } from '../env/env.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { Api, RequestOf, ResponseInput } from '../wire/schema.ts'
 import type { Clients } from './clients.ts'
+import type { FetchSessions } from './fetch-sessions.ts'
 import type { GroupCoordinator } from './groups/coordinator.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { RequestMetrics } from './request-metrics.ts'
@@ -33,6 +34,7 @@ export interface Core {
   readonly transactions: TransactionService
   readonly waiters: Waiters
   readonly clients: Clients
+  readonly fetchSessions: FetchSessions
   readonly metrics: RequestMetrics
   /** The list of what is served, for ApiVersions. */
   readonly served: readonly Handler[]

@@ -26,6 +26,9 @@ export interface BrokerProcessOptions {
   readonly durability?: 'sync' | 'interval' | 'os' | undefined
   readonly partitions?: number | undefined
   readonly minSessionMs?: number | undefined
+  /** Of members of consumer groups (KIP-848). */
+  readonly consumerSessionMs?: number | undefined
+  readonly consumerHeartbeatMs?: number | undefined
 }
 
 export async function startBroker(options: BrokerProcessOptions = {}): Promise<BrokerProcess> {
@@ -64,9 +67,10 @@ class ChildBroker implements BrokerProcess {
 
   async start(): Promise<number> {
     const started = performance.now()
-    const { durability, partitions, minSessionMs } = this.#options
+    const { durability, partitions, minSessionMs, consumerSessionMs, consumerHeartbeatMs } = this.#options
     this.#process = startProcess(process.execPath, [join(ROOT, 'dist/src/broker/main.js'), '--port', String(this.port), '--data', this.directory, '--log', 'info',
-      '--durability', durability ?? 'sync', '--partitions', String(partitions ?? 1), '--min-session-ms', String(minSessionMs ?? 6000)])
+      '--durability', durability ?? 'sync', '--partitions', String(partitions ?? 1), '--min-session-ms', String(minSessionMs ?? 6000),
+      '--consumer-session-ms', String(consumerSessionMs ?? 45_000), '--consumer-heartbeat-ms', String(consumerHeartbeatMs ?? 5000)])
     await this.#process.waitFor(/"ready":true/)
     return performance.now() - started
   }

@@ -4,28 +4,26 @@
  * Behaviour: whole batches from the one that contains the offset on; at least one batch even if it is larger than the limits;
  * waits until `minBytes` are there or `maxWaitMs` have passed, and answers at once where a partition has an error. Under
  * read_committed nothing at or above the last stable offset is given, and the aborted transactions of what is given are listed.
- * Version notes: v7 fetch sessions are declined with session id 0, as the protocol allows · v9 leader epoch fencing · v12 flexible,
+ * Version notes: v7 fetch sessions (KIP-227, `fetch-sessions.ts`) · v9 leader epoch fencing · v12 flexible,
  * diverging epochs · v13 topic ids.
  */
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { fetch } from '../../wire/apis/01-fetch.ts'
 import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
-import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
+import type { ResponseInput } from '../../wire/schema.ts'
+import type { AnsweredPartition, FetchContext, FetchRequest, PartitionRequest, PartitionResponse, WantedPartition } from '../fetch-sessions.ts'
 import { handler } from '../handler.ts'
 import type { Call, Core } from '../handler.ts'
 import { leaderEpochError } from '../leader-epoch.ts'
 
-type FetchRequest = RequestOf<typeof fetch>
 type FetchResponse = ResponseInput<typeof fetch>
-type PartitionRequest = FetchRequest['topics'][number]['partitions'][number]
-type PartitionResponse = FetchResponse['responses'][number]['partitions'][number]
 
 const TOPIC_IDS_SINCE_VERSION = 13
 const EMPTY = Buffer.alloc(0)
 
 interface Attempt {
-  readonly response: FetchResponse
+  readonly answered: readonly AnsweredPartition[]
   readonly bytes: number
   /** An error or a divergence: the client must hear of it at once. */
   readonly urgent: boolean
@@ -33,13 +31,20 @@ interface Attempt {
 }
 
 export const fetchHandler = handler(fetch, [4, 18], (core, request, call) => {
-  if (request.sessionId !== 0) return { errorCode: errorCode('FETCH_SESSION_ID_NOT_FOUND'), responses: [] }
-  const first = attempt(core, request, call)
-  if (isEnough(first, request) || request.maxWaitMs <= 0) return first.response
-  return longPoll(core, request, call, first)
+  const context = core.fetchSessions.begin(request, usesIds(call))
+  if (context.kind === 'refused') return { errorCode: errorCode(context.error), responses: [] }
+  const first = attempt(core, context.wanted, request, call)
+  if (isEnough(first, request) || request.maxWaitMs <= 0) return responseOf(core, context, first, call)
+  return longPoll(core, context, request, call, first)
 })
 
-async function longPoll(core: Core, request: FetchRequest, call: Call, first: Attempt): Promise<FetchResponse> {
+type ServedContext = Exclude<FetchContext, { kind: 'refused' }>
+
+function usesIds(call: Call): boolean {
+  return call.version >= TOPIC_IDS_SINCE_VERSION
+}
+
+async function longPoll(core: Core, context: ServedContext, request: FetchRequest, call: Call, first: Attempt): Promise<FetchResponse> {
   const deadline = core.env.clock.monotonic() + request.maxWaitMs
   let last = first
   let closed = false
@@ -55,42 +60,60 @@ async function longPoll(core: Core, request: FetchRequest, call: Call, first: At
     cancel = () => wait.cancel()
     await wait.done
     if (closed) break
-    last = attempt(core, request, call)
+    last = attempt(core, context.wanted, request, call)
     if (isEnough(last, request)) break
   }
   forget()
-  return last.response
+  return responseOf(core, context, last, call)
 }
 
 function isEnough(result: Attempt, request: FetchRequest): boolean {
   return result.urgent || result.bytes >= request.minBytes || result.logs.length === 0
 }
 
-function attempt(core: Core, request: FetchRequest, call: Call): Attempt {
+function responseOf(core: Core, context: ServedContext, { answered }: Attempt, call: Call): FetchResponse {
+  switch (context.kind) {
+    case 'plain':
+      return { responses: byTopic(answered) }
+    case 'first':
+      return { sessionId: core.fetchSessions.create(answered, usesIds(call)), responses: byTopic(answered) }
+    case 'incremental':
+      return { sessionId: context.session.id, responses: byTopic(core.fetchSessions.changed(context.session, answered)) }
+  }
+}
+
+/** Neighbours of one topic together, in the order that they have. */
+function byTopic(answered: readonly AnsweredPartition[]): { topic: string; topicId: string; partitions: PartitionResponse[] }[] {
+  const topics: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = []
+  for (const { wanted: { topic, topicId }, response } of answered) {
+    const last = topics.at(-1)
+    if (last !== undefined && last.topic === topic && last.topicId === topicId) last.partitions.push(response)
+    else topics.push({ topic, topicId, partitions: [response] })
+  }
+  return topics
+}
+
+function attempt(core: Core, allWanted: readonly WantedPartition[], request: FetchRequest, call: Call): Attempt {
   const logs: PartitionLog[] = []
   let bytes = 0
   let urgent = false
-  const responses = request.topics.map(({ topic: name, topicId, partitions }) => {
-    const byId = call.version >= TOPIC_IDS_SINCE_VERSION
-    const topic = byId ? core.topics.byId(topicId) : core.topics.get(name)
+  const byId = usesIds(call)
+  const answered = allWanted.map(wanted => {
+    const partition = wanted.request
+    const topic = byId ? core.topics.byId(wanted.topicId) : core.topics.get(wanted.topic)
     if (topic !== undefined) core.clients.uses(call.connectionId, 'reads', topic.name)
-    return {
-      topic: name, topicId,
-      partitions: partitions.map(partition => {
-        const log = topic?.partitions[partition.partition]
-        if (log === undefined) {
-          urgent = true
-          return { ...failed(partition, topic === undefined && byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'), abortedTransactions: [] }
-        }
-        logs.push(log)
-        const answer = read(log, partition, request, { bytesLeft: request.maxBytes - bytes, isFirst: bytes === 0 })
-        bytes += answer.records?.length ?? 0
-        if (answer.errorCode !== 0 || answer.divergingEpoch !== undefined) urgent = true
-        return answer
-      }),
+    const log = topic?.partitions[partition.partition]
+    if (log === undefined) {
+      urgent = true
+      return { wanted, response: { ...failed(partition, topic === undefined && byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'), abortedTransactions: [] } }
     }
+    logs.push(log)
+    const response = read(log, partition, request, { bytesLeft: request.maxBytes - bytes, isFirst: bytes === 0 })
+    bytes += response.records?.length ?? 0
+    if (response.errorCode !== 0 || response.divergingEpoch != null) urgent = true
+    return { wanted, response }
   })
-  return { response: { responses }, bytes, urgent, logs }
+  return { answered, bytes, urgent, logs }
 }
 
 function read(log: PartitionLog, partition: PartitionRequest, request: FetchRequest, limits: { readonly bytesLeft: number; readonly isFirst: boolean }): PartitionResponse {

@@ -4,7 +4,8 @@ import { Cluster } from '../client/cluster.ts'
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { silentLogger } from '../base/logger.ts'
 import { realEnv } from '../env/real/env.ts'
-import type { AdviceFacts } from '../planner/advice-facts.ts'
+import { type AdviceFacts, adviceFacts, topicsOf, UNKNOWN_WIDTHS } from '../planner/advice-facts.ts'
+import { topicWidths } from '../planner/collect.ts'
 import { StatusCollector } from '../http/status.ts'
 import type { AppStatus } from '../http/status.ts'
 import { describe } from '../topology/describe.ts'
@@ -52,27 +53,17 @@ export async function factsOfCluster(app: AppDescription, bootstrap: string, sig
 }
 
 async function factsOf(status: AppStatus, options: readonly OptionRow[], edges: AppGraph['edges'], connect: () => Promise<Cluster>): Promise<Advised> {
-  const topicsBy = (task: string, way: 'read' | 'write'): string[] => edges.flatMap(edge => way === 'read'
-    ? edge.to === `task:${task}` && edge.as !== 'globalTable' && edge.as !== 'repartition' ? [edge.from.slice('topic:'.length)] : []
-    : edge.from === `task:${task}` && edge.as === 'write' ? [edge.to.slice('topic:'.length)] : [])
-  const names = [...new Set(status.tasks.flatMap(({ task }) => [...topicsBy(task, 'read'), ...topicsBy(task, 'write')]))]
   const gaps: string[] = []
-  const known = new Map<string, { readonly partitions: number, readonly replicas: number }>()
-  let brokers: number | null = null
+  let widths = UNKNOWN_WIDTHS
   try {
     const cluster = await connect()
     try {
-      const admin = new Admin(cluster)
-      const existing = new Set(await admin.listTopics())
-      for (const { name, partitions } of await admin.describeTopics(names.filter(name => existing.has(name)))) known.set(name, { partitions: partitions.length, replicas: Math.min(...partitions.map(each => each.replicas.length)) })
-      brokers = cluster.nodes.length
+      widths = await topicWidths(new Admin(cluster), status.tasks.flatMap(({ task }) => { const { reads, writes } = topicsOf(edges, task); return [...reads, ...writes] }))
     } finally {
       await cluster.close()
     }
   } catch (error) {
     gaps.push(`partitions and replicas of its topics: ${messageOf(error)}`)
   }
-  const of = <T>(way: 'read' | 'write', pick: (topic: string, about: { readonly partitions: number, readonly replicas: number }) => T): Map<string, T[]> =>
-    new Map(status.tasks.map(({ task }) => [task, topicsBy(task, way).flatMap(topic => { const about = known.get(topic); return about === undefined ? [] : [pick(topic, about)] })]))
-  return { facts: { app: status.app, tasks: status.tasks, options, reads: of('read', (topic, { partitions }) => ({ topic, partitions })), writes: of('write', (topic, { replicas }) => ({ topic, replicas })), brokers }, gaps }
+  return { facts: adviceFacts(status.app, status.tasks, { options, edges }, widths), gaps }
 }

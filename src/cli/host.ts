@@ -25,6 +25,8 @@ import { type OutsideClient, outsideOf, parseActivity } from '../http/outside.ts
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
 import { type AppStatus, StatusCollector } from '../http/status.ts'
 import { describe } from '../topology/describe.ts'
+import { adviceOf } from '../planner/advice.ts'
+import { adviceFacts } from '../planner/advice-facts.ts'
 import { optionTable } from '../topology/options.ts'
 import { build } from '../topology/build.ts'
 import type { AppDescription, Guarantee } from '../topology/node.ts'
@@ -191,8 +193,9 @@ export class Host {
 
   live(): Live {
     if (this.#collector === undefined) throw new Error('the host has not been started')
+    const status = withJobs(this.#collector, this.#jobs, this.#supervisor.list())
     return {
-      status: withJobs(this.#collector, this.#jobs, this.#supervisor.list()), processes: this.#supervisor.list(), ledger: this.#ledger,
+      status, advice: adviceOf(adviceFacts(status.app, status.tasks, this.#declared, this.#collector.widths())), processes: this.#supervisor.list(), ledger: this.#ledger,
       guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap, ...this.#declared,
       outside: this.#hasEmbeddedBroker ? this.#fromActivity() : this.#collector.outside(),
     }

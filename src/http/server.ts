@@ -19,6 +19,7 @@ import { type JobRequest, parseJobRequest } from './job-request.ts'
 import type { LedgerAccount } from './ledger.ts'
 import type { OutsideClient } from './outside.ts'
 import type { AppGraph } from '../topology/describe.ts'
+import type { Advice } from '../planner/advice-facts.ts'
 import type { OptionRow } from '../topology/options.ts'
 import { prometheusText } from './prometheus.ts'
 import type { AppStatus } from './status.ts'
@@ -53,6 +54,8 @@ export interface Live {
   readonly options: readonly OptionRow[]
   /** Who reads and writes what, as `millrace topology --json` has it. */
   readonly edges: AppGraph['edges']
+  /** What holds it up, and what to change: as `millrace advise` says it, the gravest first. */
+  readonly advice: readonly Advice[]
   /** Clients that are no part of the app. */
   readonly outside: readonly OutsideClient[]
 }
@@ -80,7 +83,7 @@ export interface StatusServer {
 }
 
 const browserFolder = fileURLToPath(new URL('./browser/', import.meta.url))
-const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'jobs-view.js': 'text/javascript', 'elements.js': 'text/javascript', 'status.css': 'text/css' }
+const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'advice-view.js': 'text/javascript', 'advice-strings.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'jobs-view.js': 'text/javascript', 'elements.js': 'text/javascript', 'status.css': 'text/css' }
 const PUSH_INTERVAL_MS = 1000
 const SOCKETS_MAX = 64
 

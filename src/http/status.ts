@@ -15,7 +15,8 @@ import type { Logger } from '../base/logger.ts'
 import { messageOf } from '../base/errors.ts'
 import { decodeSnapshot, METRICS_TOPIC, type ProcessSnapshot, type TaskSnapshot, type TaskState } from '../runtime/snapshot.ts'
 import { type CatchUp, LagWatch, type WatchedTask, type WorkerRates } from '../planner/catch-up.ts'
-import { holdersOf } from '../planner/collect.ts'
+import { type TopicWidths, UNKNOWN_WIDTHS } from '../planner/advice-facts.ts'
+import { holdersOf, topicWidths } from '../planner/collect.ts'
 import { build } from '../topology/build.ts'
 import { describe } from '../topology/describe.ts'
 import type { JobState, JobStatus } from '../engines/engine.ts'
@@ -31,6 +32,8 @@ const SILENT_MS_MAX = 3500
 /** How often lag is asked for while somebody looks, and while nobody does. */
 const LAG_INTERVAL_MS = 1000
 const LAG_UNSEEN_INTERVAL_MS = 5000
+/** How often topics are looked at, for advice, while somebody looks. */
+const WIDTHS_INTERVAL_MS = 10_000
 /** Who asked for the status this long ago looks no more. */
 const LOOKING_MS = 10_000
 
@@ -118,6 +121,8 @@ export class StatusCollector {
   #lag: readonly PartitionLag[] = []
   #outside: readonly OutsideClient[] = []
   #replication: Replication | null = null
+  #widths = UNKNOWN_WIDTHS
+  #widthsAskedAt = -Infinity
   #closed = false
   #lagLoop: Promise<void> = Promise.resolve()
   #lagAskedAt = -Infinity
@@ -178,6 +183,11 @@ export class StatusCollector {
     }
   }
 
+  /** Partitions and replicas of the app's topics, as they were a few seconds ago. */
+  widths(): TopicWidths {
+    return this.#widths
+  }
+
   /** Of a task whose engine tells more than Kafka does. */
   catchUp(watched: WatchedTask): CatchUp {
     return this.#watch.catchUp(watched, this.#cluster.env.clock.now())
@@ -232,6 +242,7 @@ export class StatusCollector {
         const held = this.#watch.held()
         this.#watch.takeHolders(held.size === 0 ? new Map() : await holdersOf(this.#admin, held, this.#cluster.env.clock.now()))
         await this.#takeRates()
+        await this.#takeWidths()
       } catch (error) {
         if (!this.#closed) this.#logger.debug('lag could not be read; it is tried again', { error: messageOf(error) })
       }
@@ -249,6 +260,13 @@ export class StatusCollector {
       this.#replication = null
       this.#logger.debug('replication could not be read; it is tried again', { error: messageOf(error) })
     }
+  }
+
+  async #takeWidths(): Promise<void> {
+    const now = this.#cluster.env.clock.monotonic()
+    if (now - this.#statusAskedAt > LOOKING_MS || now - this.#widthsAskedAt < WIDTHS_INTERVAL_MS) return
+    this.#widthsAskedAt = now
+    this.#widths = await topicWidths(this.#admin, this.#plan.topics.map(topic => topic.name))
   }
 
   /** S3. */

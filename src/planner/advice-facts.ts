@@ -1,4 +1,5 @@
 /** What the rules of advice know, what they give, and what they share. */
+import type { AppGraph } from '../topology/describe.ts'
 import type { OptionRow } from '../topology/options.ts'
 import { secondsText } from './catch-up-text.ts'
 import type { CatchUp, WorkerRates } from './catch-up.ts'
@@ -51,6 +52,28 @@ export interface AdviceFacts {
   /** By task: the topics it writes, and their replicas. */
   readonly writes: ReadonlyMap<string, readonly { readonly topic: string, readonly replicas: number }[]>
   readonly brokers: number | null
+}
+
+/** How wide and how safe topics are on the cluster, as far as it was asked. */
+export interface TopicWidths {
+  readonly topics: ReadonlyMap<string, { readonly partitions: number, readonly replicas: number }>
+  readonly brokers: number | null
+}
+
+export const UNKNOWN_WIDTHS: TopicWidths = { topics: new Map(), brokers: null }
+
+/** Declared topics that `task` reads (not as a global table), and those it writes. */
+export function topicsOf(edges: AppGraph['edges'], task: string): { readonly reads: readonly string[], readonly writes: readonly string[] } {
+  return {
+    reads: edges.flatMap(edge => edge.to === `task:${task}` && edge.as !== 'globalTable' && edge.as !== 'repartition' ? [edge.from.slice('topic:'.length)] : []),
+    writes: edges.flatMap(edge => edge.from === `task:${task}` && edge.as === 'write' ? [edge.to.slice('topic:'.length)] : []),
+  }
+}
+
+export function adviceFacts(app: string, tasks: readonly AdvisedTask[], { options, edges }: { readonly options: readonly OptionRow[], readonly edges: AppGraph['edges'] }, { topics, brokers }: TopicWidths): AdviceFacts {
+  const of = <T>(way: 'reads' | 'writes', pick: (topic: string, about: { readonly partitions: number, readonly replicas: number }) => T): Map<string, T[]> =>
+    new Map(tasks.map(({ task }) => [task, topicsOf(edges, task)[way].flatMap(topic => { const about = topics.get(topic); return about === undefined ? [] : [pick(topic, about)] })]))
+  return { app, tasks, options, reads: of('reads', (topic, { partitions }) => ({ topic, partitions })), writes: of('writes', (topic, { replicas }) => ({ topic, replicas })), brokers }
 }
 
 export function lagEvidence({ lagRecords, lagSeconds, catchUp }: AdvisedTask): string {

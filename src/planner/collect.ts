@@ -10,6 +10,7 @@ import type { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
 import type { TopicPartition } from '../client/types.ts'
 import type { Plan } from '../topology/plan.ts'
+import type { TopicWidths } from './advice-facts.ts'
 import type { Holder } from './catch-up.ts'
 import { appTopicNames } from './topics.ts'
 import type { BrokerFacts, ClusterFacts, GroupFacts, OpenTransaction, TopicFacts } from './facts.ts'
@@ -108,6 +109,14 @@ async function heldBy(admin: Admin, topics: readonly TopicFacts[]): Promise<Open
       partitions: still.filter(each => each.producerId === producerId).map(({ topic, partition, startOffset }) => ({ topic, partition, startOffset })),
     }
   })
+}
+
+/** Of those of `names` that are there. */
+export async function topicWidths(admin: Admin, names: readonly string[]): Promise<TopicWidths> {
+  const existing = new Set(await admin.listTopics())
+  const described = await admin.describeTopics([...new Set(names)].filter(name => existing.has(name)))
+  const { nodes } = await admin.describeCluster()
+  return { brokers: nodes.length, topics: new Map(described.map(({ name, partitions }) => [name, { partitions: partitions.length, replicas: Math.min(...partitions.map(each => each.replicas.length)) }])) }
 }
 
 /** By `topic/partition`: whose open transaction holds it, and for how long. Empty where that may not be asked. */

@@ -49,6 +49,8 @@ test('of a running app it names the cause and the option, with what was measured
   const option = advice.find(each => each.rule === 'commit-latency')?.option
   assert.deepEqual([option?.name, option?.value], ['count.drainedCommit', 10_000])
   assert.ok((option?.to ?? 10_000) <= 4_000)
+  const { advice: onPage } = await (await fetch(`${url}api/status`)).json() as Said // As the status page gets it.
+  assert.deepEqual(onPage.find(each => each.rule === 'commit-latency')?.option?.name, option?.name, 'the status page says the same')
   const shown = await millrace(['advise', '--status', url])
   assert.match(shown.stdout, /MEDIUM {2}commit-latency {3}count\n {3}Results of 'count' wait for its next commit/)
   assert.match(shown.stdout, / {3}option {4}count\.drainedCommit: 10,000 ms → [\d.,]+ ms\n {3}change {4}millrace start … --set count\.drainedCommit=\d+\n {3}costs {5}shorter: lower latency, more transactions/)

@@ -2,6 +2,7 @@
  * The status page. It builds its parts once and then changes only texts, so that nothing jumps under the pointer.
  * Everything that came over the network is written with textContent.
  */
+import { AdviceView, type ShownAdvice } from './advice-view.ts'
 import { type Cell, element, grouped, section, setList, setRows, setText, shortNumber, table } from './elements.ts'
 import { GraphView, type OutsideClient, type ViewGraph } from './graph-view.ts'
 import { type Control, type JobTask, JobsView } from './jobs-view.ts'
@@ -26,6 +27,7 @@ interface Live {
   readonly events: readonly { readonly at: number, readonly text: string, readonly kind: string, readonly values: Readonly<Record<string, string | number>> }[]
   readonly kafka: string
   readonly outside: readonly OutsideClient[]
+  readonly advice: readonly ShownAdvice[]
   readonly links: readonly { readonly name: string, readonly url: string }[]
 }
 
@@ -64,6 +66,7 @@ interface View {
   readonly replication: HTMLElement
   readonly tasks: HTMLElement
   readonly jobs: JobsView
+  readonly advice: AdviceView
   readonly events: HTMLElement
   readonly links: HTMLElement
 }
@@ -83,6 +86,7 @@ function build(): View {
   const replication = element('p', 'replication')
   const tasks = element('tbody')
   const jobs = new JobsView(strings, pageData.canControl ? control : undefined)
+  const advice = new AdviceView(strings)
   const events = element('ol', 'events')
   const links = element('nav', 'links')
   const switchLanguage = element('button', 'language', strings.language)
@@ -105,9 +109,10 @@ function build(): View {
       ? section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel)
       : section(strings.guard, undefined, guardPanel),
     section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.catch_up, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
+    section(strings.advice, strings.advice_note, advice.element),
     section(strings.events, undefined, events),
   )
-  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, replication, tasks, jobs, events, links }
+  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, replication, tasks, jobs, advice, events, links }
 }
 
 function draw(): void {
@@ -124,6 +129,7 @@ function draw(): void {
   view.graph.element.setAttribute('data-broker', brokers().length === 0 ? 'none' : 'here')
   setRows(view.tasks, live.status.tasks.map(task => taskCells(task, strings)))
   view.jobs.update(live.status.tasks, live.status.at)
+  view.advice.update(live.advice)
   drawLedger(live, strings)
   drawProcesses(live.processes, strings)
   drawReplication(live.status.replication, strings)

@@ -48,6 +48,8 @@ const en = {
   restart_of: 'Stop {name} in order and start it again, with the program that lies there now', more_of: 'One more instance of {name}', less_of: 'One instance of {name} less',
   not_answered: 'The server did not answer.',
   halted: '{task} is stopped.',
+  advice: 'Advice', advice_note: 'What holds it up and what to change, by what was measured: as millrace advise says it.', nothing_to_change: 'Nothing to change.',
+  measured: 'measured', option: 'option', change: 'change', costs: 'costs', not_declared: 'not declared',
   events: 'What happened',
   nothing_yet: 'Nothing yet. Kill something.',
   happened: {
@@ -124,6 +126,8 @@ const zh: Strings = {
   restart_of: '有序停止 {name} 并以当前的程序文件重新启动', more_of: '{name} 增加一个实例', less_of: '{name} 减少一个实例',
   not_answered: '服务器没有回应。',
   halted: '{task} 已停止。',
+  advice: '建议', advice_note: '什么拖慢了它、该改什么，依据实测；与 millrace advise 所说一致。', nothing_to_change: '没有需要改的。',
+  measured: '实测', option: '选项', change: '改法', costs: '代价', not_declared: '未声明',
   events: '发生了什么',
   nothing_yet: '还没有。杀点什么试试。',
   happened: {

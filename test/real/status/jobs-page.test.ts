@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Chromium, type Page } from '../../support/chromium.ts'
-import { startMillrace, startTestBroker, type TestBroker } from '../../support/millrace.ts'
+import { millrace, startMillrace, startTestBroker, type TestBroker } from '../../support/millrace.ts'
 import { need, ROOT } from '../../support/need.ts'
 import type { Started } from '../../support/processes.ts'
 
@@ -64,9 +64,18 @@ test('one is rescaled, and its box kills its instances in turn', async () => {
 
 test('one is stopped and started; its neighbour stays the process it was, and what happened is told, in Chinese too', async () => {
   const echo = await pid('echo')
+  const write = async (): Promise<void> => assert.equal((await millrace(['topic', 'produce', 'jobs.lines', '-k', 'k', '-v', 'line', '--bootstrap', broker.bootstrap])).exitCode, 0)
+  await write()
+  await page.waitFor(`/lag 0$/.test(${box('copy')}.querySelector('.figures').textContent)`, 30_000)
   await press('copy', 'stop')
   await page.waitFor(`${state('copy')} === 'stopped' && document.querySelector('.verdict').textContent === 'copy is stopped.'`, 40_000)
   assert.deepEqual((await page.evaluate<string[]>(cards)).filter(name => name.startsWith('copy')), [])
+  await write()
+  const problem = "document.querySelector('.piece[data-rule=stopped] .problem')?.textContent"
+  await page.waitFor(`${problem} === "Nobody runs 'copy', and its input waits."`, 30_000)
+  await page.evaluate("document.querySelector('.language').click()")
+  await page.waitFor(`${problem} === '没有人运行 copy，它的输入在等待。'`, 10_000)
+  await page.evaluate("document.querySelector('.language').click()")
   await press('copy', 'start')
   await page.waitFor(`${state('copy')} === 'running' && ${cards}.includes('copy-2')`, 40_000)
   assert.equal(await pid('echo'), echo)

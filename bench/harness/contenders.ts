@@ -3,6 +3,8 @@
  *
  * N1. Idiomatic is what an engine's guide teaches; tuned is what its experts would write. A ratio is only taken within a league.
  * N2. A slow rival gets a prefix of the input, so that a round of it ends; its `share` is printed beside its figures.
+ * N3. `updates`: a row again as its count grows, grace a day. `watermark`: once, when the watermark has passed, which every partition holds back. `final`: once, ten
+ *     minutes of event time after its end; in catch-up partitions are minutes apart, so the closing events may only come once everything is read.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,10 +21,11 @@ export interface Contender {
   readonly league: League
   readonly jobs: readonly JobName[]
   readonly share: number
-  /** How it emits the rows of `count`. */
-  readonly emission: 'updates' | 'final'
+  /** How it emits the rows of `count` (N3); those of `sessions` leave once, when the session is over, from everyone. */
+  readonly emission: 'updates' | 'watermark' | 'final'
   readonly state: 'memory' | 'rocksdb' | 'lmdb'
-  readonly isQuick: boolean
+  /** Jobs that it does in a quick run. */
+  readonly quick: readonly JobName[]
   readonly program:
     | { readonly kind: 'java', readonly of: JavaKind, readonly mainClass: string, readonly args: readonly string[], readonly heap: string }
     | { readonly kind: 'npm', readonly script: string, readonly args: readonly string[] }
@@ -30,22 +33,25 @@ export interface Contender {
 }
 
 const both: readonly JobName[] = ['rekey', 'count']
+const all: readonly JobName[] = ['rekey', 'count', 'sessions']
 const java = (of: JavaKind, mainClass: string, ...args: string[]) => ({ kind: 'java', of, mainClass, args, heap: '2g' }) as const
 
 const ALL: readonly Contender[] = [
-  { name: 'millrace-closures', title: 'Millrace, closures', engine: 'Millrace', league: 'idiomatic', jobs: both, share: 1, emission: 'updates', state: 'lmdb', isQuick: true, program: { kind: 'millrace', app: 'contenders/millrace/closures.js' } },
-  { name: 'millrace-declared', title: 'Millrace, declared expressions', engine: 'Millrace', league: 'tuned', jobs: both, share: 1, emission: 'updates', state: 'lmdb', isQuick: true, program: { kind: 'millrace', app: 'contenders/millrace/declared.js' } },
-  { name: 'streams-idiomatic', title: 'Kafka Streams, Jackson', engine: 'Kafka Streams', league: 'idiomatic', jobs: both, share: 0.5, emission: 'updates', state: 'rocksdb', isQuick: false, program: java('kafka-streams', 'StreamsIdiomatic') },
-  { name: 'streams-tuned', title: 'Kafka Streams, scanner, memory', engine: 'Kafka Streams', league: 'tuned', jobs: both, share: 1, emission: 'updates', state: 'memory', isQuick: true, program: java('kafka-streams', 'StreamsTuned') },
-  { name: 'streams-tuned-rocksdb', title: 'Kafka Streams, scanner, RocksDB', engine: 'Kafka Streams', league: 'tuned', jobs: ['count'], share: 1, emission: 'updates', state: 'rocksdb', isQuick: false, program: java('kafka-streams', 'StreamsTuned') },
-  { name: 'flink-idiomatic', title: 'Flink, POJOs', engine: 'Flink', league: 'idiomatic', jobs: both, share: 0.5, emission: 'final', state: 'memory', isQuick: false, program: java('flink', 'FlinkIdiomatic') },
-  { name: 'flink-tuned', title: 'Flink, scanner, heap', engine: 'Flink', league: 'tuned', jobs: both, share: 1, emission: 'final', state: 'memory', isQuick: true, program: java('flink', 'FlinkTuned') },
-  { name: 'flink-tuned-rocksdb', title: 'Flink, scanner, RocksDB', engine: 'Flink', league: 'tuned', jobs: ['count'], share: 1, emission: 'final', state: 'rocksdb', isQuick: false, program: java('flink', 'FlinkTuned') },
-  { name: 'flink-sql', title: 'Flink SQL, mini-batch', engine: 'Flink', league: 'tuned', jobs: ['count'], share: 0.5, emission: 'updates', state: 'memory', isQuick: false, program: java('flink', 'FlinkSql') },
-  { name: 'spark-idiomatic', title: 'Spark, whole schema', engine: 'Spark', league: 'idiomatic', jobs: both, share: 0.25, emission: 'updates', state: 'memory', isQuick: false, program: java('spark', 'SparkJob', 'idiomatic') },
-  { name: 'spark-tuned', title: 'Spark, narrow schema', engine: 'Spark', league: 'tuned', jobs: both, share: 0.5, emission: 'updates', state: 'memory', isQuick: false, program: java('spark', 'SparkJob', 'tuned') },
-  { name: 'kafkats-idiomatic', title: 'kafkats flow', engine: 'kafkats', league: 'idiomatic', jobs: both, share: 0.01, emission: 'updates', state: 'memory', isQuick: false, program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['idiomatic'] } },
-  { name: 'kafkats-tuned', title: 'kafkats flow, larger fetches', engine: 'kafkats', league: 'tuned', jobs: both, share: 0.01, emission: 'updates', state: 'memory', isQuick: false, program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['tuned'] } },
+  { name: 'millrace-closures', title: 'Millrace, closures', engine: 'Millrace', league: 'idiomatic', jobs: all, share: 1, emission: 'final', state: 'lmdb', quick: ['rekey'], program: { kind: 'millrace', app: 'contenders/millrace/closures.js' } },
+  { name: 'millrace-closures-updates', title: 'Millrace, closures, updates', engine: 'Millrace', league: 'idiomatic', jobs: ['count'], share: 1, emission: 'updates', state: 'lmdb', quick: ['count'], program: { kind: 'millrace', app: 'contenders/millrace/closures.js' } },
+  { name: 'millrace-declared', title: 'Millrace, declared expressions', engine: 'Millrace', league: 'tuned', jobs: all, share: 1, emission: 'final', state: 'lmdb', quick: both, program: { kind: 'millrace', app: 'contenders/millrace/declared.js' } },
+  { name: 'streams-idiomatic', title: 'Kafka Streams, Jackson', engine: 'Kafka Streams', league: 'idiomatic', jobs: all, share: 0.5, emission: 'updates', state: 'rocksdb', quick: [], program: java('kafka-streams', 'StreamsIdiomatic') },
+  { name: 'streams-tuned', title: 'Kafka Streams, scanner, memory', engine: 'Kafka Streams', league: 'tuned', jobs: all, share: 1, emission: 'updates', state: 'memory', quick: both, program: java('kafka-streams', 'StreamsTuned') },
+  { name: 'streams-tuned-final', title: 'Kafka Streams, scanner, memory, final', engine: 'Kafka Streams', league: 'tuned', jobs: ['count'], share: 1, emission: 'final', state: 'memory', quick: [], program: java('kafka-streams', 'StreamsTuned') },
+  { name: 'streams-tuned-rocksdb', title: 'Kafka Streams, scanner, RocksDB', engine: 'Kafka Streams', league: 'tuned', jobs: ['count'], share: 1, emission: 'updates', state: 'rocksdb', quick: [], program: java('kafka-streams', 'StreamsTuned') },
+  { name: 'flink-idiomatic', title: 'Flink, POJOs', engine: 'Flink', league: 'idiomatic', jobs: all, share: 0.5, emission: 'watermark', state: 'memory', quick: [], program: java('flink', 'FlinkIdiomatic') },
+  { name: 'flink-tuned', title: 'Flink, scanner, heap', engine: 'Flink', league: 'tuned', jobs: all, share: 1, emission: 'watermark', state: 'memory', quick: both, program: java('flink', 'FlinkTuned') },
+  { name: 'flink-tuned-rocksdb', title: 'Flink, scanner, RocksDB', engine: 'Flink', league: 'tuned', jobs: ['count'], share: 1, emission: 'watermark', state: 'rocksdb', quick: [], program: java('flink', 'FlinkTuned') },
+  { name: 'flink-sql', title: 'Flink SQL, mini-batch', engine: 'Flink', league: 'tuned', jobs: ['count'], share: 0.5, emission: 'updates', state: 'memory', quick: [], program: java('flink', 'FlinkSql') },
+  { name: 'spark-idiomatic', title: 'Spark, whole schema', engine: 'Spark', league: 'idiomatic', jobs: all, share: 0.25, emission: 'updates', state: 'memory', quick: [], program: java('spark', 'SparkJob', 'idiomatic') },
+  { name: 'spark-tuned', title: 'Spark, narrow schema', engine: 'Spark', league: 'tuned', jobs: all, share: 0.5, emission: 'updates', state: 'memory', quick: [], program: java('spark', 'SparkJob', 'tuned') },
+  { name: 'kafkats-idiomatic', title: 'kafkats flow', engine: 'kafkats', league: 'idiomatic', jobs: both, share: 0.01, emission: 'updates', state: 'memory', quick: [], program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['idiomatic'] } },
+  { name: 'kafkats-tuned', title: 'kafkats flow, larger fetches', engine: 'kafkats', league: 'tuned', jobs: both, share: 0.01, emission: 'updates', state: 'memory', quick: [], program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['tuned'] } },
 ]
 
 /** Those whose program is in this checkout. */

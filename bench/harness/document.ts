@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ROOT } from './places.ts'
 import { type Results, shownResults } from './results.ts'
-import { aboutOf, caseText, NOT_MEASURED } from './tables.ts'
+import { aboutOf, caseText, latencyText, NOT_MEASURED } from './tables.ts'
 
 export const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md')
 
 export function documentOf(results: readonly Results[]): string {
   const shown = results.length === 0
     ? 'There is no full run yet: `npm run bench` makes one. What lies under `bench/results` as smoke runs shows only that every contender runs and passes the gate.\n'
-    : results.map(each => `## ${each.name}, ${each.date}\n\n${aboutOf(each)} Every round: [bench/results](../bench/results/${each.date}-${each.name}.json).\n\n${each.cases.map(one => caseText(one, '###')).join('\n')}`).join('\n')
+    : results.map(each => `## ${each.name}, ${each.date}\n\n${aboutOf(each)} Every round: [bench/results](../bench/results/${each.date}-${each.name}.json).\n\n${each.cases.map(one => caseText(one, '###')).join('\n')}${latencyText(each.latency, '###')}`).join('\n')
   return `# Benchmarks
 
 Made from \`bench/results\` by \`npm run bench\`; do not edit. How it is measured, and how to make a rival faster: [bench/README.md](../bench/README.md).

@@ -4,8 +4,8 @@
  * I1. Event time rises evenly over `SPAN_MS`; of each `DISORDERED_ONE_IN` records one is older by up to `DISORDER_MS`, less than any contender's bound. The
  *     record's own timestamp is the event's time.
  * I2. The key is the shopper, the jobs group by item: each job has to change the key.
- * I3. Each partition ends with one event far ahead (`CLOSING_ITEM`), which moves event time past the last window and is a view like others to `rekey`:
- *     it is left out of every result by its item.
+ * I3. Each partition ends with events far ahead (`CLOSING_ITEM`), one for each partition that its item may go to: event time passes the last window before and
+ *     behind a repartition. They are views, and left out of every result by their items. An open input has none yet: `closeInput` sends them.
  */
 import { Admin, Cluster, partitionOf, Producer, realEnv } from 'millrace/client'
 import { type Case, CLOSING_AFTER_MS, CLOSING_ITEM, DISORDER_MS, DISORDERED_ONE_IN, recordsOf, SEED, SPAN_MS } from './case.ts'
@@ -21,8 +21,9 @@ export function inputName(one: Case, share: number): string {
   return `input-${recordsOf(one, share)}-${one.valueBytes}-${one.keys}-${one.zipfExponent}-${one.partitions}`
 }
 
-export async function makeInput(bootstrap: string, one: Case, share: number): Promise<void> {
-  const name = inputName(one, share)
+/** Makes it where it is not there yet. */
+export async function makeInput(bootstrap: string, one: Case, share: number, open?: string): Promise<void> {
+  const name = open ?? inputName(one, share)
   const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'bench-input' })
   try {
     const admin = new Admin(cluster)
@@ -41,10 +42,7 @@ export async function makeInput(bootstrap: string, one: Case, share: number): Pr
       if (producer.full) await producer.drained()
       else await new Promise(resolve => setImmediate(resolve))
     }
-    const at = BASE_MS + SPAN_MS + CLOSING_AFTER_MS
-    for (let partition = 0; partition < one.partitions; partition++) {
-      producer.send(name, partition, at, Buffer.from('s000000'), valueOf({ type: 'view', shopper: 's000000', item: CLOSING_ITEM, price: 1, at }, one.valueBytes))
-    }
+    if (open === undefined) sendClosing(producer, name, one)
     await producer.flush()
     await producer.close()
   } finally {
@@ -52,15 +50,44 @@ export async function makeInput(bootstrap: string, one: Case, share: number): Pr
   }
 }
 
-/** The events of an input, one for each call. */
-export function events(one: Case, records: number, seed = SEED): () => { readonly key: Buffer, readonly value: Buffer, readonly at: number } {
-  const random = randomOf(seed)
+/** Sends the closing events of an open input. */
+export async function closeInput(cluster: Cluster, name: string, one: Case): Promise<void> {
+  const producer = new Producer(cluster)
+  await producer.init()
+  await cluster.partitions(name)
+  sendClosing(producer, name, one)
+  await producer.flush()
+  await producer.close()
+}
+
+function sendClosing(producer: Producer, name: string, one: Case): void {
+  const at = BASE_MS + SPAN_MS + CLOSING_AFTER_MS
+  for (let partition = 0; partition < one.partitions; partition++) {
+    for (const item of closingItems(one.partitions)) producer.send(name, partition, at, Buffer.from('s000000'), valueOf({ type: 'view', shopper: 's000000', item, price: 1, at }, one.valueBytes))
+  }
+}
+
+/** One for each partition. */
+export function closingItems(partitions: number): string[] {
+  const found = new Map<number, string>()
+  for (let number = 0; found.size < partitions; number++) {
+    const item = `${CLOSING_ITEM}${number}`
+    const partition = partitionOf(Buffer.from(item), partitions)
+    if (!found.has(partition)) found.set(partition, item)
+  }
+  return [...found.values()]
+}
+
+/** The events of an input, one for each call; with `now` made at that time instead, in order. */
+export function events(one: Case, records: number, { now }: { readonly now?: (() => number) | undefined } = {}): () => { readonly key: Buffer, readonly value: Buffer, readonly at: number } {
+  const random = randomOf(SEED)
   const item = itemsOf(one.keys, one.zipfExponent, random)
   let index = 0
   return () => {
     const shopper = `s${padded(Math.floor(random() * SHOPPERS))}`
     const late = random() * DISORDERED_ONE_IN < 1 ? Math.floor(random() * DISORDER_MS) : 0
-    const at = BASE_MS + Math.floor(index++ * SPAN_MS / records) - Math.min(late, Math.floor(index * SPAN_MS / records))
+    const place = Math.floor(index++ * SPAN_MS / records)
+    const at = now?.() ?? BASE_MS + place - Math.min(late, place)
     const value = valueOf({ type: TYPES[Math.floor(random() * TYPES.length)] ?? 'view', shopper, item: item(), price: 100 + Math.floor(random() * 9_000), at }, one.valueBytes)
     return { key: Buffer.from(shopper, 'latin1'), value, at }
   }

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: Millrace and its rivals, the same jobs over the same input on Apache Kafka, in interleaved rounds.
  *
- *   npm run bench -- [--quick] [--name NAME] [--cases id,id] [--contenders name,name] [--engines Flink,…] [--rounds 5] [--records N] [--minutes M] [--smoke] [--resume FILE.json] [--list]
+ *   npm run bench -- [--quick] [--latency] [--name NAME] [--cases id,id] [--contenders name,name] [--engines Flink,…] [--rounds 5] [--records N] [--minutes M] [--smoke] [--resume FILE.json] [--list]
  *
  * M1. Rounds are interleaved: every contender of a case has its first round before any has its second (ABAB).
  * M2. Each round is written as it ends. `--resume` goes on with what is missing: rounds that failed run again, once.
@@ -17,14 +17,15 @@ import { type Case, FULL, QUICK, recordsOf } from './case.ts'
 import { contenders, type Contender } from './contenders.ts'
 import { DOCUMENT, documentOf } from './document.ts'
 import { makeInput } from './input.ts'
+import { latencyRound, PLANS } from './latency.ts'
 import { BENCH_DIST, SCRATCH } from './places.ts'
 import { commandOf, kafkaClasspath, readerCommand } from './programs.ts'
-import { newResults, pathOf, readResults, type Results, roundsOf, shownResults, writeText } from './results.ts'
+import { newResults, pathOf, latencyRoundsOf, readResults, type Results, roundsOf, shownResults, writeText } from './results.ts'
 import { expect, type Round, runRound } from './round.ts'
 import { pageOf } from './tables.ts'
 
 const { values } = parseArgs({ options: {
-  quick: { type: 'boolean', default: false }, smoke: { type: 'boolean', default: false }, list: { type: 'boolean', default: false }, name: { type: 'string' }, cases: { type: 'string' },
+  quick: { type: 'boolean', default: false }, latency: { type: 'boolean', default: false }, rates: { type: 'string' }, smoke: { type: 'boolean', default: false }, list: { type: 'boolean', default: false }, name: { type: 'string' }, cases: { type: 'string' },
   contenders: { type: 'string' }, engines: { type: 'string' }, rounds: { type: 'string' }, records: { type: 'string' }, minutes: { type: 'string' }, resume: { type: 'string' }, patience: { type: 'string', default: '60' },
 } })
 /** Above this the machine does something else too. */
@@ -34,7 +35,7 @@ const cases = chosen(values.quick ? QUICK : FULL, values.cases, one => one.id)
   .map((one): Case => values.records === undefined ? one : { ...one, records: Number(values.records) })
 const running = chosen(contenders(BENCH_DIST), values.contenders, one => one.name)
   .filter(one => values.engines === undefined || values.engines.split(',').includes(one.engine))
-  .filter(one => !values.quick || values.contenders !== undefined || one.isQuick)
+  .filter(one => !values.quick || values.contenders !== undefined || cases.some(({ job }) => one.quick.includes(job)))
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
 
 if (values.list) {
@@ -51,14 +52,14 @@ function chosen<T>(all: readonly T[], names: string | undefined, nameOf: (one: T
 }
 
 function contendersOf(one: Case): readonly Contender[] {
-  return running.filter(({ jobs }) => jobs.includes(one.job))
+  return running.filter(({ jobs, quick }) => (values.quick && values.contenders === undefined ? quick : jobs).includes(one.job))
 }
 
 async function main(): Promise<void> {
   const startedMs = Date.now()
   const load = loadavg()[0] ?? 0
   const kind = values.smoke ? 'smoke' : values.quick ? 'quick' : 'full'
-  const results = values.resume === undefined ? newResults(values.name ?? kind, kind, rounds) : readResults(values.resume)
+  const results = values.resume === undefined ? newResults(values.name ?? (values.latency ? `${kind}-latency` : kind), kind, rounds) : readResults(values.resume)
   if (load > QUIET_LOAD_MAX && kind !== 'smoke') console.log(`The load is ${load.toFixed(1)}: this machine does other work, and figures of this run are not to be shown (--smoke says so in the results).`)
   rmSync(SCRATCH, { recursive: true, force: true })
   mkdirSync(SCRATCH, { recursive: true })
@@ -69,13 +70,40 @@ async function main(): Promise<void> {
   for (const contender of running) commandOf(contender)
   const broker = await startBroker(join(SCRATCH, 'kafka'), kafkaClasspath())
   try {
-    for (const one of cases) await runCase(results, one, broker, startedMs)
+    if (values.latency) await runLatency(results, broker, startedMs)
+    else for (const one of cases) await runCase(results, one, broker, startedMs)
   } finally {
     await broker.stop()
   }
   if (results.kind === 'full') writeText(DOCUMENT, documentOf(shownResults()))
   console.log(`${((Date.now() - startedMs) / 1_000).toFixed(0)} s; ${pathOf(results, 'md')}`)
   if (results.cases.some(({ contenders }) => contenders.some(({ rounds }) => rounds.some(({ kind }) => kind === 'failed')))) process.exitCode = 1
+}
+
+/** Every contender of a rate has its first round before any has its second. */
+async function runLatency(results: Results, broker: BenchBroker, startedMs: number): Promise<void> {
+  const [one] = FULL
+  if (one === undefined) return
+  const wanted = contendersOf(one).filter(({ share }) => share === 1 || values.contenders !== undefined || values.engines !== undefined)
+  for (const plan of PLANS.filter(({ perSecond }) => values.rates === undefined || values.rates.split(',').includes(String(perSecond)))) {
+    for (let index = 0; index < results.roundsWanted; index++) {
+      for (const contender of wanted) {
+        const done = latencyRoundsOf(results, plan, contender)
+        if (done.some(round => round.index === index && round.kind === 'measured')) continue
+        if (values.minutes !== undefined && Date.now() - startedMs > Number(values.minutes) * 60_000) return
+        const name = `l${Math.floor(startedMs / 1_000).toString(36)}-${plan.perSecond}-${plan.commitMs}-${contender.name}-${index}`
+        const round = await latencyRound({ broker, one, contender, plan, name, index })
+        done.push(round)
+        console.log(`${String(plan.perSecond).padStart(7)}/s, commit ${plan.commitMs} ms  ${contender.name.padEnd(24)} round ${index + 1}  ${round.kind === 'failed' ? `does not count: ${round.why}` : `p50 ${round.p50} p90 ${round.p90} p99 ${round.p99} max ${round.max} ms${round.keptUp ? '' : ', fell behind'}, load ${round.load.toFixed(1)}`}`)
+        save(results)
+      }
+    }
+  }
+}
+
+function save(results: Results): void {
+  writeText(pathOf(results, 'json'), `${JSON.stringify(results, undefined, 1)}\n`)
+  writeText(pathOf(results, 'md'), pageOf(results))
 }
 
 async function runCase(results: Results, one: Case, broker: BenchBroker, startedMs: number): Promise<void> {
@@ -94,15 +122,15 @@ async function runCase(results: Results, one: Case, broker: BenchBroker, started
       if (!shares.has(contender.share)) {
         await makeInput(broker.bootstrap, one, contender.share)
         const { records } = await expect(setup, one, contender.share)
-        if (records !== recordsOf(one, contender.share) + one.partitions) throw new Error(`the input has ${records} records, not ${recordsOf(one, contender.share) + one.partitions}`)
+        const due = recordsOf(one, contender.share) + one.partitions ** 2
+        if (records !== due) throw new Error(`the input has ${records} records, not ${due}`)
         shares.add(contender.share)
       }
       const round = await runRound(setup, one, contender, index)
       if (before === -1) done.push(round)
       else done[before] = round
       console.log(`${one.id.padEnd(24)} ${contender.name.padEnd(24)} round ${index + 1}  ${textOf(round)}`)
-      writeText(pathOf(results, 'json'), `${JSON.stringify(results, undefined, 1)}\n`)
-      writeText(pathOf(results, 'md'), pageOf(results))
+      save(results)
     }
   }
 }

@@ -9,7 +9,7 @@ import { required } from './contenders.ts'
 import { DOCUMENT, documentOf } from './document.ts'
 import { events, itemsOf } from './input.ts'
 import { ROOT } from './places.ts'
-import { allResults, type CaseResults, type Results, shownResults } from './results.ts'
+import { allResults, type CaseResults, type LatencyResults, type Results, shownResults } from './results.ts'
 import { figuresOf, type Round } from './round.ts'
 import { ancestryOf, complaintsOf } from './standing.ts'
 import { ratioOf, summaryOf } from './statistics.ts'
@@ -42,17 +42,26 @@ const rivals = (job: Case['job'], leaveOut?: string): CaseResults => ({
   case: { ...CASE, job }, contenders: required(job).filter(({ engine }) => engine !== leaveOut)
     .map(({ engine, league }) => ({ name: `${engine} ${league}`, title: engine, engine, league, emission: 'updates', state: 'memory', share: 1, rounds: [0, 1, 2, 3, 4].map(index => round(index, 100 + index)) })),
 })
-const results = (...cases: CaseResults[]): Results => ({ format: 1, name: 'full', kind: 'full', date: '2026-01-01', commit: 'a'.repeat(40), dirty: false, machine: {}, broker: {}, roundsWanted: 5, cases })
+const results = (...cases: CaseResults[]): Results => ({ format: 1, name: 'full', kind: 'full', date: '2026-01-01', commit: 'a'.repeat(40), dirty: false, machine: {}, broker: {}, roundsWanted: 5, cases, latency: [] })
 
 test('a run that lacks a rival, a job or its commit is complained of', () => {
-  const whole = results(rivals('rekey'), rivals('count'))
+  const whole = results(rivals('rekey'), rivals('count'), rivals('sessions'))
   deepEqual(complaintsOf(whole, 'yes'), [])
   deepEqual(complaintsOf(whole, 'unknown'), [])
   equal(complaintsOf(whole, 'no').length, 1)
   equal(complaintsOf({ ...whole, commit: 'HEAD' }, 'yes').length, 1)
   equal(complaintsOf({ ...whole, dirty: true }, 'yes').length, 1)
-  deepEqual(complaintsOf(results(rivals('rekey')), 'yes'), ['no case of the job count'])
-  deepEqual(complaintsOf(results(rivals('rekey', 'Flink'), rivals('count')), 'yes'), ['idiomatic', 'tuned'].map(league => `${CASE.id} has no measured round of Flink, ${league}`))
+  deepEqual(complaintsOf(results(rivals('rekey'), rivals('sessions')), 'yes'), ['no case of the job count'])
+  deepEqual(complaintsOf(results(rivals('rekey', 'Flink'), rivals('count'), rivals('sessions')), 'yes'), ['idiomatic', 'tuned'].map(league => `${CASE.id} has no measured round of Flink, ${league}`))
+})
+
+test('a run of latency alone is complained of where it lacks a rival', () => {
+  const plan = { perSecond: 1_000, commitMs: 100, warmS: 15, measuredS: 20 }
+  const of = (contender: string): LatencyResults => ({ plan, contender, title: contender, league: 'tuned', rounds: [{ index: 0, load: 0, kind: 'measured', p50: 3, p90: 4, p99: 9, max: 20, rowsPerSecond: 750, keptUp: true }] })
+  const whole = { ...results(), latency: ['millrace-closures', 'streams-tuned', 'flink-tuned'].map(of) }
+  deepEqual(complaintsOf(whole, 'yes'), [])
+  deepEqual(complaintsOf({ ...whole, latency: whole.latency.slice(0, 2) }, 'yes'), ['latency at 1000/s, commit 100 ms has no measured round of flink'])
+  ok(pageOf(whole).includes('| 1,000 | 100 | flink-tuned | tuned | 3 (3–3) | 4 (4–4) | 9 (9–9) | 1 of 1 | yes |'))
 })
 
 test('a commit is of the history, or not, or that cannot be told', () => {

@@ -15,6 +15,7 @@ import { BROKER_SETTINGS } from './broker.ts'
 import type { Case } from './case.ts'
 import type { Contender, League } from './contenders.ts'
 import { RESULTS, ROOT } from './places.ts'
+import type { LatencyPlan, LatencyRound } from './latency.ts'
 import type { Round } from './round.ts'
 
 export interface ContenderResults {
@@ -30,6 +31,8 @@ export interface ContenderResults {
 
 export interface CaseResults { readonly case: Case, readonly contenders: ContenderResults[] }
 
+export interface LatencyResults { readonly plan: LatencyPlan, readonly contender: string, readonly title: string, readonly league: League, readonly rounds: LatencyRound[] }
+
 export interface Results {
   readonly format: 1
   readonly name: string
@@ -41,6 +44,7 @@ export interface Results {
   readonly broker: Readonly<Record<string, string>>
   readonly roundsWanted: number
   readonly cases: CaseResults[]
+  readonly latency: LatencyResults[]
 }
 
 export function newResults(name: string, kind: Results['kind'], roundsWanted: number): Results {
@@ -51,7 +55,7 @@ export function newResults(name: string, kind: Results['kind'], roundsWanted: nu
     machine: {
       processor: cpus()[0]?.model ?? '?', cores: String(availableParallelism()), memory: `${Math.round(totalmem() / 2 ** 30)} GiB`, kernel: release(), node: process.version, java,
     },
-    broker: { version: 'Apache Kafka 4.1, one broker, KRaft, -Xmx1g -XX:+UseG1GC', ...BROKER_SETTINGS }, cases: [],
+    broker: { version: 'Apache Kafka 4.1, one broker, KRaft, -Xmx1g -XX:+UseG1GC', ...BROKER_SETTINGS }, cases: [], latency: [],
   }
 }
 
@@ -93,4 +97,10 @@ export function roundsOf(results: Results, one: Case, contender: Contender): Rou
     into.contenders.push(rounds = { name, title, engine, league, emission, state, share, rounds: [] })
   }
   return rounds.rounds
+}
+
+export function latencyRoundsOf(results: Results, plan: LatencyPlan, { name, title, league }: Contender): LatencyRound[] {
+  let found = results.latency.find(each => each.contender === name && each.plan.perSecond === plan.perSecond && each.plan.commitMs === plan.commitMs)
+  if (found === undefined) results.latency.push(found = { plan, contender: name, title, league, rounds: [] })
+  return found.rounds
 }

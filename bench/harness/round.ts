@@ -3,7 +3,8 @@
  *
  * D1. The clock is the broker's: the time at which committed output rows were appended (LogAppendTime), read afterwards by the one independent reader. The window
  *     begins with the row that accounts for the end of the warm-up's share of the input, and ends with the last row; start-up, warm-up and the wait for the last
- *     commit are outside of it.
+ *     commit are outside of it. Where final rows wait for closing events, which come when all is read, the window ends when the job last wrote anything before
+ *     them, repartition topics and changelogs included: later than its last row, never earlier.
  * D2. A round counts only if the gate holds: every input record is accounted for, none twice, and the results are those of the plain computation.
  * D3. While it runs nobody reads the output: its end is found by asking the broker for the last stable offsets, five times a second.
  * D4. Of a window in which rows came at fewer than `MOMENTS_MIN` moments, or shorter than `WINDOW_MS_MIN`, throughput is not said (`windowTooShort`).
@@ -19,14 +20,14 @@ import type { BenchBroker } from './broker.ts'
 import { type Case, recordsOf } from './case.ts'
 import { type Child, startChild } from './child.ts'
 import type { Contender } from './contenders.ts'
-import { inputName } from './input.ts'
+import { closeInput, inputName, makeInput } from './input.ts'
 import { SCRATCH } from './places.ts'
 import { commandOf, readerCommand } from './programs.ts'
 import { Sampler } from './usage.ts'
 
 const POLL_MS = 200
 const MOMENTS_MIN = 5
-const WINDOW_MS_MIN = 1_000
+const WINDOW_MS_MIN = 500
 
 export interface Verdict {
   readonly records: number
@@ -80,10 +81,13 @@ async function read(mode: 'expect' | 'verify', { broker }: Setup, one: Case, top
 export async function runRound(setup: Setup, one: Case, contender: Contender, index: number): Promise<Round> {
   const head = { index, at: new Date().toISOString(), load: loadavg()[0] ?? 0, inputRecords: recordsOf(one, contender.share) }
   const name = `b${setup.runId}-${one.id}-${contender.name}-${index}`
+  const isOpen = contender.emission === 'final' && one.job === 'count'
   const cluster = await Cluster.connect(realEnv, { bootstrap: setup.broker.bootstrap, clientId: 'bench' })
   const admin = new Admin(cluster)
   try {
-    return { ...head, ...await measured(setup, one, contender, { name, admin }) }
+    const input = isOpen ? `${name}.in` : inputName(one, contender.share)
+    if (isOpen) await makeInput(setup.broker.bootstrap, one, contender.share, input)
+    return { ...head, ...await measured({ setup, one, contender, admin, name, input, isOpen, close: () => closeInput(cluster, input, one) }) }
   } catch (error) {
     return { ...head, kind: 'failed', why: (error instanceof Error ? error.message : String(error)).slice(0, 4_000) }
   } finally {
@@ -95,8 +99,20 @@ export async function runRound(setup: Setup, one: Case, contender: Contender, in
 
 type Measured = Omit<Extract<Round, { kind: 'measured' }>, 'index' | 'at' | 'load' | 'inputRecords'> | Omit<Extract<Round, { kind: 'failed' }>, 'index' | 'at' | 'load' | 'inputRecords'>
 
-async function measured(setup: Setup, one: Case, contender: Contender, { name, admin }: { readonly name: string, readonly admin: Admin }): Promise<Measured> {
-  const { broker } = setup
+interface Job {
+  readonly setup: Setup
+  readonly one: Case
+  readonly contender: Contender
+  readonly admin: Admin
+  readonly name: string
+  readonly input: string
+  /** The input lacks its closing events until `close`. */
+  readonly isOpen: boolean
+  close(): Promise<void>
+}
+
+async function measured(job: Job): Promise<Measured> {
+  const { setup: { broker }, one, contender, admin, name } = job
   const directory = join(SCRATCH, name)
   const output = `${name}.out`
   mkdirSync(directory, { recursive: true })
@@ -104,15 +120,16 @@ async function measured(setup: Setup, one: Case, contender: Contender, { name, a
   const { command, args, cwd } = commandOf(contender)
   const pinned = one.cores === 'apart' ? { command: 'taskset', args: ['-c', '1', command, ...args] } : { command, args }
   const startedMs = Date.now()
-  const child = startChild(pinned.command, pinned.args, { cwd, log: join(directory, 'said.log'), env: environmentOf(one, contender, { name, output, directory, bootstrap: broker.bootstrap }) })
+  const child = startChild(pinned.command, pinned.args, { cwd, log: join(directory, 'said.log'), env: environmentOf({ broker, one, contender, name, input: job.input, output, directory }) })
   const sampler = new Sampler(child.pid, broker.pid)
   try {
-    const verdict = await untilDone({ setup, one, contender, admin, output, child })
+    const { verdict, endMs } = await untilDone(job, output, child)
     sampler.stop()
     if (!verdict.equal) return { kind: 'failed', why: `the gate: expected (rows, sum, hash) ${verdict.expected}, got ${verdict.facts}; ${verdict.rows} rows written, ${verdict.fell} counts fell` }
-    const logBytes = broker.logBytes(topic => topic.startsWith(name))
-    return { kind: 'measured', equal: true, ...figuresOf(verdict, sampler, { warmUpShare: one.warmUpShare, inputRecords: recordsOf(one, contender.share) }), peakBytes: sampler.peakBytes, startToFirstRowMs: verdict.firstMs - startedMs,
-      logBytesPerRecord: logBytes / recordsOf(one, contender.share), rowsPerRecord: verdict.rows / recordsOf(one, contender.share) }
+    const inputRecords = recordsOf(one, contender.share)
+    const logBytes = broker.logBytes(topic => topic.startsWith(name) && topic !== job.input)
+    return { kind: 'measured', equal: true, ...figuresOf(verdict, sampler, { warmUpShare: one.warmUpShare, inputRecords, endMs }), peakBytes: sampler.peakBytes, startToFirstRowMs: verdict.firstMs - startedMs,
+      logBytesPerRecord: logBytes / inputRecords, rowsPerRecord: verdict.rows / inputRecords }
   } finally {
     sampler.stop()
     await child.end(10_000)
@@ -120,34 +137,34 @@ async function measured(setup: Setup, one: Case, contender: Contender, { name, a
   }
 }
 
-function environmentOf(one: Case, contender: Contender, at: { readonly name: string, readonly output: string, readonly directory: string, readonly bootstrap: string }): Record<string, string> {
+export function environmentOf({ broker, one, contender, ...at }: { readonly broker: BenchBroker, readonly one: Case, readonly contender: Contender, readonly name: string, readonly input: string, readonly output: string, readonly directory: string }): Record<string, string> {
   return {
-    BENCH_BOOTSTRAP: at.bootstrap, BENCH_JOB: one.job, BENCH_INPUT: inputName(one, contender.share), BENCH_OUTPUT: at.output, BENCH_NAME: at.name, BENCH_DIRECTORY: at.directory,
+    BENCH_BOOTSTRAP: broker.bootstrap, BENCH_JOB: one.job, BENCH_INPUT: at.input, BENCH_OUTPUT: at.output, BENCH_NAME: at.name, BENCH_DIRECTORY: at.directory,
     BENCH_PARTITIONS: String(one.partitions), BENCH_THREADS: String(one.threads), BENCH_COMMIT_MS: String(one.commitMs), BENCH_COMPRESSION: one.compression, BENCH_GUARANTEE: one.guarantee,
-    BENCH_STATE: contender.state, SPARK_LOCAL_IP: '127.0.0.1',
+    BENCH_STATE: contender.state, BENCH_EMISSION: contender.emission, SPARK_LOCAL_IP: '127.0.0.1',
   }
 }
 
-interface Running { readonly setup: Setup, readonly one: Case, readonly contender: Contender, readonly admin: Admin, readonly output: string, readonly child: Child }
-
-/** D3: reads once the output has been still for a while; again, if there is not everything yet. */
-async function untilDone({ setup, one, contender, admin, output, child }: Running): Promise<Verdict> {
-  const partitions = Array.from({ length: one.partitions }, (_, partition) => ({ topic: output, partition }))
-  const stillMs = 2_500 + 2 * one.commitMs
-  let last = ''
-  let changedMs = Date.now()
-  let sum = -1
+/** D3: reads once what the job writes has been still for a while; again, if there is not everything yet. `endMs`: of an open input, when the job last wrote before it was closed. */
+async function untilDone(job: Job, output: string, child: Child): Promise<{ readonly verdict: Verdict, readonly endMs: number | undefined }> {
+  const { setup, one, contender } = job
+  const stillMs = 2_000 + 2 * one.commitMs
+  let [last, changedMs, sum, endMs]: [string, number, number, number | undefined] = ['', Date.now(), -1, undefined]
   for (;;) {
     if (!child.isAlive()) throw new Error(`it ended:\n${child.lastWords()}`)
-    const [stable, high] = await Promise.all([admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' }), admin.listOffsets(partitions, 'latest')])
-    const now = `${stable.map(({ offset }) => offset).join()} ${high.map(({ offset }) => offset).join()}`
-    if (now !== last) changedMs = Date.now()
-    last = now
-    const isStable = stable.every(({ offset }, index) => offset === high[index]?.offset) && stable.some(({ offset }) => offset > 0)
+    const { text, isStable } = await stateOf(job, output)
+    if (text !== last) changedMs = Date.now()
+    last = text
     const still = Date.now() - changedMs
     if (isStable && still > stillMs) {
+      if (job.isOpen && endMs === undefined) {
+        endMs = changedMs
+        await job.close()
+        changedMs = Date.now()
+        continue
+      }
       const verdict = await read('verify', setup, one, output, contender.share)
-      if (verdict.equal || verdict.sum > sumOf(verdict.expected) || still > setup.patienceMs) return verdict
+      if (verdict.equal || verdict.sum > sumOf(verdict.expected) || still > setup.patienceMs) return { verdict, endMs }
       if (verdict.sum !== sum) changedMs = Date.now()
       sum = verdict.sum
       await sleep(stillMs)
@@ -157,18 +174,33 @@ async function untilDone({ setup, one, contender, admin, output, child }: Runnin
   }
 }
 
+/** How far the output is; of an open input, how far everything is that the job writes. */
+async function stateOf({ one, admin, name, input, isOpen }: Job, output: string): Promise<{ readonly text: string, readonly isStable: boolean }> {
+  const partitions = Array.from({ length: one.partitions }, (_, partition) => ({ topic: output, partition }))
+  const others = isOpen ? (await admin.listTopics()).filter(topic => topic.startsWith(name) && topic !== output && topic !== input) : []
+  const described = others.length === 0 ? [] : await admin.describeTopics(others)
+  const more = described.flatMap(({ name: topic, partitions: of }) => of.map((_, partition) => ({ topic, partition })))
+  const [stable, high] = await Promise.all([admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' }), admin.listOffsets([...partitions, ...more], 'latest')])
+  return {
+    text: `${stable.map(({ offset }) => offset).join()} ${high.map(({ offset }) => offset).join()}`,
+    isStable: stable.every(({ topic, partition, offset }) => high.some(other => other.topic === topic && other.partition === partition && other.offset === offset)) && stable.some(({ offset }) => offset > 0),
+  }
+}
+
 /** The second of the facts: rows, sum, hash. */
 function sumOf(facts: string): number {
   return Number(facts.split(' ')[1])
 }
 
 /** D1 and D4, from the reader's progress and the samples. */
-export function figuresOf(verdict: Pick<Verdict, 'progress' | 'sum' | 'lastMs'>, sampler: Pick<Sampler, 'between'>, of: { readonly warmUpShare: number, readonly inputRecords: number }) {
-  const { progress, sum, lastMs } = verdict
+export function figuresOf(verdict: Pick<Verdict, 'progress' | 'sum' | 'lastMs'>, sampler: Pick<Sampler, 'between'>, of: { readonly warmUpShare: number, readonly inputRecords: number, readonly endMs?: number | undefined }) {
+  const { sum } = verdict
+  const progress = of.endMs === undefined ? verdict.progress : verdict.progress.filter(([atMs]) => atMs <= (of.endMs ?? 0))
+  const lastMs = of.endMs ?? verdict.lastMs
   const [fromMs, before] = progress.find(([, soFar]) => soFar >= of.warmUpShare * sum) ?? [lastMs, sum]
   const windowMs = lastMs - fromMs
   // `rekey` keeps a share of the events, which is the same all over the input: what was kept stands for what was read.
-  const windowRecords = Math.round((sum - before) / sum * of.inputRecords)
+  const windowRecords = Math.round(((progress.at(-1)?.[1] ?? before) - before) / sum * of.inputRecords)
   const { jobUs, brokerUs } = sampler.between(fromMs, lastMs)
   return {
     windowMs, windowRecords, windowTooShort: windowMs < WINDOW_MS_MIN || progress.filter(([atMs]) => atMs > fromMs).length < MOMENTS_MIN,

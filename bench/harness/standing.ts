@@ -6,7 +6,8 @@
 import { spawnSync } from 'node:child_process'
 import { FULL } from './case.ts'
 import { required } from './contenders.ts'
-import type { Results } from './results.ts'
+
+import type { LatencyResults, Results } from './results.ts'
 
 export type Ancestry = 'yes' | 'no' | 'unknown'
 
@@ -26,6 +27,8 @@ export function complaintsOf(results: Results, ancestry: Ancestry): string[] {
   if (!/^[0-9a-f]{40}$/.test(results.commit)) complaints.push(`'${results.commit}' is no commit`)
   if (ancestry === 'no') complaints.push(`commit ${results.commit} is no ancestor of this checkout`)
   if (results.dirty) complaints.push('files differed from the commit')
+  // A run of latency alone has no case.
+  if (results.cases.length === 0 && results.latency.length > 0) return [...complaints, ...complaintsOfLatency(results.latency)]
   for (const id of new Set(FULL.map(({ job }) => job))) {
     if (!results.cases.some(each => each.case.job === id)) complaints.push(`no case of the job ${id}`)
   }
@@ -36,4 +39,12 @@ export function complaintsOf(results: Results, ancestry: Ancestry): string[] {
     }
   }
   return complaints
+}
+
+function complaintsOfLatency(latency: readonly LatencyResults[]): string[] {
+  const rates = new Set(latency.map(({ plan }) => `${plan.perSecond}/s, commit ${plan.commitMs} ms`))
+  return [...rates].flatMap(rate => ['millrace', 'streams', 'flink'].flatMap(engine => {
+    const runs = latency.filter(({ plan, contender }) => `${plan.perSecond}/s, commit ${plan.commitMs} ms` === rate && contender.startsWith(engine))
+    return runs.some(({ rounds }) => rounds.some(({ kind }) => kind === 'measured')) ? [] : [`latency at ${rate} has no measured round of ${engine}`]
+  }))
 }

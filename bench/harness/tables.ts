@@ -3,14 +3,18 @@
  */
 import { type Case, DISORDER_MS, DISORDERED_ONE_IN, SEED, SPAN_MS } from './case.ts'
 import type { League } from './contenders.ts'
-import type { CaseResults, ContenderResults, Results } from './results.ts'
+import type { CaseResults, ContenderResults, LatencyResults, Results } from './results.ts'
 import { ratioOf, type Summary, summaryOf } from './statistics.ts'
 
+const JOBS: Readonly<Record<Case['job'], string>> = {
+  rekey: 'Filter (three of four events stay), map to three fields, new key, produce.', count: 'Tumbling count of one minute per item, the key changed on the way.',
+  sessions: 'Events per visit of each shopper (100,000 of them), a visit ends after a minute without an event; the key stays.',
+}
 const LEAGUES: readonly League[] = ['tuned', 'idiomatic']
 
 export const NOT_MEASURED: readonly string[] = [
-  'stream–table join and sessions, Nexmark queries: only the two jobs below are compared',
-  'latency at fixed rates, cold start, restore after a kill, disk use, transport alone, and the embedded broker beside Apache Kafka',
+  'stream–table joins, Nexmark queries: only the jobs named here are compared',
+  'restore after a kill, disk use, transport alone, and the embedded broker beside Apache Kafka',
   'more than one machine, more than one broker, replication, compression, TLS',
   'anything but JSON; values other than the sizes named',
   'throughput against latency as a plot: the commit intervals of the cases are its only points so far',
@@ -22,7 +26,30 @@ export function pageOf(results: Results): string {
   return `# Benchmark ${results.name}, ${results.date}\n${smoke}
 Made by \`npm run bench\`; the JSON beside this page has every round. ${aboutOf(results)}
 
-${results.cases.map(each => caseText(each, '##')).join('\n')}`
+${results.cases.map(each => caseText(each, '##')).join('\n')}${latencyText(results.latency, '##')}`
+}
+
+/** Age of committed rows at fixed rates, of the job `rekey`. */
+export function latencyText(latency: readonly LatencyResults[], level: string): string {
+  if (latency.length === 0) return ''
+  const rows = latency.map(({ plan, title, league, rounds }) => {
+    const measured = rounds.flatMap(round => round.kind === 'measured' ? [round] : [])
+    const of = (pick: (round: (typeof measured)[number]) => number): string => {
+      const summary = summaryOf(measured.map(pick))
+      return summary === undefined ? '–' : `${summary.median} (${summary.lowest}–${summary.highest})`
+    }
+    const behind = measured.filter(({ keptUp }) => !keptUp).length
+    return `| ${plan.perSecond.toLocaleString('en')} | ${plan.commitMs} | ${title} | ${league} | ${of(({ p50 }) => p50)} | ${of(({ p90 }) => p90)} | ${of(({ p99 }) => p99)} | ${measured.length} of ${rounds.length} | ${behind === 0 ? 'yes' : `no, in ${behind}`} |`
+  })
+  return `
+${level} Latency at fixed rates
+
+From the moment an event is made to the moment a read_committed consumer has its row; \`rekey\`, 100-byte events, exactly-once; milliseconds, median of the rounds (range). The same source and reader for all; their own way to the broker is in each figure.
+
+| events/s | commit interval, ms | contender | league | p50 | p90 | p99 | rounds | kept up |
+|---|---|---|---|---|---|---|---|---|
+${rows.join('\n')}
+`
 }
 
 export function aboutOf(results: Results): string {
@@ -47,7 +74,7 @@ ${ratios.length === 0 ? '' : `\n${ratios.join('\n')}\n`}${failures.length === 0 
 }
 
 function settingText(one: Case): string {
-  const job = one.job === 'rekey' ? 'Filter (three of four events stay), map to three fields, new key, produce.' : 'Tumbling count of one minute per item, the key changed on the way.'
+  const job = JOBS[one.job]
   const keys = one.zipfExponent === 0 ? `${one.keys.toLocaleString('en')} items, uniform` : `${one.keys.toLocaleString('en')} items, Zipf ${one.zipfExponent}`
   return `${job} ${one.records.toLocaleString('en')} JSON events of ${one.valueBytes} bytes, ${keys}, ${one.partitions} partitions, seed ${SEED}; event time over ${SPAN_MS / 60_000} minutes, one record in ${DISORDERED_ONE_IN} up to ${DISORDER_MS / 1_000} s older than its place.
 ${one.guarantee}, acks=all, idempotent, commit interval ${one.commitMs} ms, compression ${one.compression}, ${one.threads} threads, ${one.cores === 'apart' ? 'broker on one core and job on the other' : 'cores shared with the broker'}; the first ${Math.round(one.warmUpShare * 100)} % is warm-up.`

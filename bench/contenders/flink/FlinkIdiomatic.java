@@ -13,6 +13,7 @@ import org.apache.flink.formats.json.JsonDeserializationSchema;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction;
+import org.apache.flink.streaming.api.windowing.assigners.EventTimeSessionWindows;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
 import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
 import org.apache.flink.util.Collector;
@@ -24,6 +25,7 @@ import org.apache.flink.util.Collector;
 public class FlinkIdiomatic {
     public static class Event { public String type, shopper, item, note; public long price, at; }
     public static class Order { public String item; public long price, at; }
+    public static class Session { public String shopper; public long from, to, count; }
     public static class Row { public String item; public long from, count; }
 
     public static void main(String[] args) throws Exception {
@@ -35,6 +37,7 @@ public class FlinkIdiomatic {
             .build();
         WatermarkStrategy<Event> time = WatermarkStrategy.<Event>forBoundedOutOfOrderness(Duration.ofSeconds(2)).withTimestampAssigner((event, recordTime) -> event.at);
         if (Setting.JOB.equals("rekey")) rekey(env.fromSource(source, WatermarkStrategy.noWatermarks(), "events"));
+        else if (Setting.JOB.equals("sessions")) sessions(env.fromSource(source, time, "events"));
         else count(env.fromSource(source, time, "events"));
         env.execute(Setting.NAME);
     }
@@ -56,6 +59,26 @@ public class FlinkIdiomatic {
             .window(TumblingEventTimeWindows.of(Duration.ofMinutes(1)))
             .aggregate(new Count(), new ToRow())
             .sinkTo(sink(new Keyed<Row>(row -> row.item)));
+    }
+
+    private static void sessions(DataStream<Event> events) {
+        events.keyBy(event -> event.shopper)
+            .window(EventTimeSessionWindows.withGap(Duration.ofMinutes(1)))
+            .aggregate(new Count(), new ToSession())
+            .sinkTo(sink(new Keyed<Session>(session -> session.shopper)));
+    }
+
+    public static class ToSession extends ProcessWindowFunction<Long, Session, String, TimeWindow> {
+        @Override
+        public void process(String shopper, Context context, Iterable<Long> counts, Collector<Session> out) {
+            Session session = new Session();
+            session.shopper = shopper;
+            session.from = context.window().getStart();
+            // Flink's session ends a gap after its last event.
+            session.to = context.window().getEnd() - 60_000;
+            session.count = counts.iterator().next();
+            out.collect(session);
+        }
     }
 
     public static class Count implements AggregateFunction<Event, Long, Long> {

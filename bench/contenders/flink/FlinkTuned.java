@@ -11,13 +11,16 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.sink.TransactionNamingStrategy;
 import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction;
+import org.apache.flink.streaming.api.windowing.assigners.EventTimeSessionWindows;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
 import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
 import org.apache.flink.util.Collector;
-import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
  * Both jobs in Flink as its experts would write them: object reuse, the deserialization schema does the work on the bytes (one chain, no object but the row),
@@ -28,6 +31,12 @@ public class FlinkTuned {
         StreamExecutionEnvironment env = FlinkLocal.environment(true);
         if (Setting.JOB.equals("rekey")) {
             env.fromSource(source(new Orders()), WatermarkStrategy.noWatermarks(), "events").sinkTo(sink());
+        } else if (Setting.JOB.equals("sessions")) {
+            env.fromSource(shoppers(), WatermarkStrategy.<String>forBoundedOutOfOrderness(Duration.ofSeconds(2)), "events")
+                .keyBy(shopper -> shopper)
+                .window(EventTimeSessionWindows.withGap(Duration.ofMinutes(1)))
+                .aggregate(new Count(), new ToSession())
+                .sinkTo(sink());
         } else {
             env.fromSource(source(new Items()), WatermarkStrategy.<String>forBoundedOutOfOrderness(Duration.ofSeconds(2)), "events")
                 .keyBy(item -> item)
@@ -39,12 +48,26 @@ public class FlinkTuned {
     }
 
     private static <T> KafkaSource<T> source(DeserializationSchema<T> schema) {
+        return FlinkTuned.<T>source().setValueOnlyDeserializer(schema).build();
+    }
+
+    /** The shopper is the record's key: the value is never looked at. */
+    private static KafkaSource<String> shoppers() {
+        return FlinkTuned.<String>source().setDeserializer(new Keys()).build();
+    }
+
+    private static final class Keys implements KafkaRecordDeserializationSchema<String> {
+        @Override
+        public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<String> out) { out.collect(new String(record.key(), StandardCharsets.ISO_8859_1)); }
+        @Override public TypeInformation<String> getProducedType() { return Types.STRING; }
+    }
+
+    private static <T> KafkaSourceBuilder<T> source() {
         return KafkaSource.<T>builder()
             .setBootstrapServers(Setting.BOOTSTRAP).setTopics(Setting.INPUT).setGroupId(Setting.NAME)
-            .setStartingOffsets(OffsetsInitializer.earliest()).setValueOnlyDeserializer(schema)
+            .setStartingOffsets(OffsetsInitializer.earliest())
             .setProperties(Setting.properties("max.poll.records", "20000", "fetch.max.bytes", String.valueOf(64 << 20), "max.partition.fetch.bytes", String.valueOf(8 << 20),
-                "fetch.min.bytes", String.valueOf(256 << 10), "fetch.max.wait.ms", "50", "receive.buffer.bytes", String.valueOf(1 << 20)))
-            .build();
+                "fetch.min.bytes", String.valueOf(256 << 10), "fetch.max.wait.ms", "50", "receive.buffer.bytes", String.valueOf(1 << 20)));
     }
 
     /** Filter and map while deserializing: what is not wanted never becomes a record. */
@@ -104,21 +127,26 @@ public class FlinkTuned {
         }
     }
 
-    /** Both rows begin with {"item":" and that is the key. */
-    private static final class ByItem implements KafkaRecordSerializationSchema<byte[]> {
-        private static final int START = "{\"item\":\"".length();
-
+    public static final class ToSession extends ProcessWindowFunction<Long, byte[], String, TimeWindow> {
+        /** Flink's session ends a gap after its last event. */
         @Override
-        public ProducerRecord<byte[], byte[]> serialize(byte[] row, KafkaSinkContext context, Long timestamp) {
-            int end = START;
-            while (row[end] != '"') end++;
-            return new ProducerRecord<>(Setting.OUTPUT, Arrays.copyOfRange(row, START, end), row);
+        public void process(String shopper, Context context, Iterable<Long> counts, Collector<byte[]> out) {
+            out.collect(Json.session(shopper.getBytes(StandardCharsets.ISO_8859_1), context.window().getStart(), context.window().getEnd() - 60_000, counts.iterator().next()));
         }
+    }
+
+    /** Each row begins with its key: {"item":" or {"shopper":" */
+    private static byte[] keyOf(byte[] row) {
+        int start = row[2] == 'i' ? "{\"item\":\"".length() : "{\"shopper\":\"".length();
+        int end = start;
+        while (row[end] != '"') end++;
+        return Arrays.copyOfRange(row, start, end);
     }
 
     private static KafkaSink<byte[]> sink() {
         return KafkaSink.<byte[]>builder()
-            .setBootstrapServers(Setting.BOOTSTRAP).setRecordSerializer(new ByItem())
+            .setBootstrapServers(Setting.BOOTSTRAP)
+            .setRecordSerializer(KafkaRecordSerializationSchema.<byte[]>builder().setTopic(Setting.OUTPUT).setKeySerializationSchema(FlinkTuned::keyOf).setValueSerializationSchema(row -> row).build())
             .setDeliveryGuarantee(Setting.EXACTLY_ONCE ? DeliveryGuarantee.EXACTLY_ONCE : DeliveryGuarantee.AT_LEAST_ONCE).setTransactionalIdPrefix(Setting.NAME)
             .setTransactionNamingStrategy(TransactionNamingStrategy.POOLING)
             .setKafkaProducerConfig(Setting.properties("compression.type", Setting.COMPRESSION, "transaction.timeout.ms", "300000", "acks", "all",

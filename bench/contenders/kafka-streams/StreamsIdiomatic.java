@@ -9,10 +9,12 @@ import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
 
 /**
@@ -22,6 +24,7 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 public class StreamsIdiomatic {
     public static class Event { public String type, shopper, item, note; public long price, at; }
     public static class Order { public String item; public long price, at; }
+    public static class Session { public String shopper; public long from, to, count; }
     public static class Row { public String item; public long from, count; }
 
     public static void main(String[] args) {
@@ -32,6 +35,7 @@ public class StreamsIdiomatic {
         StreamsBuilder builder = new StreamsBuilder();
         KStream<String, Event> events = builder.stream(Setting.INPUT, Consumed.with(Serdes.String(), json(Event.class)));
         if (Setting.JOB.equals("rekey")) rekey(events);
+        else if (Setting.JOB.equals("sessions")) sessions(events);
         else count(events);
         KafkaStreams streams = new KafkaStreams(builder.build(), settings);
         streams.setUncaughtExceptionHandler(error -> {
@@ -68,6 +72,24 @@ public class StreamsIdiomatic {
                 return KeyValue.pair(window.key(), row);
             })
             .to(Setting.OUTPUT, Produced.with(Serdes.String(), json(Row.class)));
+    }
+
+    /** The shopper is the input's key. A session is written once, when it is over. */
+    private static void sessions(KStream<String, Event> events) {
+        events.groupByKey(Grouped.with(Serdes.String(), json(Event.class)))
+            .windowedBy(SessionWindows.ofInactivityGapAndGrace(Duration.ofMinutes(1), Duration.ofSeconds(2)))
+            .emitStrategy(EmitStrategy.onWindowClose())
+            .count(Materialized.as("per-visit"))
+            .toStream()
+            .map((window, count) -> {
+                Session session = new Session();
+                session.shopper = window.key();
+                session.from = window.window().start();
+                session.to = window.window().end();
+                session.count = count;
+                return KeyValue.pair(window.key(), session);
+            })
+            .to(Setting.OUTPUT, Produced.with(Serdes.String(), json(Session.class)));
     }
 
     private static <T> Serde<T> json(Class<T> type) {

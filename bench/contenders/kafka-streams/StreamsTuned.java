@@ -8,10 +8,12 @@ import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.Record;
@@ -43,6 +45,7 @@ public class StreamsTuned {
         StreamsBuilder builder = new StreamsBuilder();
         KStream<byte[], byte[]> events = builder.stream(Setting.INPUT, Consumed.with(Serdes.ByteArray(), Serdes.ByteArray()));
         if (Setting.JOB.equals("rekey")) events.process(Rekey::new).to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
+        else if (Setting.JOB.equals("sessions")) sessions(events);
         else count(events);
         KafkaStreams streams = new KafkaStreams(builder.build(settings), settings);
         streams.setUncaughtExceptionHandler(error -> {
@@ -55,16 +58,30 @@ public class StreamsTuned {
 
     /** The repartition topic carries the item and one byte; event time is the record's own, which the harness sets to the event's. */
     private static void count(KStream<byte[], byte[]> events) {
-        Duration minute = Duration.ofMinutes(1), grace = Duration.ofDays(1);
+        boolean isFinal = Setting.EMISSION.equals("final");
+        Duration minute = Duration.ofMinutes(1), grace = isFinal ? Duration.ofMinutes(10) : Duration.ofDays(1);
         Materialized<byte[], Long, WindowStore<Bytes, byte[]>> store = Setting.STATE.equals("memory")
             ? Materialized.as(Stores.inMemoryWindowStore("per-minute", minute.plus(grace), minute, false))
             : Materialized.as(Stores.persistentTimestampedWindowStore("per-minute", minute.plus(grace), minute, false));
         events.process(ItemOf::new)
             .groupByKey(Grouped.with(Serdes.ByteArray(), Serdes.ByteArray()))
             .windowedBy(TimeWindows.ofSizeAndGrace(minute, grace))
+            .emitStrategy(isFinal ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate())
             .count(store.withKeySerde(Serdes.ByteArray()).withValueSerde(Serdes.Long()).withCachingEnabled())
             .toStream()
             .map((window, count) -> KeyValue.pair(window.key(), Json.count(window.key(), window.window().start(), count)))
+            .to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
+    }
+
+    /** The shopper is the input's key, the time the record's: the value is never looked at. */
+    private static void sessions(KStream<byte[], byte[]> events) {
+        Duration gap = Duration.ofMinutes(1), grace = Duration.ofSeconds(2);
+        events.groupByKey(Grouped.with(Serdes.ByteArray(), Serdes.ByteArray()))
+            .windowedBy(SessionWindows.ofInactivityGapAndGrace(gap, grace))
+            .emitStrategy(EmitStrategy.onWindowClose())
+            .count(Materialized.<byte[], Long>as(Stores.inMemorySessionStore("per-visit", gap.plus(grace).plusMinutes(5))).withKeySerde(Serdes.ByteArray()).withValueSerde(Serdes.Long()))
+            .toStream()
+            .map((window, count) -> KeyValue.pair(window.key(), Json.session(window.key(), window.window().start(), window.window().end(), count)))
             .to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
     }
 

@@ -8,23 +8,33 @@ import { setting } from './setting.ts'
 
 const Event = record({ type: text, shopper: text, item: text, price: int64, at: int64 })
 const Order = record({ item: text, price: int64, at: int64 })
+const Session = record({ shopper: text, from: int64, to: int64, count: int64 })
 const Count = record({ item: text, from: int64, count: int64 })
 
 const events = topic(setting.input, { key: text, value: Event, time: 'at', partitions: setting.partitions })
 const orders = topic(setting.output, { key: text, value: Order, partitions: setting.partitions })
+const sessions = topic(setting.output, { key: text, value: Session, partitions: setting.partitions })
 const counts = topic(setting.output, { key: text, value: Count, partitions: setting.partitions })
 
-// Grace is a day: in catch-up partitions are minutes of event time apart, and nothing may be dropped.
+// Grace: in catch-up partitions are minutes of event time apart, and nothing may be dropped.
+const window = setting.emission === 'final' ? { grace: '10 minutes', emit: 'final' } as const : { grace: '24 hours', emit: 'updates' } as const
+
 export default app(setting.name).task(setting.job, ({ read }) => {
   if (setting.job === 'rekey') {
     read(events)
       .filter(event => event.type !== 'view')
       .map(event => ({ item: event.item, price: event.price, at: event.at }))
       .write(orders, { key: order => order.item })
+  } else if (setting.job === 'sessions') {
+    read(events, { fields: ['shopper'] })
+      .window({ session: '60 seconds', grace: '2 seconds', emit: 'final' })
+      .count('per-visit')
+      .map((count, { key, window }) => ({ shopper: key, from: window.start, to: window.end, count }))
+      .write(sessions, { key: row => row.shopper })
   } else {
-    read(events)
+    read(events, { fields: ['item'] })
       .keyBy(event => event.item)
-      .window({ tumbling: '1 minute', grace: '24 hours' })
+      .window({ tumbling: '1 minute', ...window })
       .count('per-minute')
       .map((count, { key, window }) => ({ item: key, from: window.start, count }))
       .write(counts, { key: row => row.item })

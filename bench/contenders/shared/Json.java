@@ -35,6 +35,11 @@ public final class Json {
         return row;
     }
 
+    /** The row of the third job. */
+    public static byte[] session(byte[] shopper, long from, long to, long count) {
+        return ("{\"shopper\":\"" + new String(shopper, java.nio.charset.StandardCharsets.ISO_8859_1) + "\",\"from\":" + from + ",\"to\":" + to + ",\"count\":" + count + "}").getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
+    }
+
     private static int copy(byte[] from, int start, int end, byte[] to, int at) {
         System.arraycopy(from, start, to, at, end - start);
         return at + end - start;

@@ -25,10 +25,10 @@ public class SparkJob {
         Dataset<Row> records = spark.readStream().format("kafka").option("kafka.bootstrap.servers", Setting.BOOTSTRAP).option("subscribe", Setting.INPUT)
             .option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", tuned ? 400_000 : 100_000)
             .option("kafka.max.partition.fetch.bytes", tuned ? 8 << 20 : 1 << 20).option("kafka.max.poll.records", tuned ? 20_000 : 500).load();
-        Dataset<Row> rows = Setting.JOB.equals("rekey") ? rekey(records) : count(records, tuned);
+        Dataset<Row> rows = Setting.JOB.equals("rekey") ? rekey(records) : Setting.JOB.equals("sessions") ? sessions(records, tuned) : count(records, tuned);
         DataStreamWriter<Row> writer = rows.writeStream().format("kafka").option("kafka.bootstrap.servers", Setting.BOOTSTRAP).option("topic", Setting.OUTPUT)
             .option("kafka.acks", "all").option("kafka.enable.idempotence", "true").option("kafka.compression.type", Setting.COMPRESSION)
-            .option("checkpointLocation", Setting.DIRECTORY + "/checkpoints").outputMode(Setting.JOB.equals("rekey") ? "append" : "update")
+            .option("checkpointLocation", Setting.DIRECTORY + "/checkpoints").outputMode(Setting.JOB.equals("count") ? "update" : "append")
             .trigger(Trigger.ProcessingTime(Setting.COMMIT_MS));
         if (tuned) writer = writer.option("kafka.batch.size", 512 << 10).option("kafka.linger.ms", 50);
         writer.start().awaitTermination();
@@ -48,5 +48,16 @@ public class SparkJob {
         return events.withWatermark("time", "1 day")
             .groupBy(org.apache.spark.sql.functions.window(col("time"), "1 minute"), col("item")).count()
             .selectExpr("item AS key", "to_json(struct(item, unix_millis(window.start) AS from, count)) AS value");
+    }
+
+    /** Spark's session takes what comes before its end, the others' also what comes at it: hence the millisecond. A session is written once, when it is over. */
+    private static Dataset<Row> sessions(Dataset<Row> records, boolean tuned) {
+        Dataset<Row> events = tuned
+            ? records.selectExpr("CAST(key AS STRING) AS shopper", "timestamp AS time")
+            : records.selectExpr("from_json(CAST(value AS STRING), 'type STRING, shopper STRING, item STRING, price BIGINT, at BIGINT') AS event")
+                .selectExpr("event.shopper AS shopper", "timestamp_millis(event.at) AS time");
+        return events.withWatermark("time", "2 minutes")
+            .groupBy(org.apache.spark.sql.functions.session_window(col("time"), "60001 milliseconds"), col("shopper")).count()
+            .selectExpr("shopper AS key", "to_json(struct(shopper, unix_millis(session_window.start) AS from, unix_millis(session_window.end) - 60001 AS to, count)) AS value");
     }
 }

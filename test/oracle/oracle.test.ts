@@ -1,12 +1,13 @@
 /** Our operators against what Kafka Streams' TopologyTestDriver answered when `recorded.json` was made (test/real/oracle checks that it still does). */
 import { deepEqual, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { uncovered } from './cases.ts'
+import { uncovered, uncoveredRules } from './cases.ts'
 import { compare, millraceRows, readRecorded, recordedCases } from './compare.ts'
 
 const recorded = readRecorded()
 
 test('every topology has a scripted case', () => deepEqual(uncovered(), []))
+test('every operator has a case for each rule that concerns it', () => deepEqual(uncoveredRules(), []))
 
 for (const one of recordedCases()) {
   test(`${one.topology}: ${one.name}${one.rules.length === 0 ? '' : ` (${one.rules.join(', ')})`}${one.departure === undefined ? '' : ' [departs]'}`, async () => {

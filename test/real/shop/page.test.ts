@@ -17,6 +17,7 @@ import { Chromium, type Page } from '../../support/chromium.ts'
 import { freePorts } from '../../support/kafka.ts'
 import { need, ROOT } from '../../support/need.ts'
 import { mustRun, startProcess, type Started } from '../../support/processes.ts'
+import { readTopic } from '../../support/read-topic.ts'
 
 need('chromium', 'kcat')
 
@@ -65,11 +66,13 @@ const visitorOf = (page: Page): Promise<string> => page.evaluate<string>('JSON.p
 const cardsOf = (page: Page, row: string): Promise<string[]> => page.evaluate<string[]>(`[...document.querySelectorAll('[data-row="${row}"] [data-item]')].map(card => card.dataset.item)`)
 const live = "document.querySelector('#live.on')"
 
+async function produceWithKcat(topic: string, key: string, value: object): Promise<void> {
+  await mustRun('kcat', ['-P', '-b', bootstrapOf(broker), '-t', topic, '-K', '\t', '-X', 'acks=all', '-X', 'topic.partitioner=murmur2_random'], { input: `${key}\t${JSON.stringify(value)}\n` })
+}
+
 /** One event as somebody else's client sends it. */
-async function sendWithKcat(visitor: string, item: string): Promise<number> {
-  const event = JSON.stringify({ type: 'view', item, at: Date.now(), category: item.split('-')[0] })
-  await mustRun('kcat', ['-P', '-b', bootstrapOf(broker), '-t', 'shop.events', '-K', '\t', '-X', 'acks=all'], { input: `${visitor}\t${event}\n` })
-  return Date.now()
+async function sendWithKcat(visitor: string, item: string): Promise<void> {
+  await produceWithKcat('shop.events', visitor, { type: 'view', item, at: Date.now(), category: item.split('-')[0] })
 }
 
 test('the first byte of the page has recommendations, names and pictures, before any script', async () => {
@@ -124,6 +127,78 @@ test('from the acknowledgement of an event to the changed page', { timeout: 120_
   t.diagnostic(`produce ack to page, ${milliseconds.length} events: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms`)
   assert.ok(at(0.5) < 1000, `p50 ${at(0.5)} ms`)
   page.close()
+})
+
+/** What the tasks made of this visitor, in a topic with its visitors as keys. */
+async function valuesOf(topic: string, visitor: string): Promise<Record<string, unknown>[]> {
+  const cluster = await Cluster.connect(realEnv, { bootstrap: bootstrapOf(broker) })
+  try {
+    return (await readTopic(cluster, topic)).filter(record => record.key === visitor && record.value !== null).map(({ value }) => JSON.parse(String(value)) as Record<string, unknown>) // Written by the tasks.
+  } finally {
+    await cluster.close()
+  }
+}
+
+async function untilTold(topic: string, visitor: string, what: string, holds: (values: Record<string, unknown>[]) => boolean): Promise<void> {
+  const deadline = Date.now() + 30_000
+  while (!holds(await valuesOf(topic, visitor))) {
+    assert.ok(Date.now() < deadline, `${what}: ${JSON.stringify(await valuesOf(topic, visitor))}`)
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+}
+
+test('a visitor follows a card, puts it into the cart, is given a hint at high intent, and buys: all without a new document', { timeout: 120_000 }, async () => {
+  const page = await chromium.open('about:blank')
+  // A visitor who has done nothing yet.
+  await page.send('Network.clearBrowserCookies', {})
+  await page.navigate(`${shop.url}item/lamp-1`)
+  await page.waitFor(live)
+  const visitor = await visitorOf(page)
+  const item = await page.evaluate<string>("(() => { const card = document.querySelector('[data-row=\"for-you\"] [data-item]'); card.click(); return card.dataset.item })()")
+  await page.waitFor(`location.pathname === '/item/${item}' && document.querySelector('#product [data-act="cart"]') !== null && document.querySelector('#product img').src.endsWith('/pictures/${item}.svg')`)
+  await page.evaluate("document.querySelector('#product [data-act=\"cart\"]').click()")
+  await page.waitFor("document.querySelector('#cart-count').textContent === '1'")
+  await untilTold('intent', visitor, 'an intent after each of three events', intents => intents.length >= 3)
+  assert.equal(await page.evaluate<boolean>("document.querySelector('#hint').hidden || !document.querySelector('#hint').innerText.includes('42 %')"), true)
+  const hinted = page.waitFor("!document.querySelector('#hint').hidden && /42 %.*something in the cart/.test(document.querySelector('#hint').innerText)")
+  await produceWithKcat('intent', visitor, { at: Date.now(), item, probability: 0.42, because: ['has cart'] })
+  await hinted
+  await page.evaluate("document.querySelector('#product [data-act=\"purchase\"]').click()")
+  await page.waitFor("document.querySelector('#hint').hidden && document.querySelector('#cart-count').textContent === '0'")
+  await untilTold('session.clicks', visitor, 'view, view, cart, purchase', clicks => clicks.map(click => String(click['type'])).join(' ') === 'view view cart purchase')
+  await page.waitFor(`![...document.querySelectorAll('[data-row="for-you"] [data-item]')].some(card => card.dataset.item === '${item}')`)
+  assert.equal(page.navigations, 0)
+  assert.deepEqual(page.errors, [])
+  page.close()
+})
+
+test('what is trending changes the page; the slider changes the traffic; quality, click-through and conversion stand there with their counts', { timeout: 120_000 }, async () => {
+  const page = await chromium.open(shop.url)
+  await page.waitFor(live)
+  const trending = page.waitFor("document.querySelector('[data-row=\"trending\"] [data-item]')?.dataset.item === 'teapot-4'", 30_000)
+  const items = ['teapot-4', 'rug-3', 'vase-1', 'clock-3', 'mug-4']
+  await produceWithKcat('hot.top', 'all', { at: Date.now(), epoch: 0, items, sums: items.map(() => 1), totalEpoch: 0, total: 5 })
+  await trending
+  assert.equal(page.navigations, 0)
+  const slide = (count: number): Promise<void> => page.evaluate(`(() => { const slider = document.querySelector('#shoppers'); slider.value = '${count}'; slider.dispatchEvent(new Event('change', { bubbles: true })) })()`)
+  for (const count of [70, 20]) {
+    await slide(count)
+    await page.waitFor(`document.querySelector('#shoppers-count').textContent === '${count}'`)
+    await until(`${count} shoppers`, () => shop.stats().shoppers === count, 10_000)
+  }
+  for (const figure of ['ours-hr', 'popularity-hr', 'ours-mrr', 'popularity-mrr', 'ours-novel', 'popularity-novel']) await page.waitFor(`/^[01]\\.\\d{3}$/.test(document.querySelector('#${figure}').textContent)`)
+  const groups = await page.evaluate<string[][]>("[...document.querySelectorAll('#groups tr')].slice(1).map(line => [...line.querySelectorAll('td')].map(cell => cell.textContent))")
+  assert.equal(groups.length, 2)
+  for (const cell of groups.flat()) assert.match(cell, /^\d+\.\d %\n\d+\.\d to \d+\.\d\n[\d,]+ of [\d,]+$/)
+  assert.match(await page.evaluate<string>('document.body.innerText'), /One visitor in ten sees popular items \(simulated\)[\s\S]*are simulated, and so are their figures/)
+  page.close()
+  const compared = await chromium.open(`${shop.url}?group=popularity`)
+  await compared.waitFor(live)
+  const visitor = await visitorOf(compared)
+  await sendWithKcat(visitor, 'rug-1')
+  await compared.waitFor("/comparison group/.test(document.querySelector('[data-row=\"for-you\"] h2').textContent) && document.querySelector('#rail-entries .rail-entry') !== null")
+  await untilTold('recs', visitor, 'a list of what is popular', lists => lists.some(list => list['group'] === 'popularity'))
+  compared.close()
 })
 
 test('any instance serves any visitor, and a page that comes back gets the current list', { timeout: 120_000 }, async () => {

@@ -203,7 +203,7 @@ export class AppProcess implements RunningApp {
     }
     const { threads = 0, entry, bootstrap, security, stores, targets } = this.#options
     if (threads === 0) {
-      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, security, number: 0, tasks, events, stores, targets, failpoints: this.#env === realEnv ? failpointsOfEnvironment() : noFailpoints }))
+      this.#workers.push(await Worker.start({ env: this.#env, logger: this.#logger, plan: this.#plan, bootstrap, security, number: 0, tasks, events, stores, targets, failpoints: this.#env === realEnv ? failpointsOfEnvironment(this.#env.clock) : noFailpoints }))
       return
     }
     if (entry === undefined) throw needsEntry()

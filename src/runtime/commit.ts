@@ -47,7 +47,9 @@ export async function commitExactlyOnce(options: CommitOptions): Promise<CommitR
   }
   try {
     failpoints.reach('before-end-txn')
-    await transaction.commit()
+    const answered = transaction.commit()
+    failpoints.reach('end-txn-sent')
+    await answered
     failpoints.reach('after-end-txn')
     return { kind: 'committed' }
   } catch (error) {

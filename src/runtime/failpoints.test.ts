@@ -4,7 +4,10 @@ import { failpointsOf } from './failpoints.ts'
 
 test('The n-th visit kills, once; other points do not count', () => {
   let kills = 0
-  const points = failpointsOf('after-flush:3', () => { kills++ })
+  const points = failpointsOf('after-flush:3', point => {
+    assert.equal(point, 'after-flush')
+    kills++
+  })
   for (const point of ['after-flush', 'before-end-txn', 'after-flush'] as const) points.reach(point)
   assert.equal(kills, 0)
   points.reach('after-flush')

@@ -33,7 +33,7 @@ const worker = await Worker.start({
     post({ kind: 'token', id })
   })),
   env: realEnv, logger: threadLogger({}), plan: build(await loadApp(start.module)), bootstrap: start.bootstrap, number: start.number, tasks: start.tasks,
-  failpoints: failpointsOfEnvironment(),
+  failpoints: failpointsOfEnvironment(realEnv.clock),
   events: {
     failed: (task, error) => post({ kind: 'failed', task, error: plainError(error) }),
     commitOffsets: (task, offsets, identity) => new Promise((resolve, reject) => {

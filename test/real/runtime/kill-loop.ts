@@ -37,6 +37,8 @@ export interface KillLoopOptions {
 
 const APP = join(dirname(fileURLToPath(import.meta.url)), 'kill-app.js')
 const PARTITIONS = 4
+/** Commits come several a second; a point that is not reached in this time is not on their way. */
+const FAILPOINT_MS_MAX = 30_000
 
 export async function killLoop(options: KillLoopOptions): Promise<Books> {
   const seed = options.seed ?? Math.floor(Math.random() * 1e9)
@@ -89,6 +91,8 @@ class Fleet {
   readonly #run: FleetRun
   readonly #running: Started[] = []
   readonly #ended: Started[] = []
+  /** Names of the points at which processes end by themselves. */
+  readonly #failpoints = new Map<Started, string>()
   #failpoint = 0
 
   constructor(options: KillLoopOptions, run: FleetRun) {
@@ -104,11 +108,12 @@ class Fleet {
     const index = this.#run.random.below(this.#running.length)
     const victim = this.#running[index]
     if (victim === undefined) throw new Error('no process to kill')
-    const [how, waitMs] = await this.#end(victim, number)
+    const failpoint = this.#failpoints.get(victim)
+    const [how, waitMs] = await this.#end(victim)
     const startedAt = Date.now()
     this.#ended.push(victim)
     this.#running[index] = await this.#start(number % 2 === 0 && number < this.#options.kills ? this.#nextFailpoint() : undefined)
-    this.#run.log(`kill ${number}: ${how} after ${waitMs} ms, back in ${Date.now() - startedAt} ms`)
+    this.#run.log(`kill ${number}: ${how === 'failpoint' ? `failpoint ${failpoint}` : how} after ${waitMs} ms, back in ${Date.now() - startedAt} ms`)
   }
 
   async pauseOne(ms: number): Promise<void> {
@@ -122,10 +127,10 @@ class Fleet {
     await realEnv.clock.sleep(2_000)
   }
 
-  /** Waits for the failpoint to hit, at most 3 s, or kills at a random moment. */
-  async #end(victim: Started, number: number): Promise<[string, number]> {
+  /** Waits for its failpoint to hit, or kills at a random moment one that has none. */
+  async #end(victim: Started): Promise<[string, number]> {
     const startedAt = Date.now()
-    if (number % 2 === 1 && number > 1) await Promise.race([victim.exited, realEnv.clock.sleep(3_000)])
+    if (this.#failpoints.has(victim)) await Promise.race([victim.exited, realEnv.clock.sleep(FAILPOINT_MS_MAX)])
     else await Promise.race([victim.exited, realEnv.clock.sleep(this.#run.random.below(900))])
     const byItself = victim.child.exitCode !== null || victim.child.signalCode !== null
     const ran = await victim.kill('SIGKILL')
@@ -146,6 +151,7 @@ class Fleet {
         KILL_LOG: process.env['KILL_LOG'] ?? 'info', ...(failpoint === undefined ? {} : { MILLRACE_FAILPOINT: failpoint }),
       },
     })
+    if (failpoint !== undefined) this.#failpoints.set(started, failpoint.replace(/:.*/, ''))
     // A failpoint may hit before the app says that it runs.
     await Promise.race([started.waitFor(/^running$/m, 60_000), started.exited])
     return started

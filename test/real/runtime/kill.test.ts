@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { FAILPOINTS } from '../../../src/runtime/failpoints.ts'
 import { startKafka } from '../../support/kafka.ts'
 import type { Kafka } from '../../support/kafka.ts'
 import { need } from '../../support/need.ts'
@@ -12,8 +13,10 @@ before(async () => { kafka = await startKafka() })
 after(async () => { await kafka.stop() })
 
 test('Apache Kafka: one process is killed 20 times, at random and at every failpoint of a commit, and the books balance', async () => {
-  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 20, log: line => console.log(line) })
+  const said: string[] = []
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 20, log: line => { said.push(line); console.log(line) } })
   assert.ok(balanced(books), JSON.stringify(books))
+  for (const point of FAILPOINTS) assert.ok(said.some(line => line.includes(`failpoint ${point} after`)), `no process was killed at ${point}\n${said.join('\n')}`)
 })
 
 test('Apache Kafka: three processes, one of them killed 6 times while shards move: order per key and counts are exact', async () => {

@@ -15,7 +15,7 @@ test('the list is in order of the keys, once each, within the tables of wire', (
   }
 })
 
-/** What the project's reference asks of a broker (kafka-protocol, section 2): tiers A (any client), B (groups), C (transactions) and of D what is named beside them. Key, first and last version. */
+/** What the project's reference asks of a broker (kafka-protocol, section 2): tiers A (every client), B (groups), C (transactions) and of D what is named beside them. Key, first and last version. */
 const ASKED: readonly (readonly [key: number, versionMin: number, versionMax: number])[] = [
   [18, 0, 4], [3, 0, 13], [0, 0, 13], [1, 4, 18], [2, 1, 10], [23, 2, 4],
   [10, 0, 6], [11, 0, 9], [14, 0, 5], [12, 0, 4], [13, 0, 5], [8, 2, 9], [9, 1, 9],

@@ -19,6 +19,8 @@ import type { PartitionLog } from '../log/partition-log.ts'
 import type { Durability } from '../log/types.ts'
 import { endTxnMarkerOf } from '../wire/batch-builder.ts'
 import { newUuid } from '../wire/uuid.ts'
+import { Authorizer, principalOf } from './authorization/authorizer.ts'
+import type { AuthorizerOptions } from './authorization/authorizer.ts'
 import { Clients } from './clients.ts'
 import type { ClientActivity, ClientDescription, RefusedRequest } from './clients.ts'
 import { appendRecords, replay } from './coordinator-log.ts'
@@ -205,7 +207,7 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()
-  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), fetchSessions, metrics: new RequestMetrics(SERVED), served: SERVED, users }
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), fetchSessions, metrics: new RequestMetrics(SERVED), served: SERVED, users, authorizer: openAuthorizer(env, logger, options) }
 }
 
 function groupsLog(topics: Topics): PartitionLog {
@@ -236,9 +238,11 @@ function readGroups(groups: GroupCoordinator, log: PartitionLog): void {
 }
 
 function resolveOptions(options: BrokerOptions): ResolvedOptions {
+  const listeners = listenerSettings(options)
   return {
     directory: options.directory,
-    listeners: listenerSettings(options),
+    listeners,
+    authorization: authorizationOf(options, listeners),
     durability: resolveDurability(options.durability ?? 'sync'),
     partitionsDefault: options.topicDefaults?.partitions ?? 1,
     autoCreateTopics: options.autoCreateTopics ?? true,
@@ -266,4 +270,19 @@ async function openUsers(env: Env, logger: Logger, { users: wanted }: BrokerOpti
     if (protocol === 'SASL_PLAINTEXT' && !isLoopback(host)) logger.warn('passwords stay secret, but all records cross the network in plain text: give the listener a certificate', { listener: `${protocol}://${host}` })
   }
   return users
+}
+
+function authorizationOf({ authorization }: BrokerOptions, listeners: readonly ListenerSettings[]): AuthorizerOptions | undefined {
+  const asksWho = listeners.some(({ mechanisms, tls }) => mechanisms.length > 0 || (tls?.clientAuth ?? 'none') !== 'none')
+  if (authorization === false || (authorization === undefined && !asksWho)) return undefined
+  return { superUsers: (authorization?.superUsers ?? []).map(principalOf), allowIfNone: authorization?.allowIfNone ?? false }
+}
+
+function openAuthorizer(env: Env, logger: Logger, { directory, authorization }: ResolvedOptions): Authorizer | undefined {
+  if (authorization === undefined) return undefined
+  const authorizer = Authorizer.open(env, directory, authorization)
+  if (authorizer.count === 0 && authorization.superUsers.length === 0 && !authorization.allowIfNone) {
+    logger.warn('nobody may do anything yet: there is no access control entry and no super user. Name one: --super-user User:NAME')
+  }
+  return authorizer
 }

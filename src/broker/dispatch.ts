@@ -6,12 +6,15 @@
  * S2. A malformed frame costs the connection and nothing else.
  * S3. A failure inside a handler is logged and closes the connection: no client ever sees a half-made answer.
  * S4. Before a connection has logged in, or when its log-in has expired, it gets ApiVersions and SASL alone; asking for more closes it.
+ * S5. With an authorizer each request passes its rule (`authorization/table.ts`) before its handler sees it, and each answer behind it.
  */
 import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Socket } from '../env/env.ts'
 import { errorCode } from '../wire/error-codes.ts'
 import { decodeRequest, decodeRequestHeader, encodeResponse } from '../wire/frames.ts'
 import type { RequestHeader } from '../wire/frames.ts'
+import { Rights } from './authorization/rule.ts'
+import { RULES } from './authorization/table.ts'
 import type { Connection, FrameOutcome } from './connection.ts'
 import type { Control, ControlAction } from './control.ts'
 import type { Call, Core, Handler } from './handler.ts'
@@ -77,9 +80,25 @@ export class Dispatch {
   }
 
   #handle(handler: Handler, header: RequestHeader, request: unknown, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
-    const body = handler.handle(this.#core, request, this.#callOf(header, connection))
+    const body = this.#authorized(handler, request, this.#callOf(header, connection))
     if (!(body instanceof Promise)) return this.#ending(this.#encode(handler, header, body), connection)
     return body.then(settled => this.#ending(this.#encode(handler, header, settled), connection)).catch(error => this.#failed(error, connection))
+  }
+
+  /** The handler's answer, as far as its caller may ask and see it (`authorization/rule.ts`). */
+  #authorized(handler: Handler, request: unknown, call: Call): unknown {
+    const { authorizer } = this.#core
+    if (authorizer === undefined) return handler.handle(this.#core, request, call)
+    const rule = RULES.get(handler.api.key)
+    if (rule === undefined) throw new MillraceError('INTERNAL', `${handler.api.name} has no rule in authorization/table.ts: nobody may ask it while there is an authorizer.`)
+    const verdict = rule.guard(new Rights(this.#core, authorizer, { principal: call.principal, host: call.clientHost.slice(1) }), request, call.version)
+    if (verdict === 'pass') return handler.handle(this.#core, request, call)
+    if ('answer' in verdict) return verdict.answer
+    if ('close' in verdict) throw new MillraceError('BROKER_ERROR', `${call.principal} is not answered: ${verdict.close}`)
+    // No answer (acks=0) has nothing to take out.
+    const finish = (body: unknown): unknown => body === undefined ? undefined : verdict.finish(body as Parameters<typeof verdict.finish>[0])
+    const body = handler.handle(this.#core, verdict.request ?? request, call)
+    return body instanceof Promise ? body.then(finish) : finish(body)
   }
 
   /** A log-in that failed is answered, and then the connection ends. */
@@ -142,7 +161,7 @@ export class Dispatch {
       case 'answer':
         return this.#encode(handler, header, action.body)
       case 'fail': {
-        const body = await handler.handle(this.#core, request, this.#callOf(header, connection))
+        const body = await this.#authorized(handler, request, this.#callOf(header, connection))
         return this.#encode(handler, header, withErrorCode(body, errorCode(action.error)))
       }
       case 'drop':

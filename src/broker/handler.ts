@@ -11,6 +11,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Env } from '../env/env.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { Api, RequestOf, ResponseInput } from '../wire/schema.ts'
+import type { Authorizer } from './authorization/authorizer.ts'
 import type { Clients } from './clients.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { GroupCoordinator } from './groups/coordinator.ts'
@@ -39,6 +40,8 @@ export interface Core {
   /** The list of what is served, for ApiVersions. */
   readonly served: readonly Handler[]
   readonly users: Users
+  /** `undefined`: everybody may do everything. */
+  readonly authorizer: Authorizer | undefined
 }
 
 /** One request's surroundings. */

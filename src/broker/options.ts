@@ -4,6 +4,7 @@
 import type { Logger } from '../base/logger.ts'
 import type { TlsServerOptions } from '../env/env.ts'
 import type { Durability } from '../log/types.ts'
+import type { AuthorizerOptions } from './authorization/authorizer.ts'
 import type { Control } from './control.ts'
 import type { ListenerSettings } from './security/listener-settings.ts'
 
@@ -22,6 +23,11 @@ export interface BrokerOptions {
   readonly tls?: TlsServerOptions | undefined
   /** Who may log in: the path of a file of SCRAM credentials, or passwords by user (kept in memory). Without it there is no SASL. */
   readonly users?: string | Readonly<Record<string, string>> | undefined
+  /**
+   * Access control. With it a caller may do what an entry (CreateAcls, `kafka-acls`) allows, and super users everything; `allowIfNone`: also what no
+   * entry speaks of. Default: on where a listener asks who comes, else off; `false` is off.
+   */
+  readonly authorization?: false | { readonly superUsers?: readonly string[] | undefined, readonly allowIfNone?: boolean | undefined } | undefined
   /** After this long a client must log in again on its connection (KIP-368, Kafka's `connections.max.reauth.ms`). Default: never. */
   readonly sessionLifetimeMs?: number | undefined
   readonly durability?: 'sync' | 'interval' | 'os' | Durability | undefined
@@ -50,6 +56,8 @@ export interface BrokerOptions {
 export interface ResolvedOptions {
   readonly directory: string
   readonly listeners: readonly ListenerSettings[]
+  /** `undefined`: no access control. */
+  readonly authorization: AuthorizerOptions | undefined
   readonly durability: Durability
   readonly partitionsDefault: number
   readonly autoCreateTopics: boolean

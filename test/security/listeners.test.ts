@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Broker } from '../../src/broker/broker.ts'
 import type { BrokerOptions } from '../../src/broker/options.ts'
+import { Session } from '../../src/broker/security/session.ts'
 import { Users } from '../../src/broker/security/users.ts'
 import { Cluster } from '../../src/client/cluster.ts'
 import type { SaslOptions, SecurityOptions } from '../../src/client/security.ts'
 import { realEnv } from '../../src/env/real/env.ts'
-import type { Socket } from '../../src/env/env.ts'
+import type { Env, Socket } from '../../src/env/env.ts'
+import { Sim } from '../../src/testing/sim/sim.ts'
 import { saslHandshake } from '../../src/wire/apis/17-sasl-handshake.ts'
 import { encodeRequest } from '../../src/wire/frames.ts'
 import { metadata } from '../../src/wire/apis/03-metadata.ts'
@@ -120,22 +122,47 @@ test('SASL: each mechanism lets the right password in and no other, and the pass
   assert.deepEqual(lines.filter(line => line.includes(PASSWORD)), [])
 })
 
-test('a log-in is renewed before it ends, and requests go on meanwhile; the broker ends one that is not', async () => {
-  const lifetimeMs = 400
-  const broker = await start({ users: { alice: PASSWORD }, sessionLifetimeMs: lifetimeMs })
-  const cluster = await Cluster.connect(realEnv, { bootstrap: at(broker), security: { sasl: sasl('SCRAM-SHA-256') } })
+test('a log-in is renewed before it ends on the same connection, and requests go on meanwhile', async () => {
+  const broker = await start({ users: { alice: PASSWORD }, sessionLifetimeMs: 60_000, authorization: { superUsers: ['alice'] } })
+  // The client's minute is short; the broker's is long enough for any machine.
+  const { setTimer } = realEnv.clock
+  const hasty: Env = { ...realEnv, clock: { ...realEnv.clock, setTimer: (callback, delayMs, options) => setTimer(callback, delayMs > 45_000 && delayMs < 60_000 ? delayMs / 500 : delayMs, options) } }
+  const cluster = await Cluster.connect(hasty, { bootstrap: at(broker), security: { sasl: sasl('SCRAM-SHA-256') } })
   const connection = await cluster.connection(1, 'main')
-  const until = Date.now() + 3.5 * lifetimeMs
-  let answers = 0
-  while (Date.now() < until) {
-    await cluster.request('any', metadata, { topics: [] }, { retry: false })
-    answers += 1
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-  assert.ok(answers > 0)
-  assert.equal(await cluster.connection(1, 'main'), connection, 'one connection all the time')
+  const handshakes = (): number => broker.describe().requests.find(each => each.apiName === 'SaslHandshake')?.requests ?? 0
+  const before = handshakes()
+  while (handshakes() < before + 3) await Promise.all(Array.from({ length: 5 }, () => cluster.request('any', metadata, { topics: [] }, { retry: false })))
+  assert.equal(await cluster.connection(1, 'main'), connection)
   assert.equal(connection.connection.closed, false)
   await cluster.close()
+})
+
+test('when a log-in has ended nothing is served but to log in again, as the same user', async () => {
+  const sim = new Sim({ seed: 1 })
+  const { env } = sim.process('broker')
+  env.disk.makeDirectory('/data')
+  const users = Users.open(env, '/data/users.json')
+  await users.setInMemory('alice', PASSWORD)
+  await users.setInMemory('bob', PASSWORD)
+  const listener = { protocol: 'SASL_PLAINTEXT', host: '127.0.0.1', port: 1, tls: undefined, mechanisms: ['PLAIN'], advertise: undefined } as const
+  const session = new Session({ env, users, listener, tls: undefined, lifetimeMs: 1000 })
+  assert.match(session.refusal(metadata.key) ?? '', /has not logged in/)
+  assert.equal(session.handshake('PLAIN', 1), 'NONE')
+  assert.equal((await session.authenticate(Buffer.from(`\0alice\0${PASSWORD}`))).lifetimeMs, 1000)
+  assert.equal(session.refusal(metadata.key), undefined)
+  await sim.advance(1001)
+  assert.match(session.refusal(metadata.key) ?? '', /expired/)
+  assert.equal(session.handshake('PLAIN', 1), 'NONE')
+  assert.equal((await session.authenticate(Buffer.from(`\0alice\0${PASSWORD}`))).error, 'NONE')
+  assert.equal(session.refusal(metadata.key), undefined)
+  assert.equal(session.principal, 'User:alice')
+  assert.equal(session.handshake('PLAIN', 1), 'NONE')
+  const other = session.authenticate(Buffer.from(`\0bob\0${PASSWORD}`))
+  // The failure is answered late, by the simulated clock.
+  while (!session.hasFailed) await new Promise(resolve => setImmediate(resolve))
+  await sim.advance(1000)
+  assert.equal((await other).error, 'SASL_AUTHENTICATION_FAILED')
+  assert.equal(session.hasFailed, true)
 })
 
 test('a listener beyond loopback is refused unless it asks who comes', async () => {

@@ -60,6 +60,27 @@ class Stage {
     })())
   }
 
+  /** A transaction of the same keys each time; `value` undefined deletes them. */
+  async transact(count: number, value: string | undefined, how: 'commit' | 'abort'): Promise<void> {
+    const producer = new Producer(this.cluster, { transactionalId: 'counting' })
+    await this.sim.run((async () => {
+      await producer.init()
+      producer.begin()
+      for (let index = 0; index < count; index++) producer.send(CHANGELOG, 0, 0, Buffer.from(`key-${index}`), value === undefined ? null : Buffer.from(value))
+      await producer.flush()
+      await (how === 'commit' ? producer.commit() : producer.abort())
+      await producer.close()
+    })())
+  }
+
+  /** All that the store holds, as text. */
+  async contents(): Promise<string[]> {
+    const store = await this.memory.open('/store')
+    const entries = [...store.range(Buffer.alloc(0), Buffer.alloc(64, 0xff))].map(({ key, value }) => `${key.toString('latin1')} ${value.toString('latin1')}`)
+    await this.sim.run(store.close())
+    return entries
+  }
+
   async end(): Promise<number> {
     const [found] = await this.sim.run(new Admin(this.cluster).listOffsets([{ topic: CHANGELOG, partition: 0 }], 'latest', { isolation: 'read_uncommitted' }))
     return found?.offset ?? -1
@@ -98,10 +119,10 @@ class Stage {
   }
 }
 
-async function onStage(act: (stage: Stage) => Promise<void>): Promise<void> {
+async function onStage(act: (stage: Stage) => Promise<void>, configs: Readonly<Record<string, string>> = {}): Promise<void> {
   const stage = new Stage()
   await stage.start()
-  await stage.sim.run(new Admin(stage.cluster).createTopics([{ name: CHANGELOG, partitions: 1 }]))
+  await stage.sim.run(new Admin(stage.cluster).createTopics([{ name: CHANGELOG, partitions: 1, configs }]))
   await act(stage)
   await stage.stop('clean')
 }
@@ -149,3 +170,30 @@ test('R4: what one fetch brought is applied in small steps, and a restore that w
   assert.ok(stage.commits.every(({ keys }) => keys <= CHUNK_RECORDS), JSON.stringify(stage.commits))
   assert.deepEqual(stage.commits.map(({ offsetNext }) => offsetNext), [1, 2, 3, 4, 5, 6].map(chunk => chunk * CHUNK_RECORDS).concat(total))
 }))
+
+test('a changelog that was compacted meanwhile gives the same store, to who goes on from a position and to who begins anew', () => onStage(async stage => {
+  const KEYS = 60
+  const rounds = async (from: number, to: number): Promise<void> => {
+    for (let round = from; round < to; round++) {
+      await stage.transact(KEYS, `value ${round}`, 'commit')
+      await stage.transact(KEYS / 2, 'never there', 'abort')
+    }
+    await stage.transact(5, undefined, 'commit')
+    // Compaction has its turn.
+    await stage.sim.run(stage.cluster.env.clock.sleep(60_000))
+  }
+  await rounds(0, 20)
+  const first = await stage.restore()
+  assert.equal(first.entries, KEYS - 5)
+  assert.ok(first.records < 20 * KEYS, `${first.records} records of ${20 * KEYS + 5} are left`)
+  await rounds(20, 40)
+  const onward = await stage.restore()
+  assert.equal(onward.rebuilt, undefined)
+  assert.ok(onward.records < 20 * KEYS, `${onward.records} records of ${20 * KEYS + 5} are left`)
+  const contents = await stage.contents()
+  assert.equal(contents.length, KEYS - 5)
+  assert.ok(contents.every(entry => entry.includes('value 39')), contents.join('\n'))
+  stage.memory.remove('/store')
+  await stage.restore()
+  assert.deepEqual(await stage.contents(), contents)
+}, { 'cleanup.policy': 'compact', 'segment.bytes': '16384' }))

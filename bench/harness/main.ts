@@ -15,12 +15,12 @@ import { parseArgs } from 'node:util'
 import { type BenchBroker, startBroker } from './broker.ts'
 import { type Case, FULL, QUICK, recordsOf } from './case.ts'
 import { contenders, type Contender } from './contenders.ts'
-import { DOCUMENT, documentOf } from './document.ts'
+import { writeDocument } from './document.ts'
 import { makeInput } from './input.ts'
 import { latencyRound, PLANS } from './latency.ts'
 import { BENCH_DIST, SCRATCH } from './places.ts'
 import { commandOf, kafkaClasspath, readerCommand } from './programs.ts'
-import { newResults, pathOf, latencyRoundsOf, readResults, type Results, roundsOf, shownResults, writeText } from './results.ts'
+import { newResults, pathOf, latencyRoundsOf, readResults, type Results, roundsOf, writeText } from './results.ts'
 import { expect, type Round, runRound } from './round.ts'
 import { pageOf } from './tables.ts'
 
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   } finally {
     await broker.stop()
   }
-  if (results.kind === 'full') writeText(DOCUMENT, documentOf(shownResults()))
+  if (results.kind === 'full') writeDocument()
   console.log(`${((Date.now() - startedMs) / 1_000).toFixed(0)} s; ${pathOf(results, 'md')}`)
   if (results.cases.some(({ contenders }) => contenders.some(({ rounds }) => rounds.some(({ kind }) => kind === 'failed')))) process.exitCode = 1
 }

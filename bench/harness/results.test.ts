@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { spawnSync } from 'node:child_process'
 import { type Case, DISORDER_MS, FULL, QUICK, SPAN_MS } from './case.ts'
 import { required } from './contenders.ts'
-import { DOCUMENT, documentOf } from './document.ts'
+import { DOCUMENT, documentOf, drawingsOf, IMAGES } from './document.ts'
 import { events, itemsOf } from './input.ts'
 import { ROOT } from './places.ts'
 import { allResults, type CaseResults, type LatencyResults, type Results, shownResults } from './results.ts'
@@ -31,6 +31,7 @@ test('results in this checkout name a commit of its history, and those that are 
 test('docs/benchmarks.md is what the results make, and says what is not measured', () => {
   const text = readFileSync(DOCUMENT, 'utf8')
   equal(text, documentOf(shownResults()), 'run: node dist/bench/harness/document.js')
+  for (const results of shownResults()) for (const { name, svg } of drawingsOf(results)) equal(readFileSync(join(IMAGES, name), 'utf8'), svg, name)
   ok(text.includes('## What is not measured'))
 })
 
@@ -61,6 +62,9 @@ test('a run of latency alone is complained of where it lacks a rival', () => {
   const whole = { ...results(), latency: ['millrace-closures', 'streams-tuned', 'flink-tuned'].map(of) }
   deepEqual(complaintsOf(whole, 'yes'), [])
   deepEqual(complaintsOf({ ...whole, latency: whole.latency.slice(0, 2) }, 'yes'), ['latency at 1000/s, commit 100 ms has no measured round of flink'])
+  const [drawing] = drawingsOf(whole)
+  ok(drawing !== undefined && drawing.name === 'benchmarks-full-100.svg' && ['millrace-closures', 'streams-tuned', 'flink-tuned'].every(title => drawing.svg.includes(`>${title}</text>`)))
+  ok(documentOf([whole]).includes('](images/benchmarks-full-100.svg)'))
   ok(pageOf(whole).includes('| 1,000 | 100 | flink-tuned | tuned | 3 (3–3) | 4 (4–4) | 9 (9–9) | 1 of 1 | yes |'))
 })
 

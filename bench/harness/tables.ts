@@ -17,7 +17,6 @@ export const NOT_MEASURED: readonly string[] = [
   'restore after a kill, disk use, transport alone, and the embedded broker beside Apache Kafka',
   'more than one machine, more than one broker, replication, compression, TLS',
   'anything but JSON; values other than the sizes named',
-  'throughput against latency as a plot: the commit intervals of the cases are its only points so far',
 ]
 
 /** The page of one run. */

@@ -19,6 +19,7 @@ import type { PartitionLog } from '../log/partition-log.ts'
 import type { Durability } from '../log/types.ts'
 import { endTxnMarkerOf } from '../wire/batch-builder.ts'
 import { newUuid } from '../wire/uuid.ts'
+import { servedAs } from './as-version.ts'
 import { Authorizer, principalOf } from './authorization/authorizer.ts'
 import type { AuthorizerOptions } from './authorization/authorizer.ts'
 import { Clients } from './clients.ts'
@@ -202,12 +203,13 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   })
   const producerIds = new ProducerIds(new StateFile(env, { directory, kind: 'producer-ids', version: 1 }))
   const transactions = new TransactionService({ clock: env.clock, logger, topics, offsets: groups.offsets, producerIds })
+  const served = servedAs(SERVED, options.asVersion)
   const fetchSessions = new FetchSessions(env.clock, () => 1 + (env.random.bytes(4).readUInt32BE(0) % 0x7fff_fffe))
   await topics.load(onOpening)
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()
-  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), fetchSessions, metrics: new RequestMetrics(SERVED), served: SERVED, users, authorizer: openAuthorizer(env, logger, options) }
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), fetchSessions, metrics: new RequestMetrics(served), served, users, authorizer: openAuthorizer(env, logger, options) }
 }
 
 function groupsLog(topics: Topics): PartitionLog {
@@ -250,6 +252,7 @@ function resolveOptions(options: BrokerOptions): ResolvedOptions {
     groupMinSessionTimeoutMs: options.groupMinSessionTimeoutMs ?? 6000,
     groupConsumerSessionTimeoutMs: options.groupConsumerSessionTimeoutMs ?? 45_000,
     groupConsumerHeartbeatIntervalMs: options.groupConsumerHeartbeatIntervalMs ?? 5000,
+    asVersion: options.asVersion ?? '4.1',
     acceptDataLoss: options.acceptDataLoss ?? false,
   }
 }

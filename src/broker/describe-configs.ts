@@ -3,6 +3,7 @@
  */
 import { CONFIG_TYPE_CODES, TOPIC_CONFIGS } from './topic-configs.ts'
 import type { ConfigRow, ConfigType } from './topic-configs.ts'
+import { protocolVersionAs } from './as-version.ts'
 import { ASSIGNOR_NAMES } from './groups/assignors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { FRAME_BYTES_MAX, NODE_ID } from './options.ts'
@@ -71,7 +72,7 @@ export function brokerConfigs(options: ResolvedOptions, logDirectory: string): E
     ['transaction.max.timeout.ms', '900000', 'int', true],
     ['transactional.id.expiration.ms', '604800000', 'int', true],
     ['socket.request.max.bytes', String(FRAME_BYTES_MAX), 'int', true],
-    ['inter.broker.protocol.version', '4.1-IV1', 'string', true],
+    ['inter.broker.protocol.version', protocolVersionAs(options.asVersion), 'string', true],
     ['min.insync.replicas', '1', 'int', true],
   ]
   const own = entries.map(([name, value, type, isDefault]) => brokerEntry(name, value, type, isDefault))

@@ -10,6 +10,7 @@
  */
 import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Socket } from '../env/env.ts'
+import { apiNameOf } from '../wire/apis/names.ts'
 import { errorCode } from '../wire/error-codes.ts'
 import { decodeRequest, decodeRequestHeader, encodeResponse } from '../wire/frames.ts'
 import type { RequestHeader } from '../wire/frames.ts'
@@ -142,7 +143,7 @@ export class Dispatch {
 
   #refuse(header: RequestHeader, handler: Handler | undefined, connection: Connection): FrameOutcome {
     const client = this.#core.clients.get(connection.id)
-    const apiName = handler?.api.name ?? `API ${header.apiKey}`
+    const apiName = handler?.api.name ?? apiNameOf(header.apiKey)
     if (client !== undefined) this.#core.clients.refused(client, header.apiKey, apiName, header.apiVersion)
     if (header.apiKey === API_VERSIONS_KEY && handler !== undefined && header.apiVersion > handler.versionMax) {
       const apiKeys = this.#core.served.map(served => ({ apiKey: served.api.key, minVersion: served.advertisedFrom ?? served.versionMin, maxVersion: served.versionMax }))

@@ -1,7 +1,7 @@
 /**
  * The broker as a process of its own, for tests and measurements: `node dist/src/broker/main.js --port 9092 --data DIR
  * [--durability sync|interval|os] [--partitions N] [--min-session-ms N]
- * [--consumer-session-ms N] [--consumer-heartbeat-ms N]`. The command for users is `millrace broker start`.
+ * [--consumer-session-ms N] [--consumer-heartbeat-ms N] [--as-version 2.8|3.9|4.1]`. The command for users is `millrace broker start`.
  *
  * Prints one line of JSON when it is ready: `{"ready":true,"address":…}`. SIGTERM and SIGINT stop it cleanly.
  */
@@ -9,6 +9,7 @@ import { exitCodeOf, messageOf, MillraceError } from '../base/errors.ts'
 import { createLogger } from '../base/logger.ts'
 import type { LogLevel } from '../base/logger.ts'
 import { realEnv } from '../env/real/env.ts'
+import { kafkaVersionOf } from './as-version.ts'
 import { Broker } from './broker.ts'
 
 async function main(): Promise<void> {
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
     groupMinSessionTimeoutMs: Number(options.get('min-session-ms') ?? 6000),
     groupConsumerSessionTimeoutMs: Number(options.get('consumer-session-ms') ?? 45_000),
     groupConsumerHeartbeatIntervalMs: Number(options.get('consumer-heartbeat-ms') ?? 5000),
+    asVersion: kafkaVersionOf(options.get('as-version') ?? '4.1'),
     logger: createLogger({ level, write: line => process.stderr.write(`${line}\n`), now: () => realEnv.clock.now() }),
   })
   process.stdout.write(`${JSON.stringify({ ready: true, address: broker.address, pid: process.pid })}\n`)

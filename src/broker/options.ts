@@ -4,6 +4,7 @@
 import type { Logger } from '../base/logger.ts'
 import type { TlsServerOptions } from '../env/env.ts'
 import type { Durability } from '../log/types.ts'
+import type { KafkaVersion } from './as-version.ts'
 import type { AuthorizerOptions } from './authorization/authorizer.ts'
 import type { Control } from './control.ts'
 import type { ListenerSettings } from './security/listener-settings.ts'
@@ -44,6 +45,8 @@ export interface BrokerOptions {
   readonly groupConsumerSessionTimeoutMs?: number | undefined
   /** How often members of consumer groups are told to send heartbeats; Kafka's own default is 5,000. */
   readonly groupConsumerHeartbeatIntervalMs?: number | undefined
+  /** Serves the APIs, versions and features of this release of Apache Kafka. Default: the newest. */
+  readonly asVersion?: KafkaVersion | undefined
   /** Truncates corrupt logs (after copying the bytes aside) where the start would otherwise be refused. */
   readonly acceptDataLoss?: boolean | undefined
   /** Memory for the newest batches of all partitions, so that readers at the tail ask no disk. Default 64 MiB. */
@@ -65,6 +68,7 @@ export interface ResolvedOptions {
   readonly groupMinSessionTimeoutMs: number
   readonly groupConsumerSessionTimeoutMs: number
   readonly groupConsumerHeartbeatIntervalMs: number
+  readonly asVersion: KafkaVersion
   readonly acceptDataLoss: boolean
 }
 

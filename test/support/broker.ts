@@ -29,6 +29,7 @@ export interface BrokerProcessOptions {
   /** Of members of consumer groups (KIP-848). */
   readonly consumerSessionMs?: number | undefined
   readonly consumerHeartbeatMs?: number | undefined
+  readonly asVersion?: '2.8' | '3.9' | '4.1' | undefined
 }
 
 export async function startBroker(options: BrokerProcessOptions = {}): Promise<BrokerProcess> {
@@ -67,10 +68,10 @@ class ChildBroker implements BrokerProcess {
 
   async start(): Promise<number> {
     const started = performance.now()
-    const { durability, partitions, minSessionMs, consumerSessionMs, consumerHeartbeatMs } = this.#options
+    const { durability, partitions, minSessionMs, consumerSessionMs, consumerHeartbeatMs, asVersion } = this.#options
     this.#process = startProcess(process.execPath, [join(ROOT, 'dist/src/broker/main.js'), '--port', String(this.port), '--data', this.directory, '--log', 'info',
       '--durability', durability ?? 'sync', '--partitions', String(partitions ?? 1), '--min-session-ms', String(minSessionMs ?? 6000),
-      '--consumer-session-ms', String(consumerSessionMs ?? 45_000), '--consumer-heartbeat-ms', String(consumerHeartbeatMs ?? 5000)])
+      '--consumer-session-ms', String(consumerSessionMs ?? 45_000), '--consumer-heartbeat-ms', String(consumerHeartbeatMs ?? 5000), '--as-version', asVersion ?? '4.1'])
     await this.#process.waitFor(/"ready":true/)
     return performance.now() - started
   }

@@ -1,5 +1,6 @@
 /**
- * ApiVersions (18), versions 0–4: what is served, from the one list in `index.ts`.
+ * ApiVersions (18), versions 0–4: what is served, from the one list in `index.ts`, and the features of the
+ * release that the broker is (`as-version.ts`).
  *
  * Behaviour: a version that is too high is answered in version 0 by `dispatch.ts`. The client's software name and version are
  * checked and kept for whoever wants to know who is connected (KIP-511).
@@ -7,16 +8,10 @@
  */
 import { apiVersions } from '../../wire/apis/18-api-versions.ts'
 import { errorCode } from '../../wire/error-codes.ts'
+import { featuresAs } from '../as-version.ts'
 import { handler } from '../handler.ts'
 
 const SOFTWARE_PATTERN = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
-
-/** Finalized levels; a feature of level 0 stays out of the list, as in real brokers. */
-export const FEATURES: readonly { readonly name: string; readonly minVersion: number; readonly level: number }[] = [
-  { name: 'metadata.version', minVersion: 7, level: 27 },
-  { name: 'group.version', minVersion: 0, level: 1 },
-  { name: 'transaction.version', minVersion: 0, level: 2 },
-]
 
 export const apiVersionsHandler = handler(apiVersions, [0, 4], (core, request, call) => {
   if (call.version >= 3) {
@@ -28,13 +23,14 @@ export const apiVersionsHandler = handler(apiVersions, [0, 4], (core, request, c
       core.clients.identified()
     }
   }
+  const features = featuresAs(core.options.asVersion)
   // Before v4 clients refuse a minimum of 0 (KAFKA-17011).
-  const supported = FEATURES.filter(feature => call.version >= 4 || feature.minVersion > 0)
+  const supported = features.filter(feature => call.version >= 4 || feature.minVersion > 0)
   return {
     errorCode: 0,
     apiKeys: core.served.map(({ api, versionMin, versionMax, advertisedFrom }) => ({ apiKey: api.key, minVersion: advertisedFrom ?? versionMin, maxVersion: versionMax })),
     supportedFeatures: supported.map(({ name, minVersion, level }) => ({ name, minVersion, maxVersion: level })),
-    finalizedFeaturesEpoch: 0,
-    finalizedFeatures: FEATURES.map(({ name, level }) => ({ name, minVersionLevel: level, maxVersionLevel: level })),
+    finalizedFeaturesEpoch: features.length === 0 ? -1 : 0,
+    finalizedFeatures: features.map(({ name, level }) => ({ name, minVersionLevel: level, maxVersionLevel: level })),
   }
 })

@@ -1,5 +1,6 @@
 /** `millrace broker start`: the embedded broker alone, for clients of any language. */
 import { resolve } from 'node:path'
+import { KAFKA_VERSIONS, kafkaVersionOf } from '../../broker/as-version.ts'
 import { Broker } from '../../broker/broker.ts'
 import { INTERVAL_DEFAULT } from '../../broker/options.ts'
 import { createLogger } from '../../base/logger.ts'
@@ -40,6 +41,7 @@ export const brokerStart = defineCommand({
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where topics and offsets are kept', default: '.millrace/data/broker' },
     durability: { type: 'string', value: 'sync|interval|os', describe: 'when a write is acknowledged: after fsync, with fsync every so often, or when the system has it', default: 'sync' },
     cache: { type: 'number', value: 'MIB', describe: 'memory for the newest records, so that who reads them asks no disk', default: 64 },
+    'as-version': { type: 'string', value: KAFKA_VERSIONS.join('|'), describe: 'serves the APIs, versions and features of this Apache Kafka, to test clients against older ones', default: '4.1' },
     'accept-data-loss': { type: 'boolean', describe: 'cut corrupt logs (their bytes are copied aside first) where the start is refused otherwise' },
   },
   examples: ['millrace broker start', 'millrace broker start --port 9095 --data /var/lib/millrace'],
@@ -47,11 +49,13 @@ export const brokerStart = defineCommand({
     const durability = durabilityOf(call)
     const host = call.text('host') ?? '127.0.0.1'
     if (!['127.0.0.1', 'localhost', '::1'].includes(host)) throw usage(`--host ${host} is not loopback. Listening to other machines needs authentication, which this version has not: it would let anybody read and write everything.`)
+    const asVersion = kafkaVersionOf(call.text('as-version') ?? '')
+    if (asVersion === undefined) throw usage(`--as-version takes ${KAFKA_VERSIONS.join(', ')}, not '${call.text('as-version')}'.`)
     const cacheMib = call.number('cache') ?? 64
     const started = performance.now()
     const directory = resolve(call.text('data') ?? '')
     const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
-    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, acceptDataLoss: call.flag('accept-data-loss'), tailBytesMax: cacheMib * 1024 * 1024, logger, onOpening: progressOf(call) })
+    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, asVersion, acceptDataLoss: call.flag('accept-data-loss'), tailBytesMax: cacheMib * 1024 * 1024, logger, onOpening: progressOf(call) })
     const address = `localhost:${broker.port}`
     call.output.document({ address, directory, durability, pid: process.pid })
     if (!isSupervised()) {

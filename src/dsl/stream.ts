@@ -100,7 +100,7 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
   aggregate<S>(this: Stream<K, V>, name: string, options: AggregateOptions<NonNullable<K>, V, S> & StateSerde<S>): TableStream<NonNullable<K>, S>
   aggregate<S>(this: Stream<K, V>, ...args: [AggregateOptions<NonNullable<K>, V, S>] | [string, AggregateOptions<NonNullable<K>, V, S>]): TableStream<NonNullable<K>, S> {
     const [name, options] = args.length === 2 ? args : [undefined, args[0]]
-    return new TableStream(this.graph, addFold(this.graph, this.edge, { flavour: 'aggregate', name, window: undefined, zero: options.zero, add: options.add, merge: undefined, state: options.state }))
+    return new TableStream(this.graph, addFold(this.graph, this.edge, { flavour: 'aggregate', name, window: undefined, zero: options.zero, add: options.add, merge: options.merge, state: options.state }))
   }
 
   /** Counts the records of each key. */
@@ -113,7 +113,7 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
   reduce(this: Stream<K, V>, name: string, reduce: (left: V, right: V) => Sync<V>): TableStream<NonNullable<K>, V>
   reduce(this: Stream<K, V>, ...args: [(left: V, right: V) => V] | [string, (left: V, right: V) => V]): TableStream<NonNullable<K>, V> {
     const [name, reduce] = args.length === 2 ? args : [undefined, args[0]]
-    return new TableStream(this.graph, addFold(this.graph, this.edge, { ...reduceFold(reduce), name, window: undefined }))
+    return new TableStream(this.graph, addFold(this.graph, this.edge, { ...reduceFold(reduce), merge: undefined, name, window: undefined }))
   }
 
   /**

@@ -63,12 +63,12 @@ export class TimeWindowStream<K, V> {
   aggregate<S>(name: string, options: AggregateOptions<K, V, S> & StateSerde<S>): Stream<K, S, Window>
   aggregate<S>(...args: [AggregateOptions<K, V, S>] | [string, AggregateOptions<K, V, S>]): Stream<K, S, Window> {
     const [name, options] = args.length === 2 ? args : [undefined, args[0]]
-    return this.#fold({ flavour: 'aggregate', name, zero: options.zero, add: options.add, merge: undefined, state: options.state })
+    return this.#fold({ flavour: 'aggregate', name, zero: options.zero, add: options.add, merge: options.merge, state: options.state })
   }
 
   /** Counts the records of each key and window. */
   count(name?: string): Stream<K, number, Window> {
-    return this.#fold({ ...countFold, merge: undefined, name })
+    return this.#fold({ ...countFold, name })
   }
 
   /** Combines the values of each key and window two by two. */

@@ -263,6 +263,7 @@ export class ShardSeats {
   /** Freezes every shard with something to commit; their changes go to the changelogs. Throws what user code throws in a flush. */
   freeze(commitId: string, out: TaskProducer): FrozenShard[] {
     const dirty = this.#running.filter(seat => seat.phase !== 'lost').flatMap(seat => seat.shard?.dirty === true ? [seat.shard] : [])
+    releaseInOrder(dirty)
     for (const shard of dirty) shard.flush()
     const now = this.#context.env.clock.now()
     return dirty.map(shard => {
@@ -328,5 +329,15 @@ export class ShardSeats {
       seat.outlet = await this.#claim(seat)
       this.#start(seat, committed)
     }
+  }
+}
+
+/** What the shards hold back of windows, window by window: so those that read it side by side see it in order (C2 of `combine.ts`). */
+function releaseInOrder(shards: readonly Shard[]): void {
+  for (;;) {
+    let lowest = Infinity
+    for (const shard of shards) lowest = Math.min(lowest, shard.run.heldFrom())
+    if (lowest === Infinity) return
+    for (const shard of shards) shard.run.release(lowest)
   }
 }

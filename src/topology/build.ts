@@ -195,7 +195,7 @@ export function inputTopic(node: Node): string | undefined {
   switch (node.kind) {
     case 'source': case 'table': return node.topic.name
     case 'repartitionSource': return node.topic
-    case 'globalTable': case 'map': case 'filter': case 'tableFilter': case 'flatMap': case 'branch': case 'merge': case 'peek': case 'keyBy': case 'repartitionSink':
+    case 'globalTable': case 'map': case 'filter': case 'tableFilter': case 'flatMap': case 'branch': case 'merge': case 'peek': case 'keyBy': case 'combine': case 'repartitionSink':
     case 'aggregate': case 'distinct': case 'streamTableJoin': case 'streamGlobalJoin': case 'process': case 'sink': case 'to': return undefined
     default: return unreachable(node)
   }

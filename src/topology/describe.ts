@@ -195,6 +195,7 @@ function detailOf(node: Node): string {
     case 'to': return `${node.target.kind} ${node.target.detail}, ${node.target.delivery}`
     case 'branch': return node.arms.map(arm => arm.name).join(' | ')
     case 'aggregate': return `${node.flavour}${windowText(node)}`
+    case 'combine': return node.sizeMs === undefined ? 'until the commit' : `until the commit, tumbling ${node.sizeMs} ms`
     case 'distinct': return `within ${node.withinMs} ms`
     case 'streamTableJoin': case 'streamGlobalJoin': return node.left ? 'left' : 'inner'
     case 'process': return node.timersStore === undefined ? 'state' : 'state, timers'

@@ -245,6 +245,21 @@ export interface RepartitionSinkNode extends NodeBase {
   readonly value: Serde<unknown>
 }
 
+/**
+ * Made by `build` before the repartition topic of an aggregate that can merge: folds the records of a key (and window) into one state, which travels in their
+ * place at each commit with the highest of their times.
+ */
+export interface CombineNode extends NodeBase {
+  readonly kind: 'combine'
+  /** Name of the aggregate that it works for: whose drops its drops are. */
+  readonly store: string
+  /** Length of its tumbling windows; `undefined`: no windows. */
+  readonly sizeMs: number | undefined
+  readonly zero: AggregateNode['zero']
+  readonly add: AggregateNode['add']
+  readonly state: Serde<unknown>
+}
+
 /** Made by `build`: reads that topic, at the head of another sub-topology. Its records carry their event time as timestamp. */
 export interface RepartitionSourceNode extends NodeBase {
   readonly kind: 'repartitionSource'
@@ -272,7 +287,10 @@ export interface AggregateNode extends NodeBase {
   readonly window: WindowSpec | undefined
   readonly zero: () => unknown
   readonly add: (state: unknown, value: unknown, context: RecordContext) => unknown
-  /** Of two sessions that became one; there for session windows. The fold starts from `zero()` (W4). */
+  /**
+   * Of two states that became one: two sessions (W4), or what was combined before it travelled (`CombineNode`). `merge(zero(), state)` is `state`. There for
+   * session windows.
+   */
   readonly merge: ((left: unknown, right: unknown) => unknown) | undefined
   readonly state: Serde<unknown>
   readonly store: string
@@ -339,7 +357,7 @@ export interface ToNode extends NodeBase {
 export type Node =
   | SourceNode | TableNode | GlobalTableNode
   | MapNode | FilterNode | TableFilterNode | FlatMapNode | BranchNode | MergeNode | PeekNode | KeyByNode
-  | RepartitionSinkNode | RepartitionSourceNode
+  | CombineNode | RepartitionSinkNode | RepartitionSourceNode
   | AggregateNode | DistinctNode | StreamTableJoinNode | StreamGlobalJoinNode | ProcessNode
   | SinkNode | ToNode
 

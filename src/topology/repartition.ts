@@ -5,11 +5,13 @@
  * R2. The topic is named after its `keyBy` if that has a name, else after the operator that needs it; never by position.
  * R3. A `to` behind an operator with state has such a topic before it, named after the `to`: its rows are then functions of single records of that topic, with
  *     coordinates that outlive a crash (TG1 of `target.ts`), whatever timers and windows made them and in whatever order inputs were read.
+ * R4. Where only one aggregate reads it, can merge, and owes nobody a row after each record, records are combined before it (`CombineNode`): a key of a commit
+ *     travels once.
  */
 import { assert } from '../base/assert.ts'
 import type { Serde } from '../serde/serde.ts'
 import { sessionWindowed, timeWindowed } from '../serde/window-key.ts'
-import type { Edge, KeyByNode, Node, NodeId, RepartitionSinkNode, RepartitionSourceNode } from './node.ts'
+import type { AggregateNode, CombineNode, Edge, KeyByNode, Node, NodeId, RepartitionSinkNode, RepartitionSourceNode } from './node.ts'
 import { topologyError } from './names.ts'
 import { isKeyBased, outputOf, type Shapeless } from './shape.ts'
 
@@ -36,6 +38,8 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
     byId.set(node.id, node)
     nodes.push(node)
   }
+  const readers = new Map<string, number>()
+  for (const edge of original.filter(isKeyBased).flatMap(node => node.inputs)) readers.set(edgeKey(edge), (readers.get(edgeKey(edge)) ?? 0) + 1)
   const at = (id: NodeId): Node => {
     const node = byId.get(id)
     assert(node !== undefined, `node ${id} comes before its input`)
@@ -58,6 +62,7 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
       add(withShape(node, node.inputs, at))
       continue
     }
+    let consumer = node
     const inputs = node.inputs.map(edge => {
       if (!at(edge.node).output.rekeyed) return edge
       const known = pairOfEdge.get(edgeKey(edge))
@@ -67,7 +72,14 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
       }
       const keyBys = keyBysBefore(edge.node, at)
       const named = keyBys.find(keyBy => keyBy.named)
-      const pair = makePair(group, named?.name ?? node.name, edge, at(edge.node), [idNext, idNext + 1], { partitionsEnforced: enforcedOf(keyBys, node), disorderMs: disorderBefore(edge.node, at) })
+      let from = edge
+      if (canCombine(node) && readers.get(edgeKey(edge)) === 1) {
+        const combine = withShape(combineFor(node, edge, idNext++), [edge], at)
+        add(combine)
+        from = { node: combine.id, arm: undefined }
+        consumer = merging(node)
+      }
+      const pair = makePair(group, named?.name ?? node.name, from, at(from.node), [idNext, idNext + 1], { partitionsEnforced: enforcedOf(keyBys, node), disorderMs: disorderBefore(edge.node, at) })
       idNext += 2
       add(pair.sink)
       add(pair.source)
@@ -75,7 +87,7 @@ export function insertRepartitions(group: string, original: readonly Node[]): Re
       pairOfEdge.set(edgeKey(edge), { pair, named: named !== undefined, consumer: node })
       return { node: pair.source.id, arm: undefined }
     })
-    add(withShape(node, inputs, at))
+    add(withShape(consumer, inputs, at))
   }
   return { nodes, pairs }
 }
@@ -98,7 +110,28 @@ function makePair(group: string, name: string, edge: Edge, input: Node, ids: rea
   return { sink, source: { ...source, output: outputOf(source, []) }, partitionsEnforced: more.partitionsEnforced }
 }
 
-function withShape(node: Node, inputs: readonly Edge[], at: (id: NodeId) => Node): Node {
+/** An aggregate whose states can be merged, and whose window can be told from a time within it. */
+type Combinable = AggregateNode & { readonly merge: NonNullable<AggregateNode['merge']> }
+
+function canCombine(node: Node): node is Combinable {
+  if (node.kind !== 'aggregate' || node.merge === undefined) return false
+  // Who counts without a final result has been promised a row after each record; a merge of one's own says that groups of them will do.
+  if (node.window === undefined) return node.flavour === 'aggregate'
+  return node.window.kind === 'time' && node.window.advanceMs === node.window.sizeMs && (node.flavour === 'aggregate' || node.window.emit === 'final')
+}
+
+function combineFor(node: Combinable, edge: Edge, id: NodeId): Shapeless {
+  const { zero, add, state, store, site, window } = node
+  return { kind: 'combine', id, name: `${node.name}.combine`, named: false, inputs: [edge], site, store, sizeMs: window?.kind === 'time' ? window.sizeMs : undefined, zero, add, state } satisfies Omit<CombineNode, 'output'>
+}
+
+/** The same aggregate over states instead of values. */
+function merging(node: Combinable): Node {
+  const { merge } = node
+  return { ...node, add: (state, partial) => merge(state, partial) }
+}
+
+function withShape(node: Shapeless, inputs: readonly Edge[], at: (id: NodeId) => Node): Node {
   const shapeless: Shapeless = { ...node, inputs }
   // `output` is the only field that `Shapeless` lacks; each variant keeps its own kind.
   return { ...shapeless, output: outputOf(shapeless, inputs.map(edge => at(edge.node).output)) } as Node

@@ -17,6 +17,8 @@ export function outputOf(node: Shapeless, inputs: readonly OutputShape[]): Outpu
       return only(inputs)
     case 'merge':
       return inputs.reduce(merged)
+    case 'combine':
+      return { ...only(inputs), value: node.state, keyUntouched: false, valueUntouched: false }
     case 'keyBy':
       return { ...only(inputs), key: node.key, windowed: 'no', keyUntouched: false, rekeyed: true }
     case 'distinct':

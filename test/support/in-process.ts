@@ -87,11 +87,14 @@ export class InProcess {
     return process
   }
 
-  /** Feeds one record; returns what it made come out. */
+  /** Feeds one record; returns what it made come out. What is combined before it travels leaves at once, as TopologyTestDriver flushes its caches after each record. */
   pipe(record: InputRecord): OutputRecord[] {
     const from = this.output.length
     this.#internal.push(record)
-    for (let next = this.#internal.shift(); next !== undefined; next = this.#internal.shift()) this.#feed(next)
+    for (let next = this.#internal.shift(); next !== undefined; next = this.#internal.shift()) {
+      this.#feed(next)
+      for (const { run } of this.#shards) run.release(Infinity)
+    }
     return this.output.slice(from)
   }
 

@@ -13,6 +13,7 @@ import { WindowStore } from '../state/window-store.ts'
 import { Watermark, WatermarkInput } from '../time/watermark.ts'
 import { AggregateOperator } from './aggregate.ts'
 import { BranchOperator } from './branch.ts'
+import { CombineOperator } from './combine.ts'
 import { DistinctOperator, keyAndBy } from './distinct.ts'
 import { FilterOperator } from './filter.ts'
 import { FlatMapOperator } from './flat-map.ts'
@@ -101,6 +102,7 @@ class Compiler {
       case 'streamGlobalJoin': return new StreamTableJoinOperator({ node, table: this.#context.globalTable(this.#globalTable(node.table).store), next, counters })
       case 'tableFilter': return new TableFilterOperator(this.#filteredRows(node), next)
       case 'process': return this.#process(node, next)
+      case 'combine': return new CombineOperator(node, next, counters)
       case 'repartitionSink': return new SinkOperator({
         name: node.name, topic: node.topic, key: node.key, value: node.value, keyOf: undefined, nullValues: true, output,
         keyAsItCame: cameAs(this.#input(node), 'key', node.key), valueAsItCame: cameAs(this.#input(node), 'value', node.value),

@@ -58,6 +58,14 @@ export abstract class Operator {
 
   /** Emits what was held back for the commit (O7). */
   flush(): void {}
+
+  /** Lowest window start of what is held back for the commit; Infinity: nothing is, or it has no order. */
+  heldFrom(): number {
+    return Infinity
+  }
+
+  /** Emits what is held back of windows up to this start. */
+  release(_upTo: number): void {}
 }
 
 /** An operator with a clock or with work to do as time passes. The compiler registers every one with the run. */
@@ -151,6 +159,9 @@ export interface SubTopologyRun {
   /** Fires what the watermark allows; true where there was something. Source heads do it after each record by themselves; needed after `setIdle` and after a restore. */
   advance(): boolean
   wallClock(nowMs: number): void
+  /** As those of `Operator`, of all operators: for releasing what several shards hold back in one order. */
+  heldFrom(): number
+  release(upTo: number): void
   /** To be called right before `ShardState.freeze()`. */
   flush(): void
   /** Stream times and watermark, to be kept with the commit (offset metadata, store position): short printable ASCII. */

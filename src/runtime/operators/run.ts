@@ -103,6 +103,16 @@ export class Run implements SubTopologyRun {
     this.recordDone(false)
   }
 
+  heldFrom(): number {
+    let lowest = Infinity
+    for (const operator of this.#parts.operators) lowest = Math.min(lowest, operator.heldFrom())
+    return lowest
+  }
+
+  release(upTo: number): void {
+    for (const operator of this.#parts.operators) operator.release(upTo)
+  }
+
   flush(): void {
     for (const operator of this.#parts.operators) operator.flush()
   }

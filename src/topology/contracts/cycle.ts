@@ -77,7 +77,7 @@ function passages(task: NativeTaskPlan): Step[] {
 
 function passesEach(node: Node): boolean {
   switch (node.kind) {
-    case 'source': case 'table': case 'repartitionSource': case 'map': case 'peek': case 'keyBy': case 'merge': case 'repartitionSink': case 'sink': case 'to': return true
+    case 'source': case 'table': case 'repartitionSource': case 'map': case 'peek': case 'keyBy': case 'merge': case 'combine': case 'repartitionSink': case 'sink': case 'to': return true
     case 'aggregate': return node.window?.emit !== 'final'
     case 'streamTableJoin': case 'streamGlobalJoin': return node.left
     case 'globalTable': case 'filter': case 'tableFilter': case 'flatMap': case 'branch': case 'distinct': case 'process': return false

@@ -27,10 +27,17 @@ const counts = topic(`${settings.name}.out`, { key: text, value: Count, partitio
 
 function described(): ReturnType<typeof app> {
   switch (settings.job) {
-    case 'a': return app(settings.name).task('job', ({ read }) => {
+    case 'a': if (settings.form === 'fields') return app(settings.name).task('job', ({ read }) => {
+      read(input, { fields: ['type', 'item', 'price', 'at'] }).where({ type: { not: 'view' } }).select('item', 'price', 'at').write(sold, { key: 'item' })
+    })
+    return app(settings.name).task('job', ({ read }) => {
       read(input).filter(event => event.type !== 'view').map(({ item, price, at }) => ({ item, price, at })).write(sold, { key: row => row.item })
     })
-    case 'b': return app(settings.name).task('job', ({ read }) => {
+    case 'b': if (settings.form === 'fields') return app(settings.name).task('job', ({ read }) => {
+      read(input, { fields: ['item'] }).keyBy('item').window({ tumbling: '1 minute', grace: '10 minutes', emit: 'final' }).count()
+        .map((count, { key, window }) => ({ item: key, from: window.start, count })).write(counts, { key: row => row.item })
+    })
+    return app(settings.name).task('job', ({ read }) => {
       read(input, { fields: ['item'] }).keyBy(event => event.item).window({ tumbling: '1 minute', grace: '10 minutes', emit: 'final' }).count()
         .map((count, { key, window }) => ({ item: key, from: window.start, count })).write(counts, { key: row => row.item })
     })

@@ -13,6 +13,7 @@ import type { Edge, NodeId, ProcessContext, TableReader, Timer } from '../topolo
 import { topologyError } from '../topology/names.ts'
 import type { TargetOf } from '../topology/target.ts'
 import { addFold, countFold, reduceFold, type AggregateOptions } from './aggregate.ts'
+import { conditionsOf, fieldOf, selectedSerde, selectOf, testOf, type FieldsOf, type Where } from './declared.ts'
 import { erased } from './erased.ts'
 import type { TaskGraph } from './graph.ts'
 import { callerSite } from './site.ts'
@@ -36,6 +37,22 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
   filter(test: (value: V, context: Context<K, W>) => boolean): Stream<K, V, W>
   filter(test: (value: V, context: Context<K, W>) => boolean): Stream<K, V, W> {
     return this.#next({ kind: 'filter', test: erased(test) })
+  }
+
+  /**
+   * Keeps what all of `where` holds for: as `filter`, but said, not programmed, so that a record that is left out need not be decoded.
+   *
+   * @example
+   *   read(events).where({ type: { not: 'view' }, price: { atLeast: 10 } })
+   */
+  where(where: Where<V>): Stream<K, V, W> {
+    const conditions = conditionsOf(where)
+    return this.#next({ kind: 'filter', test: erased(testOf(conditions)), where: conditions })
+  }
+
+  /** Keeps only these fields of the value: as `map`, but said, so that a row can be put together without decoding the record. */
+  select<const N extends keyof V & string>(...names: readonly N[]): Stream<K, Pick<V, N>, W> {
+    return this.#next({ kind: 'map', map: erased(selectOf(names)), value: selectedSerde(this.graph.shapeOf(this.edge.node).value, names), select: names })
   }
 
   /** Replaces the value. `as` says how the result is written inside the app (repartition topics); JSON without it. */
@@ -75,16 +92,18 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
 
   /**
    * Gives each record a new key. Records move to the partition of their new key at the next step that needs it (P1), through a topic
-   * named after that step or after `name`. Keys that are not strings say how they are written.
+   * named after that step or after `name`. Keys that are not strings say how they are written. A field's name stands for `value => value[name]`.
    */
+  keyBy<const N extends FieldsOf<V, string>>(field: N, options?: KeyByOptions): Stream<V[N] & string, V>
   keyBy<K2 extends string>(keyOf: (value: V, context: Context<K, W>) => K2, options?: KeyByOptions & { readonly key?: Serde<K2> | undefined }): Stream<K2, V>
   keyBy<K2>(keyOf: (value: V, context: Context<K, W>) => Sync<K2>, options: KeyByOptions & { readonly key: Serde<K2> }): Stream<K2, V>
-  keyBy<K2>(keyOf: (value: V, context: Context<K, W>) => K2, options: KeyByOptions & { readonly key?: Serde<K2> | undefined } = {}): Stream<K2, V> {
+  keyBy<K2>(by: string | ((value: V, context: Context<K, W>) => K2), options: KeyByOptions & { readonly key?: Serde<K2> | undefined } = {}): Stream<K2, V> {
     const { partitions } = options
     if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1)) throw topologyError(`keyBy: partitions must be a whole number of at least 1, not ${partitions}`, callerSite())
     // Without `key` the first overload holds: K2 is a string.
     const key: Serde<unknown> = options.key ?? text
-    return new Stream(this.graph, this.graph.add({ kind: 'keyBy', keyOf: erased(keyOf), key, partitions }, { inputs: [this.edge], name: options.name }))
+    const field = typeof by === 'string' ? by : undefined
+    return new Stream(this.graph, this.graph.add({ kind: 'keyBy', keyOf: erased(field === undefined ? by : fieldOf(field)), field, key, partitions }, { inputs: [this.edge], name: options.name }))
   }
 
   /** Cuts time into windows, in which the next step counts, reduces or aggregates. */
@@ -172,11 +191,12 @@ export class Stream<K, V, W extends Window | undefined = undefined> {
     }, { inputs: [this.edge], name }))
   }
 
-  /** Writes to a topic. Without `key` the record's own key is written, window and all: types must fit. */
+  /** Writes to a topic. Without `key` the record's own key is written, window and all: types must fit. `key` may be the name of a field. */
   write(topic: WritableTopic<KeyOf<K, W>, V>): void
-  write<TK>(topic: WritableTopic<TK, V>, options: { readonly key: (value: V, context: Context<K, W>) => NoInfer<TK> }): void
-  write(topic: WritableTopic<never, V>, options: { readonly key?: (value: V, context: Context<K, W>) => unknown } = {}): void {
-    this.graph.add({ kind: 'sink', topic, keyOf: options.key && erased<unknown>(options.key) }, { inputs: [this.edge] })
+  write<TK>(topic: WritableTopic<TK, V>, options: { readonly key: ((value: V, context: Context<K, W>) => NoInfer<TK>) | FieldsOf<V, NoInfer<TK>> }): void
+  write(topic: WritableTopic<never, V>, options: { readonly key?: ((value: V, context: Context<K, W>) => unknown) | string } = {}): void {
+    const keyField = typeof options.key === 'string' ? options.key : undefined
+    this.graph.add({ kind: 'sink', topic, keyOf: options.key === undefined ? undefined : erased<unknown>(keyField === undefined ? options.key : fieldOf(keyField)), keyField }, { inputs: [this.edge] })
   }
 
   /**

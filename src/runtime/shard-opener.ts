@@ -112,7 +112,7 @@ export function compileShard(context: TaskContext, id: ShardId, opened: { readon
     const heads = sub.sources.filter(head => topicOfHead(head) === topic).map((head): SourceHead => {
       const operator = run.sources.get(head.id)
       assert(operator !== undefined, `head ${head.name} was not compiled`)
-      return { key: head.key, value: head.value, operator, time: head.kind === 'repartitionSource' ? undefined : head.time, tombstones: head.kind !== 'source', lateKey: takesLateKeys(sub, head) }
+      return { key: head.key, value: head.value, operator, time: head.kind === 'repartitionSource' ? undefined : head.time, tombstones: head.kind !== 'source', lateKey: takesLateKeys(sub, head), bytes: run.byteHeads.get(head.id) }
     })
     const queue = new PartitionQueue({ topic, partition, heads }, parts.hooks)
     const at = committed.find(entry => entry.topic === topic && entry.partition === partition)

@@ -13,7 +13,7 @@ import { FetchedCursor } from '../client/fetched-batches.ts'
 import type { FetchedBatches } from '../client/fetched-batches.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Header, TimeExtractor } from '../topology/node.ts'
-import { LATE_KEY, NO_HEADERS, type Operator, type Origin } from './operators/operator.ts'
+import { LATE_KEY, NO_HEADERS, type ByteSource, type Operator, type Origin } from './operators/operator.ts'
 
 /** A node at the head of a sub-topology: how it decodes, and the operator it feeds. */
 export interface SourceHead {
@@ -26,6 +26,8 @@ export interface SourceHead {
   readonly operator: Operator
   /** No operator needs the key: where it is sure to decode it is not decoded, and `LATE_KEY` passed instead. */
   readonly lateKey?: boolean | undefined
+  /** Takes values by their bytes where it can, in place of `operator`. */
+  readonly bytes?: ByteSource | undefined
 }
 
 export interface SourceInput {
@@ -84,7 +86,7 @@ export class PartitionQueue {
     this.input = input
     this.#hooks = hooks
     this.#heads = input.heads
-    this.#decoded = input.heads.map(() => ({ key: undefined, value: undefined }))
+    this.#decoded = input.heads.map(() => ({ key: undefined, value: undefined, inBytes: false, time: -1 }))
   }
 
   get position(): number {
@@ -129,7 +131,10 @@ export class PartitionQueue {
     for (let index = 0; index < this.#heads.length; index++) {
       const decoded = this.#decoded[index]
       this.#headAtWork = index
-      if (decoded !== undefined) this.#heads[index]?.operator.process(decoded.key, decoded.value, this.headTime, origin)
+      const head = this.#heads[index]
+      if (decoded === undefined || head === undefined) continue
+      if (decoded.inBytes) head.bytes?.operator.process(decoded.key, undefined, this.headTime, origin)
+      else head.operator.process(decoded.key, decoded.value, this.headTime, origin)
     }
   }
 
@@ -200,7 +205,8 @@ export class PartitionQueue {
         stage = 'decode'
         this.#decode(head, slot)
         stage = 'time'
-        if (index === 0 && head.time !== undefined && slot.value !== undefined) time = extractTime(head.time, slot.value, time, input.topic)
+        if (index === 0 && slot.inBytes) time = slot.time
+        else if (index === 0 && head.time !== undefined && slot.value !== undefined) time = extractTime(head.time, slot.value, time, input.topic)
       }
     } catch (error) {
       this.#hooks.onBadRecord(this.badHead(error, stage))
@@ -220,7 +226,13 @@ export class PartitionQueue {
     if (cursor.keyStart >= 0) into.key = head.lateKey === true && head.key.surelyReads?.(buffer, cursor.keyStart, cursor.keyEnd) === true ? LATE_KEY : head.key.deserialize(buffer, cursor.keyStart, cursor.keyEnd)
     else if (head.tombstones || head.key.optional) into.key = undefined
     else throw new MillraceError('SERDE_FAILED', `no key, but ${this.input.topic} is declared with a ${head.key.kind} key. Declare it optional(…).`)
-    if (cursor.valueStart >= 0) into.value = head.value.deserialize(buffer, cursor.valueStart, cursor.valueEnd)
+    into.inBytes = false
+    if (cursor.valueStart >= 0 && head.bytes?.reader.read(buffer, cursor.valueStart, cursor.valueEnd) === true) {
+      into.time = head.bytes.reader.time(cursor.timestamp)
+      into.inBytes = Number.isSafeInteger(into.time)
+    }
+    if (into.inBytes) into.value = undefined
+    else if (cursor.valueStart >= 0) into.value = head.value.deserialize(buffer, cursor.valueStart, cursor.valueEnd)
     else if (head.tombstones || head.value.optional) into.value = undefined
     else throw new MillraceError('SERDE_FAILED', `value: null, but ${this.input.topic} is declared with a ${head.value.kind} value that is never null. Declare it optional(…), or read the topic as a table.`)
   }
@@ -234,6 +246,9 @@ export class PartitionQueue {
 interface DecodedRecord {
   key: unknown
   value: unknown
+  /** The head's `bytes` has read the value, of this time. */
+  inBytes: boolean
+  time: number
 }
 
 function extractTime(extract: TimeExtractor, value: unknown, recordTime: number, topic: string): number {

@@ -126,7 +126,7 @@ class ScannerCode {
     p++
     name: {
       switch (b[p]) {
-${nameCases(fields, readers)}
+${nameCases(fields, index => `f${index} = ${readers[index]}(b, p, end)`, '{ cursor.pos = -1; return undefined }')}
       }
       // A name that is not declared; one with an escape might be, in disguise.
       for (;; p++) {
@@ -155,8 +155,8 @@ ${nameCases(fields, readers)}
   }
 }
 
-/** For each first byte the declared names that begin with it: all their bytes, the quote, the colon, the value. */
-function nameCases(fields: readonly JsonField[], readers: readonly string[]): string {
+/** For each first byte the declared names that begin with it: all their bytes, the quote, the colon, the value by the statement `read(index)`. */
+export function nameCases(fields: readonly JsonField[], read: (index: number) => string, giveUp: string): string {
   const byFirst = new Map<number, string[]>()
   fields.forEach((field, index) => {
     // Such a name stands in JSON with an escape only, which makes the scanner give up.
@@ -166,10 +166,10 @@ function nameCases(fields: readonly JsonField[], readers: readonly string[]): st
     const test = bytes.slice(1).map((byte, at) => `b[p + ${at + 1}] === ${byte}`).join(' && ')
     const code = `        if (${test === '' ? 'true' : test}) {
           p += ${bytes.length}
-          if (b[p] !== 58) { p = skipSpace(b, p); if (b[p] !== 58) { cursor.pos = -1; return undefined } }
+          if (b[p] !== 58) { p = skipSpace(b, p); if (b[p] !== 58) ${giveUp} }
           p++
           if (b[p] <= 32) p = skipSpace(b, p)
-          f${index} = ${readers[index]}(b, p, end)
+          ${read(index)}
           break name
         }`
     byFirst.set(first, [...byFirst.get(first) ?? [], code])

@@ -96,6 +96,13 @@ class PickedRecord<T> extends DocumentSerde<T> implements PickedSerde<T> {
   }
 }
 
+/** The same record with only these fields, in the order in which they were declared; `undefined` where `serde` is no record with all of them. */
+export function pickFields(serde: Serde<unknown>, names: readonly string[]): Serde<unknown> | undefined {
+  if (!(serde instanceof DocumentSerde) || serde.shape.kind !== 'record') return undefined
+  const fields = serde.shape.fields.filter(field => names.includes(field.name))
+  return fields.length === new Set(names).size ? new DocumentSerde<unknown>('record', { kind: 'record', fields }) : undefined
+}
+
 class ListSerde<T> extends DocumentSerde<readonly T[]> {
   constructor(item: JsonShape) {
     super('list', { kind: 'list', of: item })

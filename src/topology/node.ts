@@ -11,6 +11,7 @@
  * N3. `undefined` is the absent key or value (null on the wire), in every function here; JSON's null is a value.
  * N4. User functions are synchronous, get the values as they are, and must not change them.
  */
+import type { Condition } from '../serde/json-spans.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Window } from '../serde/windowed.ts'
 import type { ForeignSpec, Link } from './foreign.ts'
@@ -30,6 +31,8 @@ export interface TopicSpec {
   readonly value: Serde<unknown>
   /** `undefined`: the record's timestamp. */
   readonly time: TimeExtractor | undefined
+  /** The field that `time` reads, where it was declared so. */
+  readonly timeField?: string | undefined
   /** How far behind the highest time so far a record of a partition may come: taken off the watermark. */
   readonly disorderMs: number
   /** Partitions to make it with where it does not exist; `undefined`: the cluster's default. */
@@ -190,6 +193,8 @@ export interface GlobalTableNode extends NodeBase {
 export interface MapNode extends NodeBase {
   readonly kind: 'map'
   readonly map: UserFunction<unknown>
+  /** What `map` does, where it was declared: picks these fields. */
+  readonly select?: readonly string[] | undefined
   /** What the user declared the result to be written with inside the app; `undefined`: JSON. */
   readonly value: Serde<unknown> | undefined
 }
@@ -197,6 +202,8 @@ export interface MapNode extends NodeBase {
 export interface FilterNode extends NodeBase {
   readonly kind: 'filter'
   readonly test: UserFunction<boolean>
+  /** What `test` asks, where it was declared: all of these. */
+  readonly where?: readonly Condition[] | undefined
 }
 
 /** Follows a keyed table or another filter of one; passes on (key, row | undefined) where the row is, or was, one that the test holds for (K2). Is a table itself. */
@@ -232,6 +239,8 @@ export interface PeekNode extends NodeBase {
 export interface KeyByNode extends NodeBase {
   readonly kind: 'keyBy'
   readonly keyOf: UserFunction<unknown>
+  /** The field that `keyOf` gives, where it was declared. */
+  readonly field?: string | undefined
   readonly key: Serde<unknown>
   /** Enforced partition count of the repartition topic (P2). */
   readonly partitions: number | undefined
@@ -257,6 +266,8 @@ export interface CombineNode extends NodeBase {
   readonly sizeMs: number | undefined
   readonly zero: AggregateNode['zero']
   readonly add: AggregateNode['add']
+  /** `add` does not look at values. */
+  readonly countsOnly: boolean
   readonly state: Serde<unknown>
 }
 
@@ -346,6 +357,8 @@ export interface SinkNode extends NodeBase {
   readonly topic: TopicSpec
   /** `undefined`: the record's own key (a `Windowed` one where the topic's key serde takes windowed keys). */
   readonly keyOf: UserFunction<unknown> | undefined
+  /** The field that `keyOf` gives, where it was declared. */
+  readonly keyField?: string | undefined
 }
 
 /** Hands rows to a target beside Kafka, which takes part in the task's commit (`target.ts`). Its name says whose positions are whose. */

@@ -122,7 +122,7 @@ function canCombine(node: Node): node is Combinable {
 
 function combineFor(node: Combinable, edge: Edge, id: NodeId): Shapeless {
   const { zero, add, state, store, site, window } = node
-  return { kind: 'combine', id, name: `${node.name}.combine`, named: false, inputs: [edge], site, store, sizeMs: window?.kind === 'time' ? window.sizeMs : undefined, zero, add, state } satisfies Omit<CombineNode, 'output'>
+  return { kind: 'combine', id, name: `${node.name}.combine`, named: false, inputs: [edge], site, store, sizeMs: window?.kind === 'time' ? window.sizeMs : undefined, zero, add, countsOnly: node.flavour === 'count', state } satisfies Omit<CombineNode, 'output'>
 }
 
 /** The same aggregate over states instead of values. */

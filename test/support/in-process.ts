@@ -61,6 +61,8 @@ export class InProcess {
   readonly output: OutputRecord[] = []
   /** Counts by `operator:reason`. */
   readonly dropped = new Map<string, number>()
+  /** Records that were not decoded. */
+  readInBytes = 0
   /** Changelog records of all commits, by store. */
   readonly changelog = new Map<string, { key: Buffer; value: Buffer | null }[]>()
   wallClockMs = 0
@@ -182,6 +184,14 @@ export class InProcess {
       for (const head of sub.sources) {
         if (inputTopic(head) !== record.topic) continue
         for (const topic of sub.inputTopics) if (topic !== record.topic) run.setIdle(topic, true)
+        const bytes = record.value === null ? undefined : run.byteHeads.get(head.id)
+        if (bytes !== undefined && record.value !== null && bytes.reader.read(record.value, 0, record.value.length) && Number.isSafeInteger(bytes.reader.time(record.time))) {
+          const at = bytes.reader.time(record.time)
+          this.readInBytes++
+          if (at >= 0) bytes.operator.process(record.key === null ? undefined : head.key.deserialize(record.key, 0, record.key.length), undefined, at, origin)
+          else this.dropped.set(`${record.topic}:negativeTime`, (this.dropped.get(`${record.topic}:negativeTime`) ?? 0) + 1)
+          continue
+        }
         const value = record.value === null ? undefined : head.value.deserialize(record.value, 0, record.value.length)
         const key = record.key === null ? undefined : head.key.deserialize(record.key, 0, record.key.length)
         const time = head.kind !== 'repartitionSource' && head.time !== undefined && value !== undefined ? head.time(value, record.time) : record.time

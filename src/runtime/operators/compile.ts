@@ -13,6 +13,7 @@ import { WindowStore } from '../state/window-store.ts'
 import { Watermark, WatermarkInput } from '../time/watermark.ts'
 import { AggregateOperator } from './aggregate.ts'
 import { BranchOperator } from './branch.ts'
+import { ByteHead, byteProgramOf } from './byte-head.ts'
 import { CombineOperator } from './combine.ts'
 import { DistinctOperator, keyAndBy } from './distinct.ts'
 import { FilterOperator } from './filter.ts'
@@ -20,7 +21,7 @@ import { FlatMapOperator } from './flat-map.ts'
 import { forkTo } from './fork.ts'
 import { KeyByOperator } from './key-by.ts'
 import { MapOperator } from './map.ts'
-import { TimedOperator, type Operator, type ShardContext, type SubTopologyRun } from './operator.ts'
+import { TimedOperator, type ByteSource, type Operator, type ShardContext, type SubTopologyRun } from './operator.ts'
 import { PeekOperator } from './peek.ts'
 import { ProcessOperator } from './process.ts'
 import { Run, RunTime } from './run.ts'
@@ -54,6 +55,7 @@ class Compiler {
   /** What takes a node's inputs; for a head: what takes its records. */
   readonly #made = new Map<NodeId, Operator>()
   readonly #sources = new Map<NodeId, Operator>()
+  readonly #byteHeads = new Map<NodeId, ByteSource>()
   /** By store. */
   readonly #storedRows = new Map<string, StoredRows>()
   #recordDone: (watermarkMayMove: boolean) => void = () => undefined
@@ -76,7 +78,7 @@ class Compiler {
     for (const node of [...this.#sub.nodes].reverse()) this.#made.set(node.id, this.#operator(node))
     const operators = this.#sub.nodes.map(node => this.#made.get(node.id)).filter(operator => operator !== undefined)
     const run = new Run({
-      context: this.#context, watermark: this.#watermark, time: this.#time, sources: this.#sources,
+      context: this.#context, watermark: this.#watermark, time: this.#time, sources: this.#sources, byteHeads: this.#byteHeads,
       operators: [...new Set(operators)], timed: [...new Set(operators)].filter(operator => operator instanceof TimedOperator),
     })
     this.#recordDone = moves => run.recordDone(moves)
@@ -118,6 +120,13 @@ class Compiler {
     const input = this.#inputs[this.#sub.sources.findIndex(node => node.id === id)]
     assert(input !== undefined, `node ${id} is not among the sources of ${this.#sub.id}`)
     this.#sources.set(id, new SourceOperator(input, next, moves => this.#recordDone(moves)))
+    const head = this.#sub.sources.find(node => node.id === id)
+    const program = head && byteProgramOf(this.#sub, head)
+    if (head !== undefined && program !== undefined) {
+      const last = program.end.kind === 'pass' ? this.#nodes.get(program.end.after) : undefined
+      const reader = new ByteHead(program, head, { plain: next, next: last === undefined ? next : this.#next(last), output: this.#context.output })
+      this.#byteHeads.set(id, { reader, operator: new SourceOperator(input, reader, moves => this.#recordDone(moves)) })
+    }
     return next
   }
 

@@ -147,10 +147,24 @@ export interface ShardContext {
   globalTable(store: string): ReadableTable
 }
 
+/** A head that can run over bytes (see `byte-head.ts`). */
+export interface ByteSource {
+  readonly reader: {
+    /** `false`: the record must be decoded. */
+    read(buffer: Buffer, start: number, end: number): boolean
+    /** Event time of what was read. Not a whole number: it must be decoded. */
+    time(recordTime: number): number
+  }
+  /** Its `process` gets no value. */
+  readonly operator: Operator
+}
+
 /** A compiled sub-topology of one shard: what the engine drives. Built by `compileSubTopology`. */
 export interface SubTopologyRun {
   /** The operator behind each head node: the engine decodes a record with the node's serdes and calls `process`. Each is an input of the watermark. */
   readonly sources: ReadonlyMap<NodeId, Operator>
+  /** The heads whose records may be run over their bytes: in front of `operator`, which takes what `reader` has read, in place of that of `sources`. */
+  readonly byteHeads: ReadonlyMap<NodeId, ByteSource>
   readonly watermark: number
   /** Wall-clock time (epoch ms) at which `wallClock` should be called next; Infinity: no need. */
   readonly wallClockDueMs: number

@@ -50,7 +50,7 @@ async function started(inputs: readonly WatermarkInput[], alarms: readonly numbe
     partition: 0, state: new ShardState(await new MemoryStores().open('s'), { clock: realClock, stores: [] }), output: { send: () => undefined, append: () => undefined }, rows: NO_ROWS, counters: new Collector(), now: () => 0,
     globalTable: () => ({ get: () => undefined }),
   }
-  const run = new Run({ context, watermark, time, sources: new Map(), operators, timed: operators })
+  const run = new Run({ context, watermark, time, sources: new Map(), byteHeads: new Map(), operators, timed: operators })
   return { run, time, operators, head: index => new SourceOperator(inputs[index] ?? new WatermarkInput('?', '?', 0), operators[0] ?? new Collector(), moves => run.recordDone(moves)) }
 }
 

@@ -8,7 +8,7 @@
 import { assert } from '../../base/assert.ts'
 import type { NodeId } from '../../topology/node.ts'
 import type { Watermark } from '../time/watermark.ts'
-import type { Operator, ShardContext, ShardTime, SubTopologyRun, TimedOperator } from './operator.ts'
+import type { ByteSource, Operator, ShardContext, ShardTime, SubTopologyRun, TimedOperator } from './operator.ts'
 
 /** Rounds of firing after one record: each round fires what the last one made due. */
 const ROUNDS_MAX = 1_000_000
@@ -53,6 +53,7 @@ export interface RunParts {
   readonly watermark: Watermark
   readonly time: RunTime
   readonly sources: ReadonlyMap<NodeId, Operator>
+  readonly byteHeads: ReadonlyMap<NodeId, ByteSource>
   /** In topological order. */
   readonly operators: readonly Operator[]
   readonly timed: readonly TimedOperator[]
@@ -60,11 +61,13 @@ export interface RunParts {
 
 export class Run implements SubTopologyRun {
   readonly sources: ReadonlyMap<NodeId, Operator>
+  readonly byteHeads: ReadonlyMap<NodeId, ByteSource>
   readonly #parts: RunParts
 
   constructor(parts: RunParts) {
     this.#parts = parts
     this.sources = parts.sources
+    this.byteHeads = parts.byteHeads
   }
 
   get watermark(): number {

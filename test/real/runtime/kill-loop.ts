@@ -28,6 +28,8 @@ export interface KillLoopOptions {
   readonly perSecond?: number | undefined
   readonly seed?: number | undefined
   readonly threads?: number | undefined
+  /** Counts are combined before they travel. */
+  readonly combined?: boolean | undefined
   /** Stops a process (SIGSTOP) for this long after the kills, then lets it go on: a zombie that must find itself fenced. */
   readonly pauseMs?: number | undefined
   /** Something else that goes wrong, before every third kill: a broker that dies. */
@@ -63,7 +65,7 @@ export async function killLoop(options: KillLoopOptions): Promise<Books> {
     await producer.stop()
     if (!await drained(options.bootstrap, prefix, 60_000)) throw new Error(`the app did not read all of its input in 60 s\n${await fleet.status()}`)
     await fleet.stopAll()
-    const books = await recount(options.bootstrap, prefix)
+    const books = await recount(options.bootstrap, prefix, { combined: options.combined })
     // Without the transaction an imbalance is what is asked for.
     if (balanced(books) || options.guarantee === 'atLeastOnce') return books
     const topics = (await admin.listTopics()).filter(name => name.startsWith(`${prefix}.`))
@@ -144,10 +146,10 @@ class Fleet {
   }
 
   async #start(failpoint: string | undefined): Promise<Started> {
-    const { bootstrap, guarantee = 'exactlyOnce', threads = 0 } = this.#options
+    const { bootstrap, guarantee = 'exactlyOnce', threads = 0, combined = false } = this.#options
     const started = startProcess(process.execPath, ['--enable-source-maps', APP], {
       env: {
-        KILL_BOOTSTRAP: bootstrap, KILL_PREFIX: this.#run.prefix, KILL_DATA: this.#run.data, KILL_GUARANTEE: guarantee, KILL_THREADS: String(threads), KILL_PARTITIONS: String(PARTITIONS),
+        KILL_BOOTSTRAP: bootstrap, KILL_PREFIX: this.#run.prefix, KILL_DATA: this.#run.data, KILL_GUARANTEE: guarantee, KILL_THREADS: String(threads), KILL_COMBINED: combined ? '1' : '', KILL_PARTITIONS: String(PARTITIONS),
         KILL_LOG: process.env['KILL_LOG'] ?? 'info', ...(failpoint === undefined ? {} : { MILLRACE_FAILPOINT: failpoint }),
       },
     })

@@ -19,8 +19,8 @@ test('Apache Kafka: one process is killed 20 times, at random and at every failp
   for (const point of FAILPOINTS) assert.ok(said.some(line => line.includes(`failpoint ${point} after`)), `no process was killed at ${point}\n${said.join('\n')}`)
 })
 
-test('Apache Kafka: three processes, one of them killed 6 times while shards move: order per key and counts are exact', async () => {
-  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 6, processes: 3 })
+test('Apache Kafka: three processes, one of them killed 6 times while shards move, counts combined before they travel: order per key and counts are exact', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 6, processes: 3, combined: true })
   assert.ok(balanced(books), JSON.stringify(books))
 })
 
@@ -29,8 +29,8 @@ test('A process stopped for longer than its session comes back as a zombie, is f
   assert.ok(balanced(books), JSON.stringify(books))
 })
 
-test('Two worker threads, killed twice', async () => {
-  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 2, threads: 2 })
+test('Two worker threads, killed twice, counts combined before they travel', async () => {
+  const books = await killLoop({ bootstrap: kafka.bootstrap, kills: 2, threads: 2, combined: true })
   assert.ok(balanced(books), JSON.stringify(books))
 })
 

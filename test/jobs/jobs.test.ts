@@ -142,6 +142,20 @@ test('lag includes a task whose engine commits no offsets, where the app is name
   }
 })
 
+test('--task runs one node alone, of whichever engine', async () => {
+  const alone = startMillrace(['start', join(ROOT, 'dist', 'test', 'jobs', 'app.js'), '--task', 'echo', '--bootstrap', broker.bootstrap, '--data', `${directory}-alone`, '--status-port', '0', '--json'])
+  try {
+    const [, at = ''] = await alone.waitFor(/"status":"([^"]+)"/)
+    const { processes, status } = await (await fetch(`${at}api/status`)).json() as Live // The server's own format.
+    assert.deepEqual(processes.map(each => each.name), ['echo'])
+    assert.equal(status.tasks.find(each => each.task === 'echo')?.job?.state, 'running')
+    assert.equal(status.tasks.find(each => each.task === 'copy')?.job ?? null, null, 'the others are not its own')
+  } finally {
+    await alone.kill('SIGTERM')
+    rmSync(`${directory}-alone`, { recursive: true, force: true })
+  }
+})
+
 test('Ctrl-C ends the whole in order', async () => {
   assert.equal((await app.kill('SIGINT')).exitCode, 0, log())
 })

@@ -44,7 +44,8 @@ export interface TopicProblem {
   readonly message: string
 }
 
-interface StoredTopic {
+/** A topic as the file `topics` holds it. */
+export interface StoredTopic {
   readonly name: string
   readonly topicId: string
   readonly partitions: number
@@ -104,11 +105,14 @@ export class Topics {
     return [...topics].map(([name, { topicId, partitions }]) => ({ name, topicId, partitions, createdAtMs, configs: isInternalName(name) ? INTERNAL_CONFIGS : {} }))
   }
 
-  /** What a crash left of a topic that was being created or deleted: on disk and not in the catalogue. */
+  /**
+   * What a crash left of a topic that was being created or deleted: on disk and not in the catalogue. By name, since the id in a partition's
+   * directory carries no checksum: a bit that flipped in it must not delete the partition. (Its start is refused: TOPIC_MISMATCH.)
+   */
   async #removeOrphans(catalogue: readonly StoredTopic[]): Promise<void> {
-    const ids = new Set(catalogue.map(stored => stored.topicId))
-    for (const { topic, partition, topicId } of this.#logs.partitionsOnDisk()) {
-      if (ids.has(topicId)) continue
+    const names = new Set(catalogue.map(stored => stored.name))
+    for (const { topic, partition } of this.#logs.partitionsOnDisk()) {
+      if (names.has(topic)) continue
       this.#logger.info('removing a partition that belongs to no topic', { topic, partition })
       await this.#logs.deletePartition(topic, partition)
     }
@@ -315,7 +319,7 @@ function collisionKey(name: string): string {
   return name.replaceAll('.', '_')
 }
 
-function parseCatalogue(stored: unknown): StoredTopic[] {
+export function parseCatalogue(stored: unknown): StoredTopic[] {
   // The file carries a checksum and a version: what it holds is what `#write` was given.
   return stored as StoredTopic[]
 }

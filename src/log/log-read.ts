@@ -4,9 +4,12 @@
  * V1. What is returned are whole batches below the bound (high watermark, or last stable offset for `committed`); the first
  *     is the one that holds the asked offset.
  * V2. The aborted list covers every aborted transaction that overlaps the returned offsets, from whatever segment.
+ * V3. Sizes, offsets and epochs of what comes from disk continue each other, to the header after it, or it is LOG_CORRUPT: a base offset that
+ *     flipped must not send a reader past records. The CRC of what they hold is the reader's to check, as with Kafka.
  */
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES } from '../wire/record-batch.ts'
-import type { Segment } from './segment.ts'
+import { placeOf } from './segment.ts'
+import type { BatchPlace, Segment } from './segment.ts'
 import type { TailCache } from './tail-cache.ts'
 import type { AbortedTransaction } from './types.ts'
 
@@ -87,10 +90,27 @@ function readSegment(segment: Segment, range: ReadRange): Buffer | undefined {
   const first = segment.findBatch(range.offset)
   if (first === undefined) return undefined
   if (first.lastOffset >= range.bound) return EMPTY
-  if (first.sizeBytes > range.bytesMax) return range.minOneBatch ? segment.readBytes(first.position, first.sizeBytes) : EMPTY
-  const bytes = segment.readBytes(first.position, Math.min(Math.max(first.sizeBytes, range.bytesMax), segment.sizeBytes - first.position))
+  if (first.sizeBytes > range.bytesMax && !range.minOneBatch) return EMPTY
+  // With the header of the batch after them: it says whether the last one's offsets can be true.
+  const bytes = segment.readBytes(first.position, Math.min(Math.max(first.sizeBytes, range.bytesMax) + BATCH_HEADER_BYTES, segment.sizeBytes - first.position))
   const end = wholeBatches(bytes, 0, range)
+  checkPlaces(segment, first.position, bytes, end)
   return end === bytes.length ? bytes : bytes.subarray(0, end)
+}
+
+/** What a disk gives back is checked before it is served (V3). */
+function checkPlaces(segment: Segment, position: number, bytes: Buffer, end: number): void {
+  let before: BatchPlace | undefined
+  for (let at = 0; at <= end && position + at < segment.sizeBytes;) {
+    const place = placeOf(bytes, at, position + at, segment.sizeBytes)
+    if (place === undefined) {
+      if (at < end || bytes.length - at >= BATCH_HEADER_BYTES) throw segment.corrupt(position + at, 'what is there is no batch')
+      return
+    }
+    segment.checkPlace(place, before)
+    before = place
+    at += place.sizeBytes
+  }
 }
 
 /** Where the batch that holds `offset` begins in `bytes`, which are whole batches. */

@@ -131,6 +131,11 @@ export class ProducerStates {
     return undefined
   }
 
+  /** By producer id, where each began. */
+  openTransactions(): { readonly producerId: number; readonly firstOffset: number }[] {
+    return [...this.#open].map(([producerId, firstOffset]) => ({ producerId, firstOffset }))
+  }
+
   /** The lowest offset that is not stable (R4), `undefined` where all are. */
   firstUnstableOffset(): number | undefined {
     const undecided = this.#open.values().next()

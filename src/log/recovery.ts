@@ -14,6 +14,7 @@
  *     does not.
  * Y4. Every step may be cut again and repeated: files are cut, renamed and removed in an order that leads to the same end.
  * Y5. The recovery point handed in is never moved by this; the manager writes it after a successful sync (KAFKA-10101).
+ * Y6. A log start is saved before the files below it go (O1 of checkpoints), so a first segment above it means that files were lost.
  */
 import { MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
@@ -86,6 +87,7 @@ class Recovery {
     const startedMs = clock.monotonic()
     await finishSwaps(disk, directory)
     this.#openSegments()
+    this.#checkStart()
     this.#loadEpochs()
     const from = this.#trustSealed()
     const scanned = this.#segments.slice(from)
@@ -131,6 +133,16 @@ class Recovery {
     return new Segment(disk, directory, baseOffset, { create, createdMs: clock.now(), indexIntervalBytes: config.indexIntervalBytes })
   }
 
+  /** Y6. */
+  #checkStart(): void {
+    const { logStartOffset, foreign, acceptDataLoss, logger, topic, partition } = this.#options
+    const first = this.#segments[0]
+    if (foreign || first === undefined || first.baseOffset <= logStartOffset) return
+    const what = `the log begins with this file, at offset ${first.baseOffset}, but records from offset ${logStartOffset} on were never deleted: files before it are missing`
+    if (!acceptDataLoss) throw this.#refusal(first, what)
+    logger.warn('going on without the beginning of a log, as told', { topic, partition, from: logStartOffset, to: first.baseOffset })
+  }
+
   #loadEpochs(): void {
     const bytes = readWhole(this.#options.disk, join(this.#options.directory, EPOCHS_FILE))
     const known = bytes === undefined ? undefined : LeaderEpochs.decode(bytes)
@@ -173,22 +185,22 @@ class Recovery {
   /** Scans from the `from`th segment on, cutting a torn tail; gives the log's end. */
   #scan(from: number): number {
     const before = this.#segments[from - 1]
-    const state: ScanState = { nextOffset: before?.nextOffset ?? 0, leaderEpoch: 0, position: 0 }
+    let state: ScanState = { nextOffset: before?.nextOffset ?? 0, leaderEpoch: 0, position: 0 }
     for (let index = from; index < this.#segments.length; index++) {
       const segment = this.#segments[index]
       if (segment === undefined) break
       if (segment.baseOffset < state.nextOffset) {
-        this.#giveUp(index, { position: 0, message: `it begins at offset ${segment.baseOffset}, the one before ends at ${state.nextOffset}: they overlap` }, state.nextOffset)
+        this.#giveUp(index, { position: 0, offset: segment.baseOffset, message: `it begins at offset ${segment.baseOffset}, the one before ends at ${state.nextOffset}: they overlap` }, state.nextOffset)
         break
       }
       if (segment.baseOffset > state.nextOffset && index > 0 && !this.#options.foreign) {
         const previous = this.#segments[index - 1]
-        this.#giveUp(index - 1, { position: previous?.sizeBytes ?? 0, message: `it ends at offset ${state.nextOffset}, the next segment begins at ${segment.baseOffset}` }, state.nextOffset)
+        this.#giveUp(index - 1, { position: previous?.sizeBytes ?? 0, offset: state.nextOffset, message: `it ends at offset ${state.nextOffset}, the next segment begins at ${segment.baseOffset}` }, state.nextOffset)
         break
       }
       segment.resetNotes()
-      state.nextOffset = segment.baseOffset
-      state.position = 0
+      // The active segment is never compacted.
+      state = { nextOffset: segment.baseOffset, leaderEpoch: state.leaderEpoch, position: 0, gapless: index === this.#segments.length - 1 && !this.#options.foreign && !this.#options.config.cleanupCompact }
       const fault = scanBatches(segment.file, state, batch => this.#note(segment, batch))
       this.#bytesScanned += segment.sizeBytes
       this.#indexesRebuilt += 1
@@ -223,7 +235,7 @@ class Recovery {
     const segment = this.#segments[index]
     if (segment === undefined) return
     const later = this.#segments.slice(index + 1)
-    const isDurable = offset < this.#durableTo
+    const isDurable = Math.min(offset, fault.offset) < this.#durableTo
     const laterBatch = isDurable || commitMark !== undefined ? undefined : findLaterBatch(segment.file, fault.position, offset)
     const isTorn = !isDurable && (commitMark !== undefined || (later.length === 0 && laterBatch === undefined))
     const bytes = segment.file.size() - fault.position + later.reduce((sum, other) => sum + other.file.size(), 0)

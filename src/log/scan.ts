@@ -2,7 +2,7 @@
  * Reading a segment's bytes batch by batch with every check, for recovery and scrubbing.
  *
  * C1. A batch is sound if its header is (size, magic, counts), its CRC-32C agrees, its offsets continue those before it and
- *     its leader epoch is not below theirs. The first one that is not ends the scan.
+ *     its leader epoch is not below theirs. The first one that is not ends the scan. (The CRC covers neither base offset nor epoch.)
  */
 import type { DiskFile } from '../env/env.ts'
 import { crc32c } from '../wire/crc32c.ts'
@@ -17,10 +17,14 @@ export interface ScanState {
   leaderEpoch: number
   /** Where the next batch begins; moved by the scan. */
   position: number
+  /** No offset may be missing between two batches: nothing was compacted here. Base offsets stand outside of the CRC. */
+  readonly gapless?: boolean | undefined
 }
 
 export interface ScanFault {
   readonly position: number
+  /** The lowest offset that may be concerned: what is bad may be this batch, or the offsets that the one before it claims. */
+  readonly offset: number
   readonly message: string
 }
 
@@ -51,15 +55,14 @@ export function scanBatches(file: DiskFile, state: ScanState, onBatch: (batch: B
     if (fault === undefined) {
       const batch = new BatchView(chunk, at - chunkAt)
       fault = continuityFault(batch, state)
-      if (fault === undefined) {
-        onBatch(batch)
-        state.nextOffset = batch.lastOffset + 1
-        state.leaderEpoch = Math.max(state.leaderEpoch, batch.leaderEpoch)
-        state.position += batch.sizeBytes
-        continue
-      }
+      if (fault !== undefined) return { position: at, offset: Math.min(state.nextOffset, Math.max(0, batch.baseOffset)), message: fault }
+      onBatch(batch)
+      state.nextOffset = batch.lastOffset + 1
+      state.leaderEpoch = Math.max(state.leaderEpoch, batch.leaderEpoch)
+      state.position += batch.sizeBytes
+      continue
     }
-    return { position: at, message: fault }
+    return { position: at, offset: state.nextOffset, message: fault }
   }
   return undefined
 }
@@ -83,6 +86,7 @@ export function findLaterBatch(file: DiskFile, position: number, offsetMin: numb
 
 function continuityFault(batch: BatchView, state: ScanState): string | undefined {
   if (batch.baseOffset < state.nextOffset) return `a batch begins at offset ${batch.baseOffset}, the one before ended at ${state.nextOffset}`
+  if (state.gapless === true && batch.baseOffset > state.nextOffset) return `a batch begins at offset ${batch.baseOffset}, the one before ended at ${state.nextOffset}, and nothing was compacted here`
   if (batch.leaderEpoch < state.leaderEpoch && batch.leaderEpoch !== -1) return `a batch has leader epoch ${batch.leaderEpoch} after ${state.leaderEpoch}`
   return undefined
 }

@@ -199,8 +199,9 @@ export class Segment {
     return placeOf(header, 0, position, this.sizeBytes)
   }
 
-  /** Batches from `position` on. */
+  /** Batches from `position` on. LOG_CORRUPT at the first that is none, or whose offsets do not stand between its neighbours': the CRC does not cover them. */
   * places(position: number = 0): Generator<BatchPlace> {
+    let before: BatchPlace | undefined
     let window: Buffer = Buffer.alloc(0)
     let windowAt = position
     for (let at = position; at < this.sizeBytes;) {
@@ -210,9 +211,22 @@ export class Segment {
       }
       const place = placeOf(window, at - windowAt, at, this.sizeBytes)
       if (place === undefined) throw this.corrupt(at, 'what is there is no batch')
+      this.checkPlace(place, before)
+      before = place
       yield place
       at += place.sizeBytes
     }
+  }
+
+  /** Whether `place` can stand behind `before` in this segment; LOG_CORRUPT where it cannot. */
+  checkPlace(place: BatchPlace, before: BatchPlace | undefined): void {
+    const { position, sizeBytes, baseOffset, lastOffset, leaderEpoch } = place
+    const from = before === undefined ? this.baseOffset : before.lastOffset + 1
+    const isLast = position + sizeBytes === this.sizeBytes
+    if (baseOffset < from || lastOffset < baseOffset || (isLast ? lastOffset + 1 !== this.nextOffset : lastOffset + 1 >= this.nextOffset)) {
+      throw this.corrupt(position, `a batch of offsets ${baseOffset} to ${lastOffset} cannot stand there, behind ${from - 1} in a segment that ends at ${this.nextOffset - 1}`)
+    }
+    if (before !== undefined && leaderEpoch < before.leaderEpoch && leaderEpoch !== -1) throw this.corrupt(position, `a batch has leader epoch ${leaderEpoch} after ${before.leaderEpoch}`)
   }
 
   /** Bytes of the file; fewer than asked is an error. */
@@ -300,7 +314,7 @@ export class Segment {
 }
 
 /** The header at `at` of `bytes`, which stands at `position` of a file of `sizeBytes`; `undefined` where it cannot be one. */
-function placeOf(bytes: Buffer, at: number, position: number, sizeBytes: number): BatchPlace | undefined {
+export function placeOf(bytes: Buffer, at: number, position: number, sizeBytes: number): BatchPlace | undefined {
   if (at + BATCH_HEADER_BYTES > bytes.length || bytes[at + 16] !== 2) return undefined
   const size = bytes.readInt32BE(at + 8) + BATCH_OVERHEAD_BYTES
   if (size < BATCH_HEADER_BYTES || position + size > sizeBytes) return undefined

@@ -31,6 +31,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { path: ['job', 'restart'], load: async () => (await import('./job.ts')).jobRestart },
   { path: ['job', 'scale'], load: async () => (await import('./job.ts')).jobScale },
   { path: ['broker', 'start'], load: async () => (await import('./broker.ts')).brokerStart },
+  { path: ['broker', 'fsck'], load: async () => (await import('./broker-fsck.ts')).brokerFsck },
   { path: ['engines', 'ls'], load: async () => (await import('./engines.ts')).enginesList },
   { path: ['engines', 'install'], load: async () => (await import('./engines.ts')).enginesInstall },
   { path: ['engines', 'classpath'], load: async () => (await import('./engines.ts')).enginesClasspath },

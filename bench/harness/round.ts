@@ -141,7 +141,7 @@ export function environmentOf({ broker, one, contender, ...at }: { readonly brok
   return {
     BENCH_BOOTSTRAP: broker.bootstrap, BENCH_JOB: one.job, BENCH_INPUT: at.input, BENCH_OUTPUT: at.output, BENCH_NAME: at.name, BENCH_DIRECTORY: at.directory,
     BENCH_PARTITIONS: String(one.partitions), BENCH_THREADS: String(one.threads), BENCH_COMMIT_MS: String(one.commitMs), BENCH_COMPRESSION: one.compression, BENCH_GUARANTEE: one.guarantee,
-    BENCH_STATE: contender.state, BENCH_EMISSION: contender.emission, SPARK_LOCAL_IP: '127.0.0.1',
+    BENCH_GRACE_MS: String(one.finalGraceMs), BENCH_STATE: contender.state, BENCH_EMISSION: contender.emission, SPARK_LOCAL_IP: '127.0.0.1',
   }
 }
 

@@ -31,7 +31,7 @@ public class StreamsIdiomatic {
         Properties settings = Setting.properties(
             "application.id", Setting.NAME, "bootstrap.servers", Setting.BOOTSTRAP, "auto.offset.reset", "earliest", "state.dir", Setting.DIRECTORY,
             "processing.guarantee", Setting.EXACTLY_ONCE ? "exactly_once_v2" : "at_least_once", "commit.interval.ms", String.valueOf(Setting.COMMIT_MS),
-            "num.stream.threads", String.valueOf(Setting.THREADS), "producer.compression.type", Setting.COMPRESSION, "producer.acks", "all");
+            "num.stream.threads", String.valueOf(Setting.THREADS), "producer.compression.type", Setting.COMPRESSION, "producer.acks", "all", "producer.transaction.timeout.ms", "60000");
         StreamsBuilder builder = new StreamsBuilder();
         KStream<String, Event> events = builder.stream(Setting.INPUT, Consumed.with(Serdes.String(), json(Event.class)));
         if (Setting.JOB.equals("rekey")) rekey(events);

@@ -35,7 +35,7 @@ public class StreamsTuned {
         Properties settings = Setting.properties(
             "application.id", Setting.NAME, "bootstrap.servers", Setting.BOOTSTRAP, "auto.offset.reset", "earliest", "state.dir", Setting.DIRECTORY,
             "processing.guarantee", Setting.EXACTLY_ONCE ? "exactly_once_v2" : "at_least_once", "commit.interval.ms", String.valueOf(Setting.COMMIT_MS),
-            "num.stream.threads", String.valueOf(Setting.THREADS), "producer.compression.type", Setting.COMPRESSION, "producer.acks", "all",
+            "num.stream.threads", String.valueOf(Setting.THREADS), "producer.compression.type", Setting.COMPRESSION, "producer.acks", "all", "producer.transaction.timeout.ms", "60000",
             "topology.optimization", "all", "statestore.cache.max.bytes", String.valueOf(256L << 20), "buffered.records.per.partition", "20000",
             "input.buffer.max.bytes", String.valueOf(512L << 20), "log.summary.interval.ms", "-1", "metrics.recording.level", "INFO",
             "producer.batch.size", String.valueOf(512 << 10), "producer.linger.ms", "50", "producer.buffer.memory", String.valueOf(128L << 20), "producer.max.request.size", String.valueOf(4 << 20),
@@ -59,7 +59,7 @@ public class StreamsTuned {
     /** The repartition topic carries the item and one byte; event time is the record's own, which the harness sets to the event's. */
     private static void count(KStream<byte[], byte[]> events) {
         boolean isFinal = Setting.EMISSION.equals("final");
-        Duration minute = Duration.ofMinutes(1), grace = isFinal ? Duration.ofMinutes(10) : Duration.ofDays(1);
+        Duration minute = Duration.ofMinutes(1), grace = isFinal ? Duration.ofMillis(Setting.GRACE_MS) : Duration.ofDays(1);
         Materialized<byte[], Long, WindowStore<Bytes, byte[]>> store = Setting.STATE.equals("memory")
             ? Materialized.as(Stores.inMemoryWindowStore("per-minute", minute.plus(grace), minute, false))
             : Materialized.as(Stores.persistentTimestampedWindowStore("per-minute", minute.plus(grace), minute, false));

@@ -4,6 +4,7 @@ import { Cluster } from '../client/cluster.ts'
 import { MillraceError, messageOf } from '../base/errors.ts'
 import { silentLogger } from '../base/logger.ts'
 import { realEnv } from '../env/real/env.ts'
+import { commandSecurity } from './security.ts'
 import { type AdviceFacts, adviceFacts, topicsOf, UNKNOWN_WIDTHS } from '../planner/advice-facts.ts'
 import { topicWidths } from '../planner/collect.ts'
 import { StatusCollector } from '../http/status.ts'
@@ -28,12 +29,12 @@ export interface Advised {
 /** Of a running app with a status page. */
 export async function factsOfStatus(client: StatusClient): Promise<Advised> {
   const { status, options, kafka, edges } = await client.live()
-  return factsOf(status, options, edges, () => Cluster.connect(realEnv, { bootstrap: kafka, clientId: 'millrace-advise' }))
+  return factsOf(status, options, edges, () => Cluster.connect(realEnv, { bootstrap: kafka, security: commandSecurity(), clientId: 'millrace-advise' }))
 }
 
 /** Of one without: its processes and its cluster are watched for a while. */
 export async function factsOfCluster(app: AppDescription, bootstrap: string, signal: AbortSignal): Promise<Advised> {
-  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-advise' })
+  const cluster = await Cluster.connect(realEnv, { bootstrap, security: commandSecurity(), clientId: 'millrace-advise' })
   const collector = new StatusCollector(cluster, app, silentLogger)
   try {
     await collector.start()

@@ -6,6 +6,7 @@ import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
 import { counted } from './render.ts'
 import { usage } from './command.ts'
+import { commandSecurity } from './security.ts'
 import type { Call } from './command.ts'
 
 export const BOOTSTRAP_DEFAULT = 'localhost:9092'
@@ -58,7 +59,7 @@ async function connected(call: Call, work: (cluster: Cluster, admin: Admin) => P
   if (!/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/.test(bootstrap) && !bootstrap.includes('[')) {
     throw new MillraceError('USAGE', `--bootstrap takes HOST:PORT[,HOST:PORT…], not '${bootstrap}'.`)
   }
-  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'millrace-cli', connectTimeoutMs: 5000, deliveryTimeoutMs: PATIENCE_MS, logger: patientLogger(call) })
+  const cluster = await Cluster.connect(realEnv, { bootstrap, security: commandSecurity(), clientId: 'millrace-cli', connectTimeoutMs: 5000, deliveryTimeoutMs: PATIENCE_MS, logger: patientLogger(call) })
   try {
     return await work(cluster, new Admin(cluster))
   } catch (error) {

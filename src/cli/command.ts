@@ -70,6 +70,7 @@ export const COMMON_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 
 export const CLUSTER_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'a broker to ask first; default $MILLRACE_BOOTSTRAP, else localhost:9092' },
+  'command-config': { type: 'string', value: 'FILE', describe: "how to connect, in Kafka's properties (security.protocol, ssl.*, sasl.*); default $MILLRACE_COMMAND_CONFIG" },
 }
 
 /** `--cluster N`, of commands that start a broker. */

@@ -15,6 +15,7 @@ import type { Logger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
+import { commandSecurity, forgetCommandConfig } from './security.ts'
 import { GONE_MS, type ClientActivity } from '../broker/clients.ts'
 import type { JobStatus } from '../engines/engine.ts'
 import type { Graph } from '../http/graph.ts'
@@ -168,8 +169,9 @@ export class Host {
   async #startInOrder(): Promise<Map<string, unknown>> {
     const options = this.#options
     const said = new Map<string, unknown>()
+    if (options.bootstrap === undefined) forgetCommandConfig()
     this.#bootstrap = options.bootstrap ?? await this.#startBroker()
-    this.#cluster = await Cluster.connect(realEnv, { bootstrap: this.#bootstrap, clientId: 'millrace-status', logger: options.logger })
+    this.#cluster = await Cluster.connect(realEnv, { bootstrap: this.#bootstrap, security: commandSecurity(), clientId: 'millrace-status', logger: options.logger })
     this.#resumed = await resumedAt(this.#cluster, options.app)
     this.#collector = new StatusCollector(this.#cluster, options.app, options.logger, {
       watchGroups: !this.#hasEmbeddedBroker, ownClientIds: [...OWN_CLIENT_IDS, ...options.ownClientIds ?? []],

@@ -10,6 +10,7 @@ import { findCommand, parseCall } from './command.ts'
 import { COMMANDS, loadAll } from './commands/index.ts'
 import { helpOf, overview } from './help.ts'
 import { Output } from './render.ts'
+import { useCommandConfig } from './security.ts'
 
 const args = process.argv.slice(2)
 const output = new Output({ stdout: process.stdout, stderr: process.stderr, json: args.includes('--json'), environment: process.env })
@@ -38,7 +39,9 @@ async function main(): Promise<number> {
       process.stdout.write(`${helpOf(command)}\n`)
       return 0
     }
-    return await command.run(parseCall(command, rest, output, endOnSignal()))
+    const call = parseCall(command, rest, output, endOnSignal())
+    if (command.options['command-config'] !== undefined) useCommandConfig(call)
+    return await command.run(call)
   } catch (error) {
     report(error)
     return exitCodeOf(error)

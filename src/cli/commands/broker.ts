@@ -5,6 +5,7 @@ import { Broker } from '../../broker/broker.ts'
 import { INTERVAL_DEFAULT } from '../../broker/options.ts'
 import { createLogger } from '../../base/logger.ts'
 import { realEnv } from '../../env/real/env.ts'
+import { BROKER_SECURITY_OPTIONS, brokerSecurity, describeListeners } from '../broker-security.ts'
 import { isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, defineCommand, PORT_MAX, usage } from '../command.ts'
 import { counted, formatBytes } from '../render.ts'
@@ -37,31 +38,32 @@ export const brokerStart = defineCommand({
   positionals: [],
   options: {
     port: { type: 'number', short: 'p', describe: 'port to listen on; 0 takes a free one', default: 9092, max: PORT_MAX },
-    host: { type: 'string', value: 'HOST', describe: 'address to listen on; anything but loopback needs authentication, which this version has not', default: '127.0.0.1' },
+    host: { type: 'string', value: 'HOST', describe: 'address to listen on; anything but loopback needs --users, or certificates of clients', default: '127.0.0.1' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where topics and offsets are kept', default: '.millrace/data/broker' },
     durability: { type: 'string', value: 'sync|interval|os', describe: 'when a write is acknowledged: after fsync, with fsync every so often, or when the system has it', default: 'sync' },
     cache: { type: 'number', value: 'MIB', describe: 'memory for the newest records, so that who reads them asks no disk', default: 64 },
     'as-version': { type: 'string', value: KAFKA_VERSIONS.join('|'), describe: 'serves the APIs, versions and features of this Apache Kafka, to test clients against older ones', default: '4.1' },
     'accept-data-loss': { type: 'boolean', describe: 'cut corrupt logs (their bytes are copied aside first) where the start is refused otherwise' },
+    ...BROKER_SECURITY_OPTIONS,
   },
-  examples: ['millrace broker start', 'millrace broker start --port 9095 --data /var/lib/millrace'],
+  examples: ['millrace broker start', 'millrace broker start --listen 0.0.0.0:9093 --advertise kafka.example:9093 --tls-cert cert.pem --tls-key key.pem --users users.json --super-user admin', 'millrace broker start --port 9095 --data /var/lib/millrace'],
   async run(call) {
     const durability = durabilityOf(call)
     const host = call.text('host') ?? '127.0.0.1'
-    if (!['127.0.0.1', 'localhost', '::1'].includes(host)) throw usage(`--host ${host} is not loopback. Listening to other machines needs authentication, which this version has not: it would let anybody read and write everything.`)
     const asVersion = kafkaVersionOf(call.text('as-version') ?? '')
     if (asVersion === undefined) throw usage(`--as-version takes ${KAFKA_VERSIONS.join(', ')}, not '${call.text('as-version')}'.`)
     const cacheMib = call.number('cache') ?? 64
     const started = performance.now()
     const directory = resolve(call.text('data') ?? '')
     const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
-    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, asVersion, acceptDataLoss: call.flag('accept-data-loss'), tailBytesMax: cacheMib * 1024 * 1024, logger, onOpening: progressOf(call) })
-    const address = `localhost:${broker.port}`
-    call.output.document({ address, directory, durability, pid: process.pid })
+    const broker = await Broker.start(realEnv, { directory, host, port: call.number('port') ?? 9092, durability, asVersion, acceptDataLoss: call.flag('accept-data-loss'), tailBytesMax: cacheMib * 1024 * 1024, logger, onOpening: progressOf(call), ...brokerSecurity(call) })
+    const listeners = describeListeners(broker)
+    const [{ address } = { address: broker.address }] = listeners
+    call.output.document({ address, listeners: broker.listeners.map(({ protocol, host, port }) => `${protocol}://${host}:${port}`), directory, durability, pid: process.pid })
     if (!isSupervised()) {
       call.output.line(`  ${call.output.style('bold', 'MILLRACE broker')}   ready in ${Math.round(performance.now() - started)} ms`)
       call.output.line()
-      call.output.line(`  ➜ Kafka       ${address}        any client, plain text, this machine only`)
+      for (const listener of listeners) call.output.line(`  ➜ Kafka       ${listener.address}        ${listener.what}`)
       call.output.line(`  ➜ Data        ${directory}        kept between runs`)
       call.output.line(`  ➜ Durability  ${durability}        ${{ sync: 'acknowledged after fsync', interval: `fsync every ${INTERVAL_DEFAULT.ms} ms or ${formatBytes(INTERVAL_DEFAULT.bytes)}: a power cut may take what was acknowledged since`, os: 'no fsync: a power cut may take what the system had not written' }[durability]}`)
       call.output.line()

@@ -12,6 +12,7 @@ import { loadEntry } from '../app-entry.ts'
 import { endSignal, isSupervised, sayReady, untilAsked } from '../child.ts'
 import { type Call, CLUSTER_OPTIONS, defineCommand, KAFKA_OPTION, PORT_MAX, usage } from '../command.ts'
 import { bootstrapOf, brokersOf } from '../cluster.ts'
+import { commandSecurity } from '../security.ts'
 import { SET_OPTION } from '../options-text.ts'
 import { groupDigits } from '../render.ts'
 
@@ -59,7 +60,7 @@ async function runHere(call: Call, entry: Awaited<ReturnType<typeof loadEntry>>,
   const named = call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP']
   const running = named === undefined
     ? await (await import('../../embedded.ts')).startEmbedded(realEnv, entry.app, { ...options, port: call.number('port') ?? 9092 })
-    : await (await import('../../runtime/app.ts')).run(entry.app, { ...options, env: realEnv, bootstrap: bootstrapOf(call) })
+    : await (await import('../../runtime/app.ts')).run(entry.app, { ...options, env: realEnv, bootstrap: bootstrapOf(call), security: commandSecurity() })
   call.output.document({ app: entry.app.name, bootstrap: running.bootstrap, directory, pid: process.pid })
   if (!isSupervised()) {
     call.output.line(`  ${call.output.style('bold', entry.app.name)}   ready in ${Math.round(performance.now() - started)} ms`)

@@ -47,7 +47,7 @@ public class SparkJob {
                 .selectExpr("event.item AS item", "timestamp_millis(event.at) AS time");
         return events.withWatermark("time", "1 day")
             .groupBy(org.apache.spark.sql.functions.window(col("time"), "1 minute"), col("item")).count()
-            .selectExpr("item AS key", "to_json(struct(item, unix_millis(window.start) AS from, count)) AS value");
+            .selectExpr("item AS key", "to_json(struct(item, unix_millis(window.start) AS `from`, count)) AS value");
     }
 
     /** Spark's session takes what comes before its end, the others' also what comes at it: hence the millisecond. A session is written once, when it is over. */
@@ -58,6 +58,6 @@ public class SparkJob {
                 .selectExpr("event.shopper AS shopper", "timestamp_millis(event.at) AS time");
         return events.withWatermark("time", "2 minutes")
             .groupBy(org.apache.spark.sql.functions.session_window(col("time"), "60001 milliseconds"), col("shopper")).count()
-            .selectExpr("shopper AS key", "to_json(struct(shopper, unix_millis(session_window.start) AS from, unix_millis(session_window.end) - 60001 AS to, count)) AS value");
+            .selectExpr("shopper AS key", "to_json(struct(shopper, unix_millis(session_window.start) AS `from`, unix_millis(session_window.end) - 60001 AS to, count)) AS value");
     }
 }

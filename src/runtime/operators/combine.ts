@@ -63,7 +63,9 @@ export class CombineOperator extends Operator {
       return this.#next.process(key, this.#added(add(zero(), value, this.#context.set(key, time, origin))), time, origin)
     }
     this.#taken++
-    const states = this.#statesAt(sizeMs === undefined ? 0 : time - time % sizeMs)
+    // Nearly always the window of the record before: a remainder of numbers this large is slow.
+    const last = this.#lastStart
+    const states = this.#statesAt(sizeMs === undefined ? 0 : last >= 0 && time >= last && time < last + sizeMs ? last : time - time % sizeMs)
     const identity = this.#codec.identity(key)
     const held = states.get(identity)
     const context = this.#context.set(key, time, origin)

@@ -1,0 +1,41 @@
+/**
+ * Both jobs in Millrace as one who knows it would write them: steps that are said (`where`, `select`, keys by a field's name) run over the bytes of a record,
+ * only the fields that are needed are read, and counts are merged before they travel to the partition of their key.
+ */
+import { app, int64, record, text, topic } from 'millrace'
+import { setting } from './setting.ts'
+
+const Event = record({ type: text, shopper: text, item: text, price: int64, at: int64 })
+const Order = record({ item: text, price: int64, at: int64 })
+const Session = record({ shopper: text, from: int64, to: int64, count: int64 })
+const Count = record({ item: text, from: int64, count: int64 })
+
+const events = topic(setting.input, { key: text, value: Event, time: 'at', partitions: setting.partitions })
+const orders = topic(setting.output, { key: text, value: Order, partitions: setting.partitions })
+const sessions = topic(setting.output, { key: text, value: Session, partitions: setting.partitions })
+const counts = topic(setting.output, { key: text, value: Count, partitions: setting.partitions })
+
+// Grace: in catch-up partitions are minutes of event time apart, and nothing may be dropped.
+const window = setting.emission === 'final' ? { grace: '10 minutes', emit: 'final' } as const : { grace: '24 hours', emit: 'updates' } as const
+
+export default app(setting.name).task(setting.job, ({ read }) => {
+  if (setting.job === 'rekey') {
+    read(events, { fields: ['type', 'item', 'price', 'at'] })
+      .where({ type: { not: 'view' } })
+      .select('item', 'price', 'at')
+      .write(orders, { key: 'item' })
+  } else if (setting.job === 'sessions') {
+    read(events, { fields: ['shopper'] })
+      .window({ session: '60 seconds', grace: '2 seconds', emit: 'final' })
+      .count('per-visit')
+      .map((count, { key, window }) => ({ shopper: key, from: window.start, to: window.end, count }))
+      .write(sessions, { key: row => row.shopper })
+  } else {
+    read(events, { fields: ['item'] })
+      .keyBy('item')
+      .window({ tumbling: '1 minute', ...window })
+      .aggregate('per-minute', { zero: () => 0, add: count => count + 1, merge: (left, right) => left + right, state: int64 })
+      .map((count, { key, window }) => ({ item: key, from: window.start, count }))
+      .write(counts, { key: row => row.item })
+  }
+})

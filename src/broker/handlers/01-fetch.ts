@@ -7,6 +7,7 @@
  * Version notes: v7 fetch sessions (KIP-227, `fetch-sessions.ts`) · v9 leader epoch fencing · v12 flexible,
  * diverging epochs · v13 topic ids.
  */
+import { MillraceError } from '../../base/errors.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { fetch } from '../../wire/apis/01-fetch.ts'
 import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
@@ -131,6 +132,11 @@ function read(log: PartitionLog, partition: PartitionRequest, request: FetchRequ
       logStartOffset: result.logStartOffset, abortedTransactions: result.abortedTransactions, records: result.records,
     }
   } catch (error) {
+    // What is damaged on disk is told as Kafka tells it; the log line says where it is.
+    if (error instanceof MillraceError && error.code === 'LOG_CORRUPT') {
+      log.context.logger.error('a damaged segment was read', { topic: log.id.topic, partition: log.id.partition, reason: error.message })
+      return failed(partition, 'CORRUPT_MESSAGE')
+    }
     const code = kafkaCodeOf(error)
     if (code === undefined) throw error
     return { ...failed(partition, 'NONE'), errorCode: code }

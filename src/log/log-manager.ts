@@ -50,6 +50,8 @@ export interface LogManagerOptions {
   readonly producerExpirationMs?: number | undefined
 }
 
+/** A pause this long between two rounds, and the marks of the last one are written. */
+const MARKS_IDLE_MS = 50
 const CHECKPOINT_INTERVAL_MS = 60_000
 const RETENTION_INTERVAL_MS = 60_000
 const COMPACTION_INTERVAL_MS = 15_000
@@ -81,6 +83,7 @@ export class LogManager {
   #checkpointNext: Promise<void> | undefined
   #freeBytes = { left: 0, readMs: -Infinity, appended: 0 }
   #timers: Timer[] = []
+  #marksTimer: Timer | undefined
   #state: 'open' | 'closing' | 'closed' = 'open'
 
   private constructor(env: Env, options: LogManagerOptions, opened: { lock: DiskLock; identity: DirectoryIdentity; wasClean: boolean; checkpoints: Checkpoints; marks: CommitMarks | undefined }) {
@@ -100,6 +103,7 @@ export class LogManager {
       disk: env.disk,
       durability: options.durability,
       roundFile: () => this.#marks?.write(),
+      onRound: () => this.#settleMarks(),
       onFailure: error => {
         this.#logger.error('the disk failed, the directory is out of service', { directory: this.directory, reason: error.message })
         options.onFailure?.(error)
@@ -274,6 +278,7 @@ export class LogManager {
     if (this.#state !== 'open') return
     this.#state = 'closing'
     for (const timer of this.#timers) timer.cancel()
+    this.#marksTimer?.cancel()
     try {
       for (const log of this.#partitions.values()) await log.close()
       if (this.#flusher.failure === undefined) {
@@ -285,10 +290,27 @@ export class LogManager {
     } catch (error) {
       throw diskError(this.directory, error)
     } finally {
+      // A disk that fails while it is flushed leaves no file open: it may have to be unmounted.
+      for (const log of this.#partitions.values()) log.abandon()
       this.#marks?.close()
       this.#state = 'closed'
       this.#lock.release()
     }
+  }
+
+  /** The marks go with the round after; where none comes, they are written alone, so that rot is told from a torn write up to the last record. */
+  #settleMarks(): void {
+    const { rounds } = this.#flusher
+    this.#marksTimer ??= this.#env.clock.setTimer(() => {
+      this.#marksTimer = undefined
+      if (this.#state !== 'open' || this.#flusher.failure !== undefined) return
+      if (this.#flusher.rounds !== rounds) return this.#settleMarks()
+      try {
+        this.#marks?.write()?.datasync().catch((error: unknown) => void this.#flusher.fail(error))
+      } catch (error) {
+        this.#flusher.fail(error)
+      }
+    }, MARKS_IDLE_MS, { background: true })
   }
 
   #context(log: () => PartitionLog): LogContext {

@@ -87,6 +87,7 @@ export class PartitionLog implements FlushTarget {
   #listeners = new Set<() => void>()
   #maintenance: Promise<unknown> = Promise.resolve()
   #state: 'open' | 'closed' = 'open'
+  #abandoned = false
 
   constructor(id: PartitionId, directory: string, config: LogConfig, recovered: RecoveredLog, context: LogContext) {
     this.id = id
@@ -326,6 +327,8 @@ export class PartitionLog implements FlushTarget {
 
   /** Lets go of the files without writing anything: the partition is being deleted, or the disk has failed. */
   abandon(): void {
+    if (this.#abandoned) return
+    this.#abandoned = true
     this.#state = 'closed'
     this.context.flusher.remove(this)
     this.#tail.clear()

@@ -22,7 +22,7 @@ import { codecPending } from '../wire/compression.ts'
 import { RecordCursor } from '../wire/record-batch.ts'
 import type { BatchView } from '../wire/record-batch.ts'
 import { emptyBatch, filterBatch } from './batch-filter.ts'
-import { join, LOG_SUFFIX, fileName, unlinkIfExists } from './files.ts'
+import { COMPACTED_FILE, join, LOG_SUFFIX, fileName, unlinkIfExists, writeDurable } from './files.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { CLEANED_SUFFIX, swapIn } from './segment-swap.ts'
 import { Segment } from './segment.ts'
@@ -75,6 +75,8 @@ class Compaction {
     const bytesBefore = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
     const transactions = new TransactionWalk(abortedBelow(log, segments.at(-1)?.nextOffset ?? 0))
     await log.syncSnapshots()
+    const { disk } = log.context.env
+    if (!disk.exists(join(log.directory, COMPACTED_FILE))) await writeDurable(disk, log.directory, COMPACTED_FILE, Buffer.alloc(0))
     let bytesAfter = 0
     for (const group of groupSegments(segments, log.config.segmentBytes)) bytesAfter += await this.#cleanGroup(group, transactions, endOffset)
     log.cleanedOffset = Math.max(log.cleanedOffset, endOffset)

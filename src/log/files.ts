@@ -8,7 +8,7 @@
  *     00000000000000000000.timeindex  time → offset, 12 bytes …0.txnindex   aborted transactions, 34 bytes
  *     00000000000000000000.seal       ours: checksums of the derived files of a finished segment
  *     00000000000000000042.snapshot   producers as of offset 42     …42.producers  ours: the same with five batches each
- *     leader-epoch-checkpoint  partition.metadata
+ *     leader-epoch-checkpoint  partition.metadata  compacted
  * ```
  * F1. A file that must survive is written beside its place, synced, renamed, and its directory synced (`writeDurable`).
  * F2. Whatever is derived from `.log` may be torn or missing at any time: it is checked when read and rebuilt.
@@ -28,6 +28,8 @@ export const PRODUCERS_SUFFIX = '.producers'
 export const DERIVED_SUFFIXES = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, SEAL_SUFFIX] as const
 export const EPOCHS_FILE = 'leader-epoch-checkpoint'
 export const METADATA_FILE = 'partition.metadata'
+/** Ours, empty: compaction has been here, so offsets may be missing between batches. Written before the first round. */
+export const COMPACTED_FILE = 'compacted'
 
 /** `00000000000000000042.log` for 42 and `.log`. */
 export function fileName(offset: number, suffix: string): string {

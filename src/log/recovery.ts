@@ -20,7 +20,7 @@ import { MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Clock, Disk } from '../env/env.ts'
 import type { BatchView } from '../wire/record-batch.ts'
-import { DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, readWhole, SNAPSHOT_SUFFIX, unlinkIfExists, writeDurable } from './files.ts'
+import { COMPACTED_FILE, DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, readWhole, SNAPSHOT_SUFFIX, unlinkIfExists, writeDurable } from './files.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { decodeKafkaSnapshot, decodeProducers } from './producer-snapshot.ts'
 import { ProducerStates } from './producer-state.ts'
@@ -85,6 +85,7 @@ class Recovery {
   async run(): Promise<RecoveredLog> {
     const { disk, clock, directory, clean, topic, partition } = this.#options
     const startedMs = clock.monotonic()
+    if (this.#options.foreign && !disk.exists(join(directory, COMPACTED_FILE))) await writeDurable(disk, directory, COMPACTED_FILE, Buffer.alloc(0))
     await finishSwaps(disk, directory)
     this.#openSegments()
     this.#checkStart()
@@ -131,6 +132,12 @@ class Recovery {
   #segment(baseOffset: number, create: boolean): Segment {
     const { disk, clock, directory, config } = this.#options
     return new Segment(disk, directory, baseOffset, { create, createdMs: clock.now(), indexIntervalBytes: config.indexIntervalBytes })
+  }
+
+  /** Nothing was ever compacted here: no offset may be missing, in no segment. */
+  #isGapless(): boolean {
+    const { disk, directory, config, foreign } = this.#options
+    return !foreign && !config.cleanupCompact && !disk.exists(join(directory, COMPACTED_FILE))
   }
 
   /** Y6. */
@@ -200,7 +207,7 @@ class Recovery {
       }
       segment.resetNotes()
       // The active segment is never compacted.
-      state = { nextOffset: segment.baseOffset, leaderEpoch: state.leaderEpoch, position: 0, gapless: index === this.#segments.length - 1 && !this.#options.foreign && !this.#options.config.cleanupCompact }
+      state = { nextOffset: segment.baseOffset, leaderEpoch: state.leaderEpoch, position: 0, gapless: this.#isGapless() }
       const fault = scanBatches(segment.file, state, batch => this.#note(segment, batch))
       this.#bytesScanned += segment.sizeBytes
       this.#indexesRebuilt += 1

@@ -81,6 +81,7 @@ export class LogManager {
   readonly #opening = new Set<string>()
   #checkpointing: Promise<void> | undefined
   #checkpointNext: Promise<void> | undefined
+  #savingForKafka: Promise<void> = Promise.resolve()
   #freeBytes = { left: 0, readMs: -Infinity, appended: 0 }
   #timers: Timer[] = []
   #marksTimer: Timer | undefined
@@ -222,7 +223,7 @@ export class LogManager {
   async checkpoint(): Promise<void> {
     await this.#flusher.flushNow()
     await this.#saveCheckpoints()
-    await writeKafkaCheckpoints(this.#env.disk, this.directory, this.#checkpoints)
+    await this.#saveForKafka()
   }
 
   /** Starts retention, compaction, checkpoints and scrubbing on their timers. */
@@ -284,7 +285,7 @@ export class LogManager {
       if (this.#flusher.failure === undefined) {
         await this.#checkpointing
         await this.#saveCheckpoints()
-        await writeKafkaCheckpoints(this.#env.disk, this.directory, this.#checkpoints)
+        await this.#saveForKafka()
         await writeCleanMarker(this.#env.disk, this.directory)
       }
     } catch (error) {
@@ -350,6 +351,13 @@ export class LogManager {
       return this.#saveCheckpoints()
     })
     return this.#checkpointNext
+  }
+
+  /** One after the other: partitions that are opened together ask for it together, and the files' temporary names are the same. */
+  #saveForKafka(): Promise<void> {
+    const saved = this.#savingForKafka.then(() => writeKafkaCheckpoints(this.#env.disk, this.directory, this.#checkpoints))
+    this.#savingForKafka = saved.catch(() => undefined)
+    return saved
   }
 
   #writeCheckpoints(): Promise<void> {

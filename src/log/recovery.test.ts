@@ -270,3 +270,56 @@ test('one directory, one process; a directory of another version or topic is ref
   sim.disk.damage('/data/meta.properties', bytes => Buffer.from(bytes.toString().replace('millrace.version=1', 'millrace.version=2')))
   await assert.rejects(sim.run(openManager(sim.process('fourth').env)), { code: 'DATA_DIR_VERSION' })
 })
+
+test('partitions that are opened together are mended together', async () => {
+  const { sim, process, env } = simEnv({ seed: 3 })
+  const manager = await sim.run(openManager(env))
+  const partitions = [0, 1, 2, 3]
+  for (const partition of partitions) {
+    const log = await sim.run(openLog(manager, {}, 'orders', partition))
+    appendRecords(log, [{ key: 'k', value: 'kept' }])
+    await sim.run(log.flushed(1))
+  }
+  process.kill()
+  for (const partition of partitions) sim.disk.damage(`/data/orders-${partition}/${fileName(0, '.log')}`, bytes => Buffer.concat([bytes, Buffer.from('torn')]))
+  const again = await sim.run(openManager(sim.process('again').env))
+  const logs = await sim.run(Promise.all(partitions.map(partition => openLog(again, {}, 'orders', partition))))
+  assert.deepEqual(logs.map(log => [log.recovery.bytesTruncated, log.logEndOffset]), partitions.map(() => [4, 1]))
+})
+
+/** The byte of the highest power of 256 in the base offset that stays a small number. */
+function raiseBaseOffset(bytes: Buffer, batch: number): Buffer {
+  let at = 0
+  for (let index = 0; index < batch; index++) at += bytes.readInt32BE(at + 8) + 12
+  bytes.writeUInt8(bytes.readUInt8(at + 6) ^ 1, at + 6)
+  return bytes
+}
+
+test('a base offset that rotted, which no checksum covers, hides nothing: in the active segment the start is refused', async () => {
+  for (const clean of [true, false]) {
+    const sim = await written({ clean })
+    sim.disk.damage(LOG_0, bytes => raiseBaseOffset(bytes, 11))
+    await assert.rejects(reopen(sim), isCorrupt)
+  }
+})
+
+test('… and in a finished segment, which a start trusts, the reader is told', async () => {
+  const sim = await written({ clean: true, config: { segmentBytes: 1000 } })
+  sim.disk.damage(LOG_0, bytes => raiseBaseOffset(bytes, 2))
+  const log = await reopen(sim, { config: { segmentBytes: 1000 } })
+  for (const offset of [0, 1, 2, 3]) assert.throws(() => log.read({ offset, isolation: 'uncommitted', bytesMax: 100_000, minOneBatch: true }), isCorrupt, `from offset ${offset}`)
+  // One batch at a time, too: the header behind it says that it cannot be where it claims.
+  assert.throws(() => log.read({ offset: 2, isolation: 'uncommitted', bytesMax: 1, minOneBatch: true }), isCorrupt)
+})
+
+test('a log whose first segment is missing is refused: its start was never moved', async () => {
+  for (const acceptDataLoss of [false, true]) {
+    const sim = await written({ clean: true, config: { segmentBytes: 1000 } })
+    const somebody = sim.process('somebody')
+    somebody.env.disk.unlink(LOG_0)
+    somebody.kill()
+    const reopened = reopen(sim, { config: { segmentBytes: 1000 }, acceptDataLoss })
+    if (acceptDataLoss) assert.ok((await reopened).logStartOffset > 0)
+    else await assert.rejects(reopened, isCorrupt)
+  }
+})

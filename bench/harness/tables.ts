@@ -95,7 +95,7 @@ function rowOf(each: ContenderResults): string {
   const { perSecond, jobUs, brokerUs, peak, logBytes, rows, start, tooShort } = figuresOf(each)
   const shown = (summary: Summary | undefined, digits: number, by = 1): string => summary === undefined ? '–' : (summary.median / by).toFixed(digits)
   const speed = perSecond === undefined ? tooShort > 0 ? 'window too short' : '–' : `${(perSecond.median / 1_000).toFixed(0)} (${(perSecond.lowest / 1_000).toFixed(0)}–${(perSecond.highest / 1_000).toFixed(0)})`
-  const input = each.share === 1 ? 'all' : `first ${each.share * 100} % in length`
+  const input = each.share === 1 ? 'all' : `${each.share * 100} % of the length`
   return `| ${each.title} | ${each.league} | ${speed} | ${each.rounds.filter(({ kind }) => kind === 'measured').length} of ${each.rounds.length} | ${shown(jobUs, 2)} | ${shown(brokerUs, 2)} | ${shown(peak, 0, 2 ** 20)} | ${shown(logBytes, 1)} | ${shown(rows, 3)} | ${shown(start, 1, 1_000)} | ${input} |`
 }
 

@@ -16,7 +16,7 @@ const sessions = topic(setting.output, { key: text, value: Session, partitions: 
 const counts = topic(setting.output, { key: text, value: Count, partitions: setting.partitions })
 
 // Grace: in catch-up partitions are minutes of event time apart, and nothing may be dropped.
-const window = setting.emission === 'final' ? { grace: '10 minutes', emit: 'final' } as const : { grace: '24 hours', emit: 'updates' } as const
+const window = setting.emission === 'final' ? { grace: `${setting.graceMs} ms`, emit: 'final' } as const : { grace: '24 hours', emit: 'updates' } as const
 
 export default app(setting.name).task(setting.job, ({ read }) => {
   if (setting.job === 'rekey') {

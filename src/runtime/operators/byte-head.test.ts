@@ -29,8 +29,8 @@ const pairs: readonly (readonly [string, (tools: TaskTools) => void, (tools: Tas
     ({ read }) => { read(events).filter(e => ['view', 'ké', 'cart'].includes(e.type) && e.rank !== undefined && e.rank <= 3).keyBy(e => e.item).map(({ seen, rank }) => rank === undefined ? { seen } : { seen, rank }).write(flags) }],
   ['objects for closures behind', ({ read }) => { read(events).where({ n: { above: -5 } }).map(e => e.n).write(counts, { key: (_n, { topic: name, time }) => `${name}${time}` }) },
     ({ read }) => { read(events).filter(e => e.n > -5).map(e => e.n).write(counts, { key: (_n, { topic: name, time }) => `${name}${time}` }) }],
-  ['counted by a field', ({ read }) => { read(events).keyBy('item').window({ tumbling: '10 ms', grace: '1 second', emit: 'final' }).count().write(counts, { key: (count, { key, window }) => `${key}${window.start}${count}` }) },
-    ({ read }) => { read(events).keyBy(e => e.item).window({ tumbling: '10 ms', grace: '1 second', emit: 'final' }).count().write(counts, { key: (count, { key, window }) => `${key}${window.start}${count}` }) }],
+  ['counted by a field', ({ read }) => { read(events).where({ seen: true }).keyBy('item').window({ tumbling: '10 ms', grace: '1 second', emit: 'final' }).count().write(counts, { key: (count, { key, window }) => `${key}${window.start}${count}` }) },
+    ({ read }) => { read(events).filter(e => e.seen).keyBy(e => e.item).window({ tumbling: '10 ms', grace: '1 second', emit: 'final' }).count().write(counts, { key: (count, { key, window }) => `${key}${window.start}${count}` }) }],
 ]
 
 const RECORDS = 2_000

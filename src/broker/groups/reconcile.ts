@@ -73,8 +73,16 @@ export function isWithin(part: Assignment, whole: Assignment): boolean {
   return size(difference(part, whole)) === 0
 }
 
+/** Partitions of a topic are in ascending order, so that no sets are needed. */
 export function isSameAssignment(a: Assignment, b: Assignment): boolean {
-  return size(a) === size(b) && isWithin(a, b)
+  if (a === b) return true
+  if (a.size !== b.size) return false
+  for (const [topicId, partitions] of a) {
+    const others = b.get(topicId)
+    if (others === undefined || others.length !== partitions.length) return false
+    for (const [index, partition] of partitions.entries()) if (others[index] !== partition) return false
+  }
+  return true
 }
 
 function overlaps(a: Assignment, b: Assignment): boolean {

@@ -109,7 +109,7 @@ export class ConsumerGroups {
     const known = this.#groups.get(request.groupId)
     if (known === undefined && request.memberEpoch !== EPOCH_JOIN) throw groupNotFound(request.groupId)
     if (known === undefined) checkNew()
-    const resolved = this.#resolveNewRegex(known, request.subscribedTopicRegex)
+    const resolved = this.#resolveNewRegex(known, request)
     const group = known ?? new ConsumerGroup(request.groupId, this.#host.clock.now())
     const replaced = this.#checkMember(group, request)
     // From here on nothing is refused (M1).
@@ -117,8 +117,9 @@ export class ConsumerGroups {
     this.#groups.set(group.groupId, group)
     if (resolved !== undefined) this.#keepRegex(group, request.subscribedTopicRegex ?? '', resolved)
     const before = group.members.get(request.memberId)?.current.assigned
+    const epochBefore = group.epoch
     const member = this.#updatedMember(group, request, replaced)
-    this.#advance(group)
+    this.#advance(group, request, epochBefore)
     this.#reconcile(group, member, request.owned)
     this.#startSession(group, member)
     const isFull = request.memberEpoch === EPOCH_JOIN
@@ -220,17 +221,18 @@ export class ConsumerGroups {
     return member
   }
 
-  /** A new epoch where topics changed, and a new target where the epoch did. */
-  #advance(group: ConsumerGroup): void {
+  /** A new epoch where topics changed, one for each heartbeat at most, and a new target where the epoch did. */
+  #advance(group: ConsumerGroup, request: ConsumerHeartbeat, epochBefore: number): void {
     const { version } = this.#host.topics
     if (group.catalogueVersion === version && group.epoch <= group.targetEpoch) return
-    if (group.catalogueVersion !== version) this.#refreshRegexes(group)
+    if (group.catalogueVersion !== version) this.#refreshRegexes(group, request)
     group.catalogueVersion = version
     const counts = this.#partitionCounts(group)
     const metadataHash = hashOf(counts)
     if (metadataHash !== group.metadataHash) {
       group.metadataHash = metadataHash
-      group.bumpEpoch()
+      group.changed({ kind: 'epoch' })
+      if (group.epoch === epochBefore) group.bumpEpoch()
     }
     if (group.epoch <= group.targetEpoch) return
     const members = [...group.members.values()].map(member => ({
@@ -265,9 +267,15 @@ export class ConsumerGroups {
     if (member.current !== before) this.#watchRevocation(group, member)
   }
 
-  #resolveNewRegex(group: ConsumerGroup | undefined, regex: string | null): readonly string[] | undefined {
+  #resolveNewRegex(group: ConsumerGroup | undefined, request: ConsumerHeartbeat): readonly string[] | undefined {
+    const regex = request.subscribedTopicRegex
     if (regex === null || regex === '' || group?.regexes.has(regex) === true) return undefined
-    return new TopicPattern(regex).resolve(this.#host.topics.names())
+    return this.#resolve(regex, request)
+  }
+
+  #resolve(regex: string, { mayDescribe }: ConsumerHeartbeat): string[] {
+    const found = new TopicPattern(regex).resolve(this.#host.topics.names())
+    return mayDescribe === undefined ? found : found.filter(mayDescribe)
   }
 
   #keepRegex(group: ConsumerGroup, regex: string, topics: readonly string[]): void {
@@ -275,10 +283,10 @@ export class ConsumerGroups {
     group.changed({ kind: 'regex', regex })
   }
 
-  #refreshRegexes(group: ConsumerGroup): void {
+  #refreshRegexes(group: ConsumerGroup, request: ConsumerHeartbeat): void {
     for (const [regex, { topics }] of group.regexes) {
       try {
-        const now = new TopicPattern(regex).resolve(this.#host.topics.names())
+        const now = this.#resolve(regex, request)
         if (now.join() !== topics.join()) this.#keepRegex(group, regex, now)
       } catch (error) {
         // Topics have become so many that it takes too long now: what it matched before stays.

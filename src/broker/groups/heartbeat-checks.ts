@@ -25,6 +25,8 @@ export interface ConsumerHeartbeat {
   readonly owned: Assignment | null
   readonly clientId: string
   readonly clientHost: string
+  /** Expressions find no topics but those that the member's client may know of. */
+  readonly mayDescribe?: ((topic: string) => boolean) | undefined
 }
 
 export function checkHeartbeat(request: ConsumerHeartbeat): void {

@@ -18,10 +18,12 @@ import { unavailable } from '../unavailable.ts'
 export const consumerGroupHeartbeatHandler = handler(consumerGroupHeartbeat, [0, 1], async (core, request, call) => {
   if (request.memberEpoch === EPOCH_JOIN) core.clients.uses(call.connectionId, 'groups', request.groupId)
   const isNamedHere = call.version === 0 && request.memberEpoch === EPOCH_JOIN && request.memberId === ''
+  const { authorizer } = core
+  const mayDescribe = authorizer === undefined ? undefined : (topic: string): boolean => authorizer.allows({ principal: call.principal, host: call.clientHost.slice(1) }, 'DESCRIBE', 'TOPIC', topic)
   try {
     const { assignment, ...answer } = await core.groups.heartbeatConsumer({
       ...request, memberId: isNamedHere ? newUuid(count => core.env.random.bytes(count)) : request.memberId,
-      owned: request.topicPartitions === null ? null : assignmentOf(request.topicPartitions), clientId: call.clientId, clientHost: call.clientHost,
+      owned: request.topicPartitions === null ? null : assignmentOf(request.topicPartitions), clientId: call.clientId, clientHost: call.clientHost, mayDescribe,
     })
     return { errorCode: 0, ...answer, assignment: assignment === null ? null : { topicPartitions: listsOf(assignment) } }
   } catch (error) {

@@ -17,6 +17,7 @@ import type { AnsweredPartition, FetchContext, FetchRequest, PartitionRequest, P
 import { handler } from '../handler.ts'
 import type { Call, Core } from '../handler.ts'
 import { leaderEpochError } from '../leader-epoch.ts'
+import type { Topic } from '../topics.ts'
 
 type FetchResponse = ResponseInput<typeof fetch>
 
@@ -99,10 +100,16 @@ function attempt(core: Core, allWanted: readonly WantedPartition[], request: Fet
   let bytes = 0
   let urgent = false
   const byId = usesIds(call)
+  // Neighbours mostly are of one topic, and it is looked up once.
+  let before: WantedPartition | undefined
+  let topic: Topic | undefined
   const answered = allWanted.map(wanted => {
     const partition = wanted.request
-    const topic = byId ? core.topics.byId(wanted.topicId) : core.topics.get(wanted.topic)
-    if (topic !== undefined) core.clients.uses(call.connectionId, 'reads', topic.name)
+    if (before?.topic !== wanted.topic || before.topicId !== wanted.topicId) {
+      before = wanted
+      topic = byId ? core.topics.byId(wanted.topicId) : core.topics.get(wanted.topic)
+      if (topic !== undefined) core.clients.uses(call.connectionId, 'reads', topic.name)
+    }
     const log = topic?.partitions[partition.partition]
     if (log === undefined) {
       urgent = true

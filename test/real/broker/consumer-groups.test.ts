@@ -1,4 +1,4 @@
-/** Groups of the new protocol (KIP-848) with the Java consumer of Apache Kafka 4.1 and with librdkafka of today, in one group. */
+/** Groups of the new protocol (KIP-848) with the Java consumer and the tools of Apache Kafka 4.1. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,12 +10,12 @@ import { createTopics } from '../../../src/wire/apis/19-create-topics.ts'
 import { startBroker } from '../../support/broker.ts'
 import type { BrokerProcess } from '../../support/broker.ts'
 import { kafkaTool } from '../../support/kafka.ts'
-import { KAFKA_JARS, need, PYTHON_PACKAGES, ROOT } from '../../support/need.ts'
+import { KAFKA_JARS, need, ROOT } from '../../support/need.ts'
 import { mustRun, startProcess } from '../../support/processes.ts'
 import type { Started } from '../../support/processes.ts'
 import { textBatch, WireClient } from '../../support/wire-client.ts'
 
-need('kafka', 'python')
+need('kafka')
 
 const MEMBERS_MS_MAX = 60_000
 let broker: BrokerProcess
@@ -96,40 +96,4 @@ test("Kafka's own tool reads the records that groups are kept in", async () => {
     assert.match(stdout, said, stdout.slice(0, 4000))
   }
   assert.doesNotMatch(stdout, /Could not|Failed|<unknown>/i)
-})
-
-const SCRIPT = `
-import json, os, sys, time
-from confluent_kafka import Consumer, ConsumerGroupType, TopicPartition
-from confluent_kafka.admin import AdminClient
-config = {'bootstrap.servers': os.environ['BOOTSTRAP'], 'group.id': 'py', 'group.protocol': 'consumer', 'auto.offset.reset': 'earliest', 'enable.auto.commit': False}
-def poll(members, done):
-    deadline = time.time() + 40
-    while not done() and time.time() < deadline:
-        for member, name in members:
-            m = member.poll(0.1)
-            if m is not None and m.error() is None: got.append([name, m.value().decode()]); member.commit(m, asynchronous=False)
-    assert done(), (got, [len(member.assignment()) for member, _ in members])
-got = []
-one = Consumer(config); one.subscribe(['py'])
-poll([(one, 'one')], lambda: len(one.assignment()) == 4 and len(got) == 4)
-two = Consumer({**config, 'group.remote.assignor': 'range'}); two.subscribe(['^p.*'])
-poll([(one, 'one'), (two, 'two')], lambda: len(one.assignment()) == 2 and len(two.assignment()) == 2)
-shared = sorted(p.partition for c in (one, two) for p in c.assignment())
-admin = AdminClient({'bootstrap.servers': os.environ['BOOTSTRAP']})
-listed = [(g.group_id, g.type.name) for g in admin.list_consumer_groups(types={ConsumerGroupType.CONSUMER}).result().valid]
-group = admin.describe_consumer_groups(['py'])['py'].result()
-one.close()
-poll([(two, 'two')], lambda: len(two.assignment()) == 4)
-committed = [p.offset for p in two.committed([TopicPartition('py', i) for i in range(4)], 10)]
-two.close()
-print(json.dumps({'shared': shared, 'got': len(got), 'listed': listed, 'members': len(group.members), 'type': group.type.name, 'state': group.state.name, 'committed': committed}))
-`
-
-test('librdkafka: join, share with an expression, leave; commits under the member epoch', async () => {
-  await create('py', 4)
-  for (const partition of [0, 1, 2, 3]) await send('py', partition, ['v'])
-  const ran = await mustRun('python3', ['-c', SCRIPT], { env: { BOOTSTRAP: broker.bootstrap, PYTHONPATH: PYTHON_PACKAGES }, timeoutMs: 120_000 })
-  const result: unknown = JSON.parse(ran.stdout.trim().split('\n').at(-1) ?? '{}')
-  assert.deepEqual(result, { shared: [0, 1, 2, 3], got: 4, listed: [['py', 'CONSUMER']], members: 2, type: 'CONSUMER', state: 'STABLE', committed: [1, 1, 1, 1] }, ran.stderr)
 })

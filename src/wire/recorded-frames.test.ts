@@ -20,7 +20,7 @@ const NOT_DESCRIBED: readonly number[] = [71, 72]
 
 /** API versions without a recorded frame, each with its reason. */
 const NOT_RECORDED: Readonly<Record<string, string>> = Object.fromEntries(['AlterUserScramCredentials', 'DescribeUserScramCredentials'].flatMap(name => ['request', 'response'].map(direction =>
-  [`${name} v0 ${direction}`, "no client sends it unasked: test/real/broker/security.test.ts has Kafka's kafka-configs send it"])))
+  [`${name} v0 ${direction}`, "no client sends it unasked: test/long/security/kafka-tools.test.ts has Kafka's kafka-configs send it"])))
 
 /**
  * Arrays that no recorded frame fills: a healthy cluster of one broker without access control has nothing to put there. Node endpoints

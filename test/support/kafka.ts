@@ -33,6 +33,8 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3 | undefined
   /** Further lines of server.properties, by name. */
   readonly properties?: Readonly<Record<string, string>> | undefined
+  /** Further listeners of a single broker on localhost, by name. */
+  readonly listeners?: Readonly<Record<string, { readonly protocol: string, readonly port: number }>> | undefined
 }
 
 const CLUSTER_ID = 'bWlsbHJhY2UtdGVzdC1jbA'
@@ -43,7 +45,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const count = options.brokers ?? 1
   const directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
   const ports = await freePorts(count * 2)
-  const brokers = await Promise.all(Array.from({ length: count }, (_, index) => prepare(index, count, ports, directory, options.properties ?? {})))
+  const brokers = await Promise.all(Array.from({ length: count }, (_, index) => prepare(index, count, ports, directory, options)))
   await Promise.all(brokers.map(broker => broker.start()))
   return {
     bootstrap: brokers.map(broker => `127.0.0.1:${broker.port}`).join(','),
@@ -71,16 +73,18 @@ function javaArgs(mainClass: string, args: readonly string[]): string[] {
   return ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', `${KAFKA_JARS}/*`, mainClass, ...args]
 }
 
-async function prepare(index: number, count: number, ports: readonly number[], parent: string, more: Readonly<Record<string, string>>): Promise<KafkaBroker> {
+async function prepare(index: number, count: number, ports: readonly number[], parent: string, { properties: more = {}, listeners = {} }: KafkaOptions): Promise<KafkaBroker> {
   const id = index + 1
   const directory = join(parent, `broker-${id}`)
   mkdirSync(directory, { recursive: true })
   const port = ports[index] ?? 0
   const controllers = Array.from({ length: count }, (_, other) => `${other + 1}@127.0.0.1:${ports[count + other]}`).join(',')
+  const further = Object.entries(listeners).map(([name, listener]) => ({ name, ...listener }))
+  const addresses = further.map(({ name, port: own }) => `,${name}://localhost:${own}`).join('')
   const properties: Record<string, string> = {
     'process.roles': 'broker,controller', 'node.id': String(id), 'controller.quorum.voters': controllers,
-    'controller.listener.names': 'CONTROLLER', 'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${ports[count + index]}`, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER', 'listener.security.protocol.map': ['CONTROLLER:PLAINTEXT', 'PLAINTEXT:PLAINTEXT', ...further.map(({ name, protocol }) => `${name}:${protocol}`)].join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${ports[count + index]}${addresses}`, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${addresses}`,
     'log.dirs': join(directory, 'data'), 'num.partitions': '1', 'default.replication.factor': String(count), 'min.insync.replicas': String(Math.min(2, count)),
     'offsets.topic.replication.factor': String(count), 'offsets.topic.num.partitions': '4', 'transaction.state.log.replication.factor': String(count),
     'transaction.state.log.num.partitions': '4', 'transaction.state.log.min.isr': String(Math.min(2, count)), 'group.initial.rebalance.delay.ms': '0',

@@ -149,7 +149,7 @@ export class Page {
   }
 
   /** Waits until an expression in the page is truthy; checked by the page itself as it changes, not over the wire on a timer. */
-  async waitFor(expression: string, timeoutMs = 10_000): Promise<void> {
+  async waitFor(expression: string, timeoutMs = 60_000): Promise<void> {
     const found = await this.evaluate<boolean>(`new Promise(resolve => {
       const check = () => { if (${expression}) { observer.disconnect(); clearTimeout(limit); resolve(true) } }
       const observer = new MutationObserver(check)

@@ -28,6 +28,7 @@ import { numbersOf } from './numbers.ts'
 import { railOf } from './rail.ts'
 import { routes, type RoutesHost } from './routes.ts'
 import { rowsOf, trendingRow } from './rows.ts'
+import type { ShopperEvent } from './shoppers.ts'
 import { LANGUAGES, type Language } from './strings.ts'
 import { type History, Traffic } from './traffic.ts'
 import { tell, Visitors, type Looking } from './visitors.ts'
@@ -70,6 +71,7 @@ const PAGES_MAX = 256
 /** Half a minute of 50 shoppers: what is shown is how it is now. */
 const LATENCIES_KEPT = 250
 const TYPES_KEPT_MAX = 1000
+const HISTORY_MS_MAX = 20_000
 
 export async function startShop(options: ShopOptions): Promise<RunningShop> {
   const cluster = await Cluster.connect(options.env, { bootstrap: options.bootstrap, clientId: 'millrace-shop' })
@@ -94,6 +96,7 @@ class Shop {
   #writer: TopicWriter | undefined
   #traffic: Traffic | undefined
   #isReady = false
+  #historyEnd: { readonly visitor: string; readonly at: number; readonly listed: () => void } | undefined
   #listsSeen = 0
   #listsPerSecond = 0
 
@@ -149,8 +152,17 @@ class Shop {
   }
 
   async #startTraffic(traffic: Traffic, isNew: boolean): Promise<void> {
-    if (isNew) await traffic.sendHistory()
+    // Who acts now is not to stand behind the hours of history: they come once its last list is here, or after a while where no tasks run.
+    if (isNew) await this.#listAfter(await traffic.sendHistory())
     traffic.start(this.#options.shoppers ?? 0)
+  }
+
+  #listAfter(event: ShopperEvent | undefined): Promise<void> {
+    if (event === undefined) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#historyEnd = { visitor: event.visitor, at: event.at, listed: resolve }
+      this.#options.env.clock.setTimer(resolve, HISTORY_MS_MAX, { background: true })
+    })
   }
 
   async #isNew(): Promise<boolean> {
@@ -241,6 +253,7 @@ class Shop {
 
   #pushList(visitor: string, list: KnownList): void {
     if (!this.#isReady) return
+    if (visitor === this.#historyEnd?.visitor && list.recs.at >= this.#historyEnd.at) this.#historyEnd.listed()
     this.#listsSeen += 1
     const now = this.#options.env.clock.now()
     if (list.recs.received > 0) this.#latencies.add(now - list.recs.received)

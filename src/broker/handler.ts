@@ -12,6 +12,7 @@ import type { Env } from '../env/env.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { Api, RequestOf, ResponseInput } from '../wire/schema.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
+import type { ClientQuotas } from './client-quotas.ts'
 import type { Clients } from './clients.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { GroupCoordinator } from './groups/coordinator.ts'
@@ -36,6 +37,7 @@ export interface Core {
   readonly waiters: Waiters
   readonly clients: Clients
   readonly fetchSessions: FetchSessions
+  readonly quotas: ClientQuotas
   readonly metrics: RequestMetrics
   /** The list of what is served, for ApiVersions. */
   readonly served: readonly Handler[]

@@ -12,5 +12,5 @@ export const describeLogDirsHandler = handler(describeLogDirs, [1, 4], (core, re
   const totalBytes = core.topics.all().flatMap(topic => topic.partitions).reduce((sum, log) => sum + log.sizeBytes, 0)
   const { directory } = core.options
   const freeBytes = core.env.disk.freeBytes(directory)
-  return { errorCode: 0, results: [{ errorCode: 0, logDir: directory, topics, totalBytes: totalBytes + freeBytes, usableBytes: freeBytes }] }
+  return { errorCode: 0, results: [{ errorCode: 0, logDir: directory, topics, totalBytes: Math.min(Number.MAX_SAFE_INTEGER, totalBytes + freeBytes), usableBytes: freeBytes }] }
 })

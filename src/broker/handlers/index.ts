@@ -33,30 +33,40 @@ import { createAclsHandler } from './30-create-acls.ts'
 import { deleteAclsHandler } from './31-delete-acls.ts'
 import { describeConfigsHandler } from './32-describe-configs.ts'
 import { alterConfigsHandler } from './33-alter-configs.ts'
+import { alterReplicaLogDirsHandler } from './34-alter-replica-log-dirs.ts'
 import { describeLogDirsHandler } from './35-describe-log-dirs.ts'
 import { saslAuthenticateHandler } from './36-sasl-authenticate.ts'
 import { createPartitionsHandler } from './37-create-partitions.ts'
 import { deleteGroupsHandler } from './42-delete-groups.ts'
+import { electLeadersHandler } from './43-elect-leaders.ts'
 import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.ts'
+import { alterPartitionReassignmentsHandler } from './45-alter-partition-reassignments.ts'
 import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.ts'
 import { offsetDeleteHandler } from './47-offset-delete.ts'
+import { describeClientQuotasHandler } from './48-describe-client-quotas.ts'
+import { alterClientQuotasHandler } from './49-alter-client-quotas.ts'
 import { describeUserScramCredentialsHandler } from './50-describe-user-scram-credentials.ts'
 import { alterUserScramCredentialsHandler } from './51-alter-user-scram-credentials.ts'
 import { describeQuorumHandler } from './55-describe-quorum.ts'
+import { updateFeaturesHandler } from './57-update-features.ts'
 import { describeClusterHandler } from './60-describe-cluster.ts'
 import { describeProducersHandler } from './61-describe-producers.ts'
+import { unregisterBrokerHandler } from './64-unregister-broker.ts'
 import { describeTransactionsHandler } from './65-describe-transactions.ts'
 import { listTransactionsHandler } from './66-list-transactions.ts'
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts'
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts'
+import { listConfigResourcesHandler } from './74-list-config-resources.ts'
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts'
 
 export const SERVED: readonly Handler[] = [
-  produceHandler, fetchHandler, listOffsetsHandler, metadataHandler,
-  offsetCommitHandler, offsetFetchHandler, findCoordinatorHandler, joinGroupHandler, heartbeatHandler, leaveGroupHandler, syncGroupHandler,
-  describeGroupsHandler, listGroupsHandler, saslHandshakeHandler, apiVersionsHandler, createTopicsHandler, deleteTopicsHandler, deleteRecordsHandler,
-  initProducerIdHandler, offsetForLeaderEpochHandler, addPartitionsToTxnHandler, addOffsetsToTxnHandler, endTxnHandler, writeTxnMarkersHandler,
-  txnOffsetCommitHandler, describeAclsHandler, createAclsHandler, deleteAclsHandler, describeConfigsHandler, alterConfigsHandler, describeLogDirsHandler, saslAuthenticateHandler, createPartitionsHandler,
-  deleteGroupsHandler, incrementalAlterConfigsHandler, listPartitionReassignmentsHandler, offsetDeleteHandler, describeUserScramCredentialsHandler, alterUserScramCredentialsHandler, describeQuorumHandler, describeClusterHandler, describeProducersHandler,
-  describeTransactionsHandler, listTransactionsHandler, consumerGroupHeartbeatHandler, consumerGroupDescribeHandler, describeTopicPartitionsHandler,
+  produceHandler, fetchHandler, listOffsetsHandler, metadataHandler, offsetCommitHandler, offsetFetchHandler, findCoordinatorHandler, joinGroupHandler, heartbeatHandler,
+  leaveGroupHandler, syncGroupHandler, describeGroupsHandler, listGroupsHandler, saslHandshakeHandler, apiVersionsHandler, createTopicsHandler, deleteTopicsHandler,
+  deleteRecordsHandler, initProducerIdHandler, offsetForLeaderEpochHandler, addPartitionsToTxnHandler, addOffsetsToTxnHandler, endTxnHandler, writeTxnMarkersHandler,
+  txnOffsetCommitHandler, describeAclsHandler, createAclsHandler, deleteAclsHandler, describeConfigsHandler, alterConfigsHandler, alterReplicaLogDirsHandler,
+  describeLogDirsHandler, saslAuthenticateHandler, createPartitionsHandler, deleteGroupsHandler, electLeadersHandler, incrementalAlterConfigsHandler,
+  alterPartitionReassignmentsHandler, listPartitionReassignmentsHandler, offsetDeleteHandler, describeClientQuotasHandler, alterClientQuotasHandler,
+  describeUserScramCredentialsHandler, alterUserScramCredentialsHandler, describeQuorumHandler, updateFeaturesHandler, describeClusterHandler, describeProducersHandler,
+  unregisterBrokerHandler, describeTransactionsHandler, listTransactionsHandler, consumerGroupHeartbeatHandler, consumerGroupDescribeHandler, listConfigResourcesHandler,
+  describeTopicPartitionsHandler,
 ]

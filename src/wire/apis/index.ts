@@ -30,6 +30,7 @@ import { createAcls } from './30-create-acls.ts'
 import { deleteAcls } from './31-delete-acls.ts'
 import { describeConfigs } from './32-describe-configs.ts'
 import { alterConfigs } from './33-alter-configs.ts'
+import { alterReplicaLogDirs } from './34-alter-replica-log-dirs.ts'
 import { describeLogDirs } from './35-describe-log-dirs.ts'
 import { saslAuthenticate } from './36-sasl-authenticate.ts'
 import { createPartitions } from './37-create-partitions.ts'
@@ -39,15 +40,20 @@ import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
 import { alterPartitionReassignments } from './45-alter-partition-reassignments.ts'
 import { listPartitionReassignments } from './46-list-partition-reassignments.ts'
 import { offsetDelete } from './47-offset-delete.ts'
+import { describeClientQuotas } from './48-describe-client-quotas.ts'
+import { alterClientQuotas } from './49-alter-client-quotas.ts'
 import { describeUserScramCredentials } from './50-describe-user-scram-credentials.ts'
 import { alterUserScramCredentials } from './51-alter-user-scram-credentials.ts'
 import { describeQuorum } from './55-describe-quorum.ts'
+import { updateFeatures } from './57-update-features.ts'
 import { describeCluster } from './60-describe-cluster.ts'
 import { describeProducers } from './61-describe-producers.ts'
+import { unregisterBroker } from './64-unregister-broker.ts'
 import { describeTransactions } from './65-describe-transactions.ts'
 import { listTransactions } from './66-list-transactions.ts'
 import { consumerGroupHeartbeat } from './68-consumer-group-heartbeat.ts'
 import { consumerGroupDescribe } from './69-consumer-group-describe.ts'
+import { listConfigResources } from './74-list-config-resources.ts'
 import { describeTopicPartitions } from './75-describe-topic-partitions.ts'
 
 export const APIS: ReadonlyMap<number, Api> = new Map<number, Api>([
@@ -57,4 +63,5 @@ export const APIS: ReadonlyMap<number, Api> = new Map<number, Api>([
   alterConfigs, describeLogDirs, saslAuthenticate, createPartitions, deleteGroups, electLeaders, incrementalAlterConfigs,
   alterPartitionReassignments, listPartitionReassignments, offsetDelete, describeUserScramCredentials, alterUserScramCredentials, describeQuorum, describeCluster, describeProducers,
   describeTransactions, listTransactions, consumerGroupHeartbeat, consumerGroupDescribe, describeTopicPartitions,
+  alterReplicaLogDirs, describeClientQuotas, alterClientQuotas, updateFeatures, unregisterBroker, listConfigResources,
 ].map((api: Api) => [api.key, api]))

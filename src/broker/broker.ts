@@ -22,6 +22,7 @@ import { newUuid } from '../wire/uuid.ts'
 import { servedAs } from './as-version.ts'
 import { Authorizer, principalOf } from './authorization/authorizer.ts'
 import type { AuthorizerOptions } from './authorization/authorizer.ts'
+import { ClientQuotas } from './client-quotas.ts'
 import { Clients } from './clients.ts'
 import type { ClientActivity, ClientDescription, RefusedRequest } from './clients.ts'
 import { appendRecords, replay } from './coordinator-log.ts'
@@ -46,6 +47,8 @@ import { TransactionService } from './transactions/service.ts'
 import { Waiters } from './waiters.ts'
 
 const CLOSE_GRACE_MS = 500
+/** In the data directory: requests that were not served since the start, by client. */
+export const UNSERVED_FILE = 'unserved'
 
 export interface BrokerDescription {
   readonly clusterId: string
@@ -209,7 +212,16 @@ async function openCore(env: Env, logger: Logger, options: ResolvedOptions, logs
   readGroups(groups, groupsLog(topics))
   await transactions.start()
   groups.start()
-  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients: new Clients(() => env.clock.now()), fetchSessions, metrics: new RequestMetrics(served), served, users, authorizer: openAuthorizer(env, logger, options) }
+  const clients = new Clients(() => env.clock.now())
+  keepRefusals(clients, new StateFile(env, { directory, kind: UNSERVED_FILE, version: 1 }), logger)
+  return { env, logger, options, clusterId: logs.clusterId, logs, topics, groups, transactions, waiters, clients, fetchSessions, quotas: new ClientQuotas(new StateFile(env, { directory, kind: 'client-quotas', version: 1 })), metrics: new RequestMetrics(served), served, users, authorizer: openAuthorizer(env, logger, options) }
+}
+
+/** What is not served and was asked for outlives the broker, for `millrace doctor`; that it cannot be written stops nothing. */
+function keepRefusals(clients: Clients, file: StateFile, logger: Logger): void {
+  clients.onRefused = () => {
+    file.write(clients.refusals()).catch((error: unknown) => logger.warn('what was refused is not kept', { error: error instanceof Error ? error.message : String(error) }))
+  }
 }
 
 function groupsLog(topics: Topics): PartitionLog {

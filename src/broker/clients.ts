@@ -55,6 +55,8 @@ const NAMES_MAX = 64
 
 export class Clients {
   onChange: (() => void) | undefined
+  /** Called when something is refused that was not refused before. */
+  onRefused: (() => void) | undefined
   readonly #now: () => number
   readonly #connected = new Map<number, Connected>()
   #gone: (Connected & { readonly goneAt: number })[] = []
@@ -99,7 +101,10 @@ export class Clients {
     const key = `${apiKey} ${version} ${software}`
     const known = this.#refused.get(key)
     if (known !== undefined) known.count += 1
-    else if (this.#refused.size < REFUSED_MAX) this.#refused.set(key, { apiKey, apiName, version, software, count: 1 })
+    else if (this.#refused.size < REFUSED_MAX) {
+      this.#refused.set(key, { apiKey, apiName, version, software, count: 1 })
+      this.onRefused?.()
+    }
   }
 
   list(): ClientDescription[] {

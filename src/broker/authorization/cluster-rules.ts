@@ -4,15 +4,21 @@ import { apiVersions } from '../../wire/apis/18-api-versions.ts'
 import { describeAcls } from '../../wire/apis/29-describe-acls.ts'
 import { createAcls } from '../../wire/apis/30-create-acls.ts'
 import { deleteAcls } from '../../wire/apis/31-delete-acls.ts'
+import { alterReplicaLogDirs } from '../../wire/apis/34-alter-replica-log-dirs.ts'
 import { describeLogDirs } from '../../wire/apis/35-describe-log-dirs.ts'
 import { saslAuthenticate } from '../../wire/apis/36-sasl-authenticate.ts'
 import { electLeaders } from '../../wire/apis/43-elect-leaders.ts'
 import { alterPartitionReassignments } from '../../wire/apis/45-alter-partition-reassignments.ts'
 import { listPartitionReassignments } from '../../wire/apis/46-list-partition-reassignments.ts'
+import { describeClientQuotas } from '../../wire/apis/48-describe-client-quotas.ts'
+import { alterClientQuotas } from '../../wire/apis/49-alter-client-quotas.ts'
 import { describeUserScramCredentials } from '../../wire/apis/50-describe-user-scram-credentials.ts'
 import { alterUserScramCredentials } from '../../wire/apis/51-alter-user-scram-credentials.ts'
 import { describeQuorum } from '../../wire/apis/55-describe-quorum.ts'
+import { updateFeatures } from '../../wire/apis/57-update-features.ts'
 import { describeCluster } from '../../wire/apis/60-describe-cluster.ts'
+import { unregisterBroker } from '../../wire/apis/64-unregister-broker.ts'
+import { listConfigResources } from '../../wire/apis/74-list-config-resources.ts'
 import { errorCode } from '../../wire/error-codes.ts'
 import type { Api, RequestOf, ResponseInput } from '../../wire/schema.ts'
 import { CLUSTER_DENIED, DENIED_MESSAGE, rule } from './rule.ts'
@@ -37,6 +43,12 @@ export const CLUSTER_RULES = [
   ofCluster(describeUserScramCredentials, 'DESCRIBE', () => ({ ...DENIED, results: [] })),
   ofCluster(alterUserScramCredentials, 'ALTER', ({ deletions, upsertions }) => ({ results: [...new Set([...deletions, ...upsertions].map(({ name }) => name))].map(user => ({ user, ...DENIED })) })),
   ofCluster(describeQuorum, 'DESCRIBE', () => ({ ...DENIED, topics: [], nodes: [] })),
+  ofCluster(alterReplicaLogDirs, 'ALTER', ({ dirs }) => ({ results: dirs.flatMap(({ topics }) => topics.map(({ name, partitions }) => ({ topicName: name, partitions: partitions.map(partitionIndex => ({ partitionIndex, errorCode: DENIED.errorCode })) }))) })),
+  ofCluster(describeClientQuotas, 'DESCRIBE_CONFIGS', () => ({ ...DENIED, entries: null })),
+  ofCluster(alterClientQuotas, 'ALTER_CONFIGS', ({ entries }) => ({ entries: entries.map(({ entity }) => ({ ...DENIED, entity })) })),
+  ofCluster(updateFeatures, 'ALTER', () => ({ ...DENIED, results: [] })),
+  ofCluster(unregisterBroker, 'ALTER', () => DENIED),
+  ofCluster(listConfigResources, 'DESCRIBE_CONFIGS', () => ({ errorCode: DENIED.errorCode, configResources: [] })),
 ]
 
 function ofCluster<A extends Api>(api: A, operation: Operation, refused: (request: RequestOf<A>) => ResponseInput<A>): Rule {

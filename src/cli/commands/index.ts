@@ -30,6 +30,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { path: ['job', 'start'], load: async () => (await import('./job.ts')).jobStart },
   { path: ['job', 'restart'], load: async () => (await import('./job.ts')).jobRestart },
   { path: ['job', 'scale'], load: async () => (await import('./job.ts')).jobScale },
+  { path: ['doctor'], load: async () => (await import('./doctor.ts')).doctor },
   { path: ['broker', 'start'], load: async () => (await import('./broker.ts')).brokerStart },
   { path: ['broker', 'fsck'], load: async () => (await import('./broker-fsck.ts')).brokerFsck },
   { path: ['broker', 'user', 'add'], load: async () => (await import('./broker-user.ts')).brokerUserAdd },

@@ -72,7 +72,11 @@ export class WireClient {
       // An answer to bytes that a test sent raw.
       if (pending === undefined) continue
       this.#pending.delete(correlationId)
-      pending.resolve(decodeResponse(pending.api, pending.version, reader))
+      try {
+        pending.resolve(decodeResponse(pending.api, pending.version, reader))
+      } catch (error) {
+        pending.reject(error instanceof Error ? error : new Error(String(error)))
+      }
     }
   }
 }

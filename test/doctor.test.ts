@@ -36,7 +36,7 @@ test('all is well, but a client asked for what is not served: it is named', () =
   await assert.rejects(client.request({ ...consumerGroupHeartbeat, key: 88, name: 'StreamsGroupHeartbeat' }, 0, { groupId: 'g', memberId: 'm', memberEpoch: 0 }))
   const { exitCode, findings } = await findingsOf(broker.port)
   assert.deepEqual(findings.filter(finding => finding.verdict !== 'ok').map(({ check, verdict }) => [check, verdict]), [['unserved', 'warning']], JSON.stringify(findings))
-  assert.match(findings.find(finding => finding.check === 'unserved')?.text ?? '', /"stranger" asked for API 88 \(88\) v0: not served/)
+  assert.match(findings.find(finding => finding.check === 'unserved')?.text ?? '', /"stranger" asked for StreamsGroupHeartbeat \(88\) v0: not served/)
   assert.equal(exitCode, 0)
   const lines = await millrace(['doctor', '--bootstrap', `127.0.0.1:${broker.port}`])
   assert.match(lines.stdout, /✔ broker 1 says it is at 127\.0\.0\.1:\d+, and answers there/)

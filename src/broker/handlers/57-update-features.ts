@@ -5,12 +5,13 @@
  */
 import { updateFeatures } from '../../wire/apis/57-update-features.ts'
 import { errorCode } from '../../wire/error-codes.ts'
+import { featuresAs } from '../as-version.ts'
 import { handler } from '../handler.ts'
-import { FEATURES } from './18-api-versions.ts'
 
-export const updateFeaturesHandler = handler(updateFeatures, [0, 2], (_core, request, call) => {
+export const updateFeaturesHandler = handler(updateFeatures, [0, 2], (core, request, call) => {
+  const features = featuresAs(core.options.asVersion)
   const results = request.featureUpdates.map(({ feature, maxVersionLevel }) => {
-    const level = FEATURES.find(each => each.name === feature)?.level
+    const level = features.find(each => each.name === feature)?.level
     if (level === maxVersionLevel) return { feature, errorCode: 0, errorMessage: null }
     const message = level === undefined ? `Invalid update version ${maxVersionLevel} for feature ${feature}: the broker does not support this feature.`
       : `Invalid update version ${maxVersionLevel} for feature ${feature}: this broker is at ${level} and stays there while it runs.`

@@ -40,6 +40,17 @@ test('an engine that this example does not have is refused, with those that it h
   assert.match(ran.stderr, /--without takes engines of this example, flink, spark, storm, samza, not 'heron'/)
 })
 
+test('brokers of its own and named ones exclude each other, and Kafka that is not installed is named with what installs it', async () => {
+  const both = await millrace(['demo', 'linked', '--cluster', '3', '--bootstrap', 'localhost:9'])
+  assert.equal(both.exitCode, 2)
+  assert.match(both.stderr, /--cluster starts brokers here, --bootstrap names some that run: give one of them/)
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-linked-cluster-'))
+  const missing = await millrace(['demo', 'linked', '--cluster', '3', '--headless', '--data', directory], { env: { MILLRACE_ENGINES: join(directory, 'engines') } })
+  rmSync(directory, { recursive: true, force: true })
+  assert.notEqual(missing.exitCode, 0)
+  assert.match(missing.stderr, /millrace engines install kafka@4\.1/)
+})
+
 test('the table says how many lists each engine has moved, or why it is missing in one line', () => {
   let text = ''
   const output = new Output({ stdout: { write: part => { text += String(part) } }, stderr: { write: () => true }, json: false, environment: {} })

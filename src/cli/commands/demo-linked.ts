@@ -13,7 +13,8 @@ import { realEnv } from '../../env/real/env.ts'
 import type { AppDescription } from '../../topology/node.ts'
 import { loadEntry } from '../app-entry.ts'
 import { untilAsked } from '../child.ts'
-import { type Call, CLUSTER_OPTIONS, defineCommand, PORT_MAX, usage } from '../command.ts'
+import { brokersOf } from '../cluster.ts'
+import { type Call, CLUSTER_OPTIONS, defineCommand, KAFKA_OPTION, PORT_MAX, usage } from '../command.ts'
 import { SMALL } from '../footprint.ts'
 import { Host, nodeChild } from '../host.ts'
 import { findJava } from '../java.ts'
@@ -23,6 +24,7 @@ import { nextFreePort } from '../ports.ts'
 const exampleFolder = new URL('../../../examples/linked-engines/', import.meta.url)
 const REPORT_EVERY_MS = 5000
 const JAVA_MIN = 17
+const INTERRUPTED_EXIT_CODE = 130
 
 export const demoLinked = defineCommand({
   path: ['demo', 'linked'],
@@ -31,22 +33,24 @@ export const demoLinked = defineCommand({
   options: {
     ...CLUSTER_OPTIONS,
     bootstrap: { type: 'string', short: 'b', value: 'HOST:PORT', describe: 'the cluster; default $MILLRACE_BOOTSTRAP, else a broker is started here' },
+    ...KAFKA_OPTION,
     headless: { type: 'boolean', describe: 'no shop page; shoppers are simulated all the same' },
     seconds: { type: 'number', describe: 'ends after so long; without it at Ctrl-C', min: 1 },
     without: { type: 'string', value: 'ENGINE,…', multiple: true, describe: 'leave these engines out: flink, spark, storm, samza' },
     data: { type: 'string', short: 'd', value: 'DIR', describe: 'where data, state and the engines\' logs are kept', default: '.millrace/linked' },
-    port: { type: 'number', short: 'p', describe: "the broker's port; the next free one where it is taken", default: 9092, max: PORT_MAX },
+    port: { type: 'number', short: 'p', describe: "the (first) broker's port; the next free one where it is taken", default: 9092, max: PORT_MAX },
     'shop-port': { type: 'number', describe: 'the storefront', default: 9500, max: PORT_MAX },
     'status-port': { type: 'number', describe: 'the graph, with a kill button on each process', default: 9600, max: PORT_MAX },
     shoppers: { type: 'number', describe: 'simulated shoppers; each acts every eight seconds or so', default: 100, max: 2000 },
     seed: { type: 'number', describe: 'of the shoppers', default: 1 },
   },
-  examples: ['millrace demo linked', 'millrace demo linked --headless --seconds 120', 'millrace demo linked --without storm,samza'],
+  examples: ['millrace demo linked', 'millrace demo linked --headless --seconds 120', 'millrace demo linked --without storm,samza', 'millrace demo linked --cluster 3'],
   run,
 })
 
 async function run(call: Call): Promise<number> {
   const { output } = call
+  const brokers = brokersOf(call)
   const entryPath = fileURLToPath(new URL('app.js', exampleFolder))
   const { app } = await loadEntry(entryPath)
   const leftOut = await engineTasksLeftOut(app, call.texts('without').flatMap(text => text.split(',')).map(name => name.trim()).filter(name => name !== ''))
@@ -55,7 +59,7 @@ async function run(call: Call): Promise<number> {
   const seconds = (): number => Math.round((performance.now() - started) / 1000)
   const shopPort = call.flag('headless') ? undefined : await nextFreePort(realEnv.network, '127.0.0.1', call.number('shop-port') ?? 9500)
   let contributed: Contributed | undefined
-  const host = hostOf(call, { app, entryPath, tasks: app.tasks.map(task => task.name).filter(name => !leftOut.has(name)), shopPort, onContributed: each => { contributed = each } })
+  const host = hostOf(call, { app, entryPath, brokers, tasks: app.tasks.map(task => task.name).filter(name => !leftOut.has(name)), shopPort, onContributed: each => { contributed = each } })
   const end = endOf(call)
   const report = (isFinal: boolean): void => {
     const now = linkedReport(seconds(), host.live().status, contributed, leftOut)
@@ -68,7 +72,9 @@ async function run(call: Call): Promise<number> {
     const engines = host.start()
     // It may fail while nobody waits for it; it is waited for below.
     engines.catch(() => {})
-    await Promise.race([host.serving, engines])
+    // Brokers of Kafka take a quarter of a minute, and who presses Ctrl-C meanwhile is not kept waiting.
+    const isUp = await Promise.race([host.serving.then(() => true), engines.then(() => true), untilAsked(end).then(() => false)])
+    if (!isUp) return call.signal.aborted ? INTERRUPTED_EXIT_CODE : 0
     output.document({ status: host.statusUrl, kafka: host.bootstrap, ...shopPort === undefined ? {} : { shop: `http://localhost:${shopPort}/` } })
     output.line(`  ➜ Graph   ${host.statusUrl}   kill buttons; Kafka at ${host.bootstrap}`)
     if (shopPort !== undefined) output.line(`  ➜ Shop    http://localhost:${shopPort}/   ${call.number('shoppers')} simulated shoppers, and now and then a script that is none`)
@@ -86,6 +92,7 @@ async function run(call: Call): Promise<number> {
 }
 
 interface Hosted {
+  readonly brokers: ReturnType<typeof brokersOf>
   readonly app: AppDescription
   readonly entryPath: string
   readonly tasks: readonly string[]
@@ -93,11 +100,11 @@ interface Hosted {
   readonly onContributed: (contributed: Contributed) => void
 }
 
-function hostOf(call: Call, { app, entryPath, tasks, shopPort, onContributed }: Hosted): Host {
+function hostOf(call: Call, { app, entryPath, brokers, tasks, shopPort, onContributed }: Hosted): Host {
   // What becomes of each engine stands in the table; of clients that come and go the page tells.
   const logger = createLogger({ level: 'warn', write: line => call.output.note(line), now: Date.now })
   return new Host({
-    app, entryPath, tasks, bootstrap: call.text('bootstrap') ?? process.env['MILLRACE_BOOTSTRAP'], brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600,
+    app, entryPath, tasks, ...brokers, progress: text => call.output.note(`  ${text} …`), brokerPort: call.number('port') ?? 9092, statusPort: call.number('status-port') ?? 9600,
     dataDirectory: resolve(call.text('data') ?? '.millrace/linked'), durability: 'sync', processes: 1, threads: 0, footprint: SMALL, logger, ownClientIds: ['millrace-shop'],
     children: bootstrap => [{
       name: 'shop', kind: 'process', ipc: true,

@@ -87,13 +87,3 @@ test('Java: two members share, an expression finds new topics, a killed member i
   assert.match(first.stdout(), /^a left$/m)
   assert.doesNotMatch(broker.log(), /not served|malformed|request failed/)
 })
-
-test("Kafka's own tool reads the records that groups are kept in", async () => {
-  const segment = join(broker.directory, '__consumer_offsets-0', '00000000000000000000.log')
-  const { stdout } = await kafkaTool('kafka.tools.DumpLogSegments', ['--offsets-decoder', '--print-data-log', '--files', segment])
-  for (const said of [/"type":"3".*"groupId":"shared".*"epoch":\d+/, /"type":"5".*"groupId":"patterned".*"subscribedTopicRegex":"ki\.\*".*"serverAssignor":"range"/, /"type":"6".*"assignmentEpoch":\d+/,
-    /"type":"7".*"topicPartitions":\[\{"topicId":"[\w-]{22}","partitions":\[0,1,2,3\]\}\]/, /"type":"8".*"memberEpoch":\d+,"previousMemberEpoch":\d+,"state":1,.*"partitionsPendingRevocation":\[\{/, /"type":"16".*"regularExpression":"ki\.\*".*"topics":\["kip","kip-2"\]/]) {
-    assert.match(stdout, said, stdout.slice(0, 4000))
-  }
-  assert.doesNotMatch(stdout, /Could not|Failed|<unknown>/i)
-})

@@ -1,9 +1,9 @@
 /**
- * The durability programme: `npm run durability -- [--kills N] [--cuts N] [--mutations N] [--minutes N] [--seed N] [--together]`.
+ * The durability programme: `npm run durability:wire -- [--kills N] [--cuts N] [--mutations N] [--minutes N] [--seed N] [--together]`.
  *
  * Brokers die by SIGKILL at random moments and at every call that changes a file, file systems lose their power under them, a simulated
  * disk keeps random parts of what was not synced, files are damaged, a disk is full. After each, a client recounts what it was told.
- * Writes docs/reports/durability.md; exit code 1 where anything acknowledged was lost, doubled, out of order, or a transaction torn.
+ * Writes docs/reports/durability-wire.md; exit code 1 where anything acknowledged was lost, doubled, out of order, or a transaction torn.
  *
  * Needs Linux, strace, and root for the power cuts (loop devices); what cannot be run is named in the report with its reason.
  */
@@ -32,7 +32,7 @@ const wanted: readonly (readonly [part: string, count: string])[] = [
 const accounts: Account[] = []
 if (values.together) accounts.push(...await Promise.all(wanted.map(([part, count]) => run(part, count))))
 else for (const [part, count] of wanted) accounts.push(await run(part, count))
-const file = join(root, 'docs', 'reports', 'durability.md')
+const file = join(root, 'docs', 'reports', 'durability-wire.md')
 mkdirSync(dirname(file), { recursive: true })
 writeFileSync(file, page())
 process.stderr.write(`${file}\n`)
@@ -67,7 +67,7 @@ function page(): string {
   const wrong = accounts.flatMap(account => account.wrong.map(line => `${account.part}: ${line}`))
   return [
     '# Durability of the embedded broker', '',
-    '```', `npm run durability -- --kills ${values.kills} --cuts ${values.cuts} --mutations ${values.mutations} --minutes ${values.minutes} --seed ${values.seed}${values.together ? ' --together' : ''}`, '```', '',
+    '```', `npm run durability:wire -- --kills ${values.kills} --cuts ${values.cuts} --mutations ${values.mutations} --minutes ${values.minutes} --seed ${values.seed}${values.together ? ' --together' : ''}`, '```', '',
     `${started.at.toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${commit}, seed ${values.seed}. ${type()} ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; load when it began ${started.load}, when it ended ${load()}.`, '',
     `**${shown(of('kills').count + calls.count + (of('simulated').figures['kills'] ?? 0))} kills, ${shown(of('power').count + of('simulated').count)} power cuts, ${shown(of('mutations').count)} damaged files: ${wrong.length === 0 ? 'nothing acknowledged was lost, doubled or out of order, and no transaction was torn' : `${wrong.length} findings`}.**`, '',
     '| what happened to a broker under `sync` | times | recounted after it | wrong | seconds |', '|---|---|---|---|---|',

@@ -35,9 +35,9 @@ for part in "${parts[@]}"; do
     strace) have strace || packages strace ;;
     python)
       have python3 || packages python3 python3-pip
-      if [ ! -d "$tools/python/confluent_kafka" ] || [ ! -d "$tools/python/aiokafka" ]; then
+      if [ ! -d "$tools/python/confluent_kafka" ] || [ ! -d "$tools/python/aiokafka" ] || [ ! -d "$tools/python/cramjam" ]; then
         python3 -m pip --version >/dev/null 2>&1 || packages python3-pip
-        python3 -m pip install -q --target "$tools/python" 'confluent-kafka==2.*' 'aiokafka==0.14.*'
+        python3 -m pip install -q --target "$tools/python" 'confluent-kafka==2.*' 'aiokafka==0.14.*' 'cramjam==2.*'
       fi ;;
     clients)
       # Other people's JavaScript clients, in an install of their own: their engines and their size are not ours.

@@ -23,7 +23,10 @@ export interface ScanState {
 
 export interface ScanFault {
   readonly position: number
-  /** The lowest offset that may be concerned: what is bad may be this batch, or the offsets that the one before it claims. */
+  /**
+   * The lowest offset that may be concerned: what is bad may be this batch, or, where offsets may be missing, those that the one before it claims.
+   * A base offset of 0 is a sector that never reached the disk, though the rest of the batch did: this batch.
+   */
   readonly offset: number
   readonly message: string
 }
@@ -55,7 +58,7 @@ export function scanBatches(file: DiskFile, state: ScanState, onBatch: (batch: B
     if (fault === undefined) {
       const batch = new BatchView(chunk, at - chunkAt)
       fault = continuityFault(batch, state)
-      if (fault !== undefined) return { position: at, offset: Math.min(state.nextOffset, Math.max(0, batch.baseOffset)), message: fault }
+      if (fault !== undefined) return { position: at, offset: state.gapless === true || batch.baseOffset === 0 ? state.nextOffset : Math.min(state.nextOffset, batch.baseOffset), message: fault }
       onBatch(batch)
       state.nextOffset = batch.lastOffset + 1
       state.leaderEpoch = Math.max(state.leaderEpoch, batch.leaderEpoch)

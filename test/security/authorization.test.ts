@@ -71,7 +71,7 @@ const REQUESTS: Readonly<Record<string, readonly [request: object, refused: Deni
   SaslAuthenticate: [{ authBytes: Buffer.alloc(1) }, 'open'],
   CreatePartitions: [{ topics: [{ name, count: 5, assignments: null }], timeoutMs: 1000, validateOnly: true }, TOPIC],
   DeleteGroups: [{ groupsNames: ['readers'] }, GROUP],
-  ElectLeaders: [{ topicPartitions: null, timeoutMs: 1000 }, CLUSTER],
+  ElectLeaders: [{ electionType: 0, topicPartitions: null, timeoutMs: 1000 }, CLUSTER],
   IncrementalAlterConfigs: [{ resources: [{ ...config, configs: [] }], validateOnly: true }, TOPIC],
   AlterPartitionReassignments: [{ timeoutMs: 1000, topics: [] }, CLUSTER],
   ListPartitionReassignments: [{ timeoutMs: 1000, topics: null }, CLUSTER],
@@ -85,11 +85,17 @@ const REQUESTS: Readonly<Record<string, readonly [request: object, refused: Deni
   ListTransactions: [{}, 'open'],
   ConsumerGroupHeartbeat: [{ groupId: 'readers', memberId: ID, memberEpoch: 0, rebalanceTimeoutMs: 1000, subscribedTopicNames: [name], topicPartitions: [] }, GROUP],
   ConsumerGroupDescribe: [{ groupIds: ['readers'] }, GROUP],
+  AlterReplicaLogDirs: [{ dirs: [{ path: '/nowhere', topics: [{ name, partitions: [0] }] }] }, CLUSTER],
+  DescribeClientQuotas: [{ components: [], strict: false }, CLUSTER],
+  AlterClientQuotas: [{ entries: [{ entity: [{ entityType: 'user', entityName: 'none' }], ops: [] }], validateOnly: true }, CLUSTER],
+  UpdateFeatures: [{ featureUpdates: [], validateOnly: true }, CLUSTER],
+  UnregisterBroker: [{ brokerId: 77 }, CLUSTER],
+  ListConfigResources: [{ resourceTypes: [2] }, CLUSTER],
   DescribeTopicPartitions: [{ topics: [{ name }], responsePartitionLimit: 100, cursor: null }, TOPIC],
 }
 
 /** In earlier versions the answer has no place for the error, and shows nothing. */
-const TOLD_FROM: Readonly<Record<string, number>> = { DescribeLogDirs: 3 }
+const TOLD_FROM: Readonly<Record<string, number>> = { DescribeLogDirs: 3, ElectLeaders: 1 }
 
 let closed: Broker
 let open: Broker

@@ -35,7 +35,7 @@ const PRESENT: Record<Part, () => boolean> = {
   kafka: () => existsSync(KAFKA_JARS) && readdirSync(KAFKA_JARS).some(name => name.startsWith('kafka_2.13')) && hasCommand('java'),
   kcat: () => hasCommand('kcat'),
   chromium: () => hasCommand('chromium'),
-  python: () => ['confluent_kafka', 'aiokafka'].every(name => existsSync(join(PYTHON_PACKAGES, name))) && hasCommand('python3'),
+  python: () => ['confluent_kafka', 'aiokafka', 'cramjam'].every(name => existsSync(join(PYTHON_PACKAGES, name))) && hasCommand('python3'),
   clients: () => ['@platformatic/kafka', '@kafkats/client'].every(name => existsSync(join(OTHER_CLIENTS, 'node_modules', name))),
   strace: () => hasCommand('strace'),
   node24: () => existsSync(NODE_24),

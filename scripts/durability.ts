@@ -1,9 +1,9 @@
 /**
- * The durability programme: `npm run durability:wire -- [--kills N] [--cuts N] [--mutations N] [--minutes N] [--seed N] [--together]`.
+ * The durability programme: `npm run durability -- [--kills N] [--cuts N] [--mutations N] [--minutes N] [--seed N] [--together]`.
  *
  * Brokers die by SIGKILL at random moments and at every call that changes a file, file systems lose their power under them, a simulated
  * disk keeps random parts of what was not synced, files are damaged, a disk is full. After each, a client recounts what it was told.
- * Writes docs/reports/durability-wire.md; exit code 1 where anything acknowledged was lost, doubled, out of order, or a transaction torn.
+ * Writes docs/reports/durability.md; exit code 1 where anything acknowledged was lost, doubled, out of order, or a transaction torn.
  *
  * Needs Linux, strace, and root for the power cuts (loop devices); what cannot be run is named in the report with its reason.
  */
@@ -27,12 +27,12 @@ const load = (): string => loadavg().map(average => average.toFixed(1)).join(' '
 const started = { at: new Date(), load: load() }
 
 const wanted: readonly (readonly [part: string, count: string])[] = [
-  ['kills', values.kills], ['calls', '100000'], ['power', values.cuts], ['simulated', values.cuts], ['mutations', values.mutations], ['full', '1'],
+  ['kills', values.kills], ['calls', '100000'], ['power', values.cuts], ['simulated', values.cuts], ['mutations', values.mutations], ['files', values.mutations], ['full', '1'],
 ]
 const accounts: Account[] = []
 if (values.together) accounts.push(...await Promise.all(wanted.map(([part, count]) => run(part, count))))
 else for (const [part, count] of wanted) accounts.push(await run(part, count))
-const file = join(root, 'docs', 'reports', 'durability-wire.md')
+const file = join(root, 'docs', 'reports', 'durability.md')
 mkdirSync(dirname(file), { recursive: true })
 writeFileSync(file, page())
 process.stderr.write(`${file}\n`)
@@ -67,17 +67,19 @@ function page(): string {
   const wrong = accounts.flatMap(account => account.wrong.map(line => `${account.part}: ${line}`))
   return [
     '# Durability of the embedded broker', '',
-    '```', `npm run durability:wire -- --kills ${values.kills} --cuts ${values.cuts} --mutations ${values.mutations} --minutes ${values.minutes} --seed ${values.seed}${values.together ? ' --together' : ''}`, '```', '',
+    '```', `npm run durability -- --kills ${values.kills} --cuts ${values.cuts} --mutations ${values.mutations} --minutes ${values.minutes} --seed ${values.seed}${values.together ? ' --together' : ''}`, '```', '',
     `${started.at.toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${commit}, seed ${values.seed}. ${type()} ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; load when it began ${started.load}, when it ended ${load()}.`, '',
-    `**${shown(of('kills').count + calls.count + (of('simulated').figures['kills'] ?? 0))} kills, ${shown(of('power').count + of('simulated').count)} power cuts, ${shown(of('mutations').count)} damaged files: ${wrong.length === 0 ? 'nothing acknowledged was lost, doubled or out of order, and no transaction was torn' : `${wrong.length} findings`}.**`, '',
+    `**${shown(of('kills').count + calls.count + (of('simulated').figures['kills'] ?? 0))} kills, ${shown(of('power').count + of('simulated').count)} power cuts, ${shown(of('mutations').count + of('files').count)} damaged files: ${wrong.length === 0 ? 'nothing acknowledged was lost, doubled or out of order, and no transaction was torn' : `${wrong.length} findings`}.**`, '',
     '| what happened to a broker under `sync` | times | recounted after it | wrong | seconds |', '|---|---|---|---|---|',
     row('kills', 'SIGKILL of its process at a random moment, one in six during its start', of('kills').count, values.kills, acknowledged('kills')),
     row('calls', `SIGKILL at the N-th call, for N from 1 on (strace): ${byCall}${calls.figures['complete'] === 1 ? '; every call of the workload' : '; not every call was reached'}`, calls.count, undefined, acknowledged('calls')),
     row('power', 'power cut of its file system: ext4 on a loop device, shut down without flushing its journal', of('power').count, values.cuts, acknowledged('power')),
     row('simulated', `power cut of the simulated disk, which keeps any part of what was not synced (and ${shown(of('simulated').figures['kills'])} kills)`, of('simulated').count, values.cuts, acknowledged('simulated')),
     row('mutations', 'one file damaged: bit flipped, cut short, bytes removed, zeroed, a block doubled', of('mutations').count, values.mutations, 'everything of the directory'),
+    row('files', 'one file damaged of a directory that holds every kind: rolled and compacted logs, all codecs, transactions, indexes, snapshots, checkpoints, state', of('files').count, values.mutations, 'every record of both isolation levels, and times'),
     row('full', 'a full disk: writes refused, reads go on, writes go on once there is space', of('full').count, '1', acknowledged('full')), '',
-    `Damaged files: ${shown(figures['refused'])} times the start was refused and no log was touched, ${shown(figures['unharmed'])} times everything was there (what was damaged is derived and was made anew, or is not used), ${shown(figures['found by the reader'])} times a finished segment was damaged and whoever read it was told (CORRUPT_MESSAGE, or the batch's own checksum, which every client checks). Silent: ${shown(figures['silent'])}. Cut as a torn tail although acknowledged, with a warning: ${shown(figures['reported'])}. Broken in another way: ${shown(figures['broken'])}.`, '',
+    `Every kind of file: ${shown(of('files').figures['same'])} times the same contents, ${shown(of('files').figures['refused'])} times the start was refused, ${shown(of('files').figures['refusedByReader'])} times the reader, ${shown(of('files').figures['cut'])} times a torn tail was cut and reported; silent: ${shown(of('files').figures['silent'])}.`, '',
+    `Damaged files of the client's own directories: ${shown(figures['refused'])} times the start was refused and no log was touched, ${shown(figures['unharmed'])} times everything was there (what was damaged is derived and was made anew, or is not used), ${shown(figures['found by the reader'])} times a finished segment was damaged and whoever read it was told (CORRUPT_MESSAGE, or the batch's own checksum, which every client checks). Silent: ${shown(figures['silent'])}. Cut as a torn tail although acknowledged, with a warning: ${shown(figures['reported'])}. Broken in another way: ${shown(figures['broken'])}.`, '',
     'After each death the client goes on as clients do: unacknowledged batches are sent again under their sequence numbers, an end of a transaction whose answer was lost is asked for again, a transaction that was left open over the restart is committed by its owner. Then it compares for equality: each record of the plain topic at its one offset, transactions in both partitions or in neither, committed offsets.', '',
     'Instead of dm-log-writes the simulated disk records what was not synced and keeps random 512-byte sectors of it.', '',
     ...(wrong.length === 0 ? [] : ['## Findings', '', ...wrong.map(line => `- ${line}`), '']),

@@ -3,6 +3,7 @@
  * exit code 1 where anything was lost, doubled, out of order or broken.
  */
 import { loadCompression } from '../../src/wire/compression.ts'
+import { damageFiles } from './every-file.ts'
 import { fullDisk } from './full-disk.ts'
 import { killsAtCalls, powerCuts, powerCutsImpossible, randomKills } from './real.ts'
 import { baseline, mutate, simulatedCuts } from './simulated.ts'
@@ -28,7 +29,7 @@ const [part = '', count = '0', seedText = '1', seconds = '600'] = process.argv.s
 const options = { seed: Number(seedText), deaths: Number(count), secondsMax: Number(seconds), say: (line: string): void => void process.stderr.write(`${line}\n`) }
 const began = performance.now()
 const elapsed = (): number => (performance.now() - began) / 1000
-const PARTS: Readonly<Record<string, () => Promise<Omit<Account, 'part' | 'seconds'>>>> = { kills, calls, power, simulated, mutations, full }
+const PARTS: Readonly<Record<string, () => Promise<Omit<Account, 'part' | 'seconds'>>>> = { kills, calls, power, simulated, mutations, files, full }
 
 await loadCompression()
 const run = PARTS[part]
@@ -86,6 +87,11 @@ async function mutations(): Promise<Omit<Account, 'part' | 'seconds'>> {
     if (wrong.length > 20) break
   }
   return { count: done, wrong, figures }
+}
+
+async function files(): Promise<Omit<Account, 'part' | 'seconds'>> {
+  const { count: done, outcomes, examples } = await damageFiles({ count: options.deaths, seed: options.seed, secondsMax: options.secondsMax })
+  return { count: done, wrong: examples, figures: outcomes }
 }
 
 async function full(): Promise<Omit<Account, 'part' | 'seconds'>> {

@@ -1,4 +1,4 @@
-/** The durability programme in seconds: it finds nothing in the broker as it is, and each planted bug. `npm run durability:wire` is the long form. */
+/** The durability programme in seconds: it finds nothing in the broker as it is, and each planted bug. `npm run durability` is the long form. */
 import assert from 'node:assert/strict'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'

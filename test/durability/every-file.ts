@@ -1,7 +1,11 @@
 /**
- * Damages one place of a data directory and says what became of it: the only outcomes allowed are the same contents, a cut that was reported,
- * and a refusal with the bytes kept. (reliability.md 2.2: never silent loss, never a wrong record served.)
+ * Damages one place of a real data directory that holds every kind of file (`corpus.ts`), and says what became of it: the only outcomes allowed are
+ * the same contents, a cut that was reported, and a refusal with the bytes kept. (reliability.md 2.2: never silent loss, never a wrong record served.)
+ * `simulated.ts` damages directories of the programme's own client, and asks the broker; here the logs themselves are read, whole.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createLogger } from '../../src/base/logger.ts'
 import { MillraceError, messageOf } from '../../src/base/errors.ts'
 import { Broker } from '../../src/broker/broker.ts'
@@ -10,13 +14,14 @@ import { realEnv } from '../../src/env/real/env.ts'
 import { readFile, writeFile } from '../../src/env/whole-file.ts'
 import type { Disk, Env, Network } from '../../src/env/env.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
-import { contentsOf } from './corpus.ts'
+import { seededRandom } from '../support/seeded-random.ts'
+import { contentsOf, makeCorpora } from './corpus.ts'
 import type { Contents, Corpus } from './corpus.ts'
 
 export type Outcome = 'same' | 'cut' | 'refused' | 'refusedByReader' | 'silent'
-export const OUTCOMES: readonly Outcome[] = ['same', 'cut', 'refused', 'refusedByReader', 'silent']
+const OUTCOMES: readonly Outcome[] = ['same', 'cut', 'refused', 'refusedByReader', 'silent']
 
-export interface Mutation {
+interface Mutation {
   readonly corpus: Corpus
   /** Relative to the corpus. */
   readonly file: string
@@ -24,15 +29,57 @@ export interface Mutation {
   apply(disk: Disk): void
 }
 
-export interface Verdict {
+interface Verdict {
   readonly outcome: Outcome
   readonly why: string
+}
+
+export interface Damage {
+  readonly count: number
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  /** Of what was silent, the first forty. */
+  readonly examples: readonly string[]
+}
+
+export interface DamageOptions {
+  readonly count: number
+  readonly seed: number
+  readonly secondsMax?: number | undefined
+  /** The broker cuts what is damaged and goes on: a defect planted to see that it is found. */
+  readonly careless?: boolean | undefined
+}
+
+/** `count` mutations, half of a directory after a clean stop and half of one after a kill. */
+export async function damageFiles({ count, seed, secondsMax = Infinity, careless = false }: DamageOptions): Promise<Damage> {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-files-'))
+  const random = seededRandom(seed)
+  const outcomes = Object.fromEntries(OUTCOMES.map(outcome => [outcome, 0])) as Record<Outcome, number> // One for each.
+  const examples: string[] = []
+  const began = performance.now()
+  let done = 0
+  try {
+    const corpora = await makeCorpora(directory)
+    const prepared = await Promise.all(corpora.map(async corpus => ({
+      corpus, files: filesOf(realEnv.disk, corpus.directory), expected: await contentsOf({ ...realEnv, disk: overlayOf() }, corpus.directory),
+    })))
+    for (; done < count && performance.now() - began < secondsMax * 1000; done++) {
+      const one = prepared[done % prepared.length]
+      if (one === undefined) break
+      const mutation = randomMutation(one.corpus, one.files, random)
+      const { outcome, why } = await judge(mutation, one.expected, careless)
+      outcomes[outcome]++
+      if (outcome === 'silent' && examples.length < 40) examples.push(`${mutation.corpus.name} ${mutation.file}: ${mutation.what}: ${why}`)
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return { count: done, outcomes, examples }
 }
 
 const KINDS = ['flip', 'zero', 'random', 'truncate', 'repeat', 'append', 'missing'] as const
 
 /** Every file of the directory, but the lock, which holds nothing. */
-export function filesOf(disk: Disk, directory: string): string[] {
+function filesOf(disk: Disk, directory: string): string[] {
   return disk.list(directory).flatMap(name => {
     if (name === 'lock') return []
     if (/-\d+$/.test(name)) return disk.list(`${directory}/${name}`).map(inner => `${name}/${inner}`)
@@ -40,7 +87,7 @@ export function filesOf(disk: Disk, directory: string): string[] {
   })
 }
 
-export function randomMutation(corpus: Corpus, files: readonly string[], random: SeededRandom): Mutation {
+function randomMutation(corpus: Corpus, files: readonly string[], random: SeededRandom): Mutation {
   const file = files[random.below(files.length)] ?? ''
   const path = `${corpus.directory}/${file}`
   const kind = KINDS[random.below(KINDS.length)] ?? 'flip'
@@ -77,11 +124,8 @@ export function overlayOf(): Disk {
   return overlayDisk({ ...realEnv.disk, lock: () => Promise.resolve({ release: () => {} }) })
 }
 
-/**
- * Applies the mutation to an overlay of the corpus, starts a broker on it, and compares what is there then with `expected`.
- * `careless` cuts what is damaged and goes on: a defect planted to see that it is found.
- */
-export async function judge(mutation: Mutation, expected: Contents, careless = false): Promise<Verdict> {
+/** Applies the mutation to an overlay of the corpus, starts a broker on it, and compares what is there then with `expected`. */
+async function judge(mutation: Mutation, expected: Contents, careless: boolean): Promise<Verdict> {
   const { directory } = mutation.corpus
   const disk = overlayOf()
   mutation.apply(disk)

@@ -2,7 +2,9 @@
  * Asks a Kafka broker every API in every version that our tables describe, with our own encoder, and decodes each answer
  * to its last byte. Versions that no client at hand sends are proved by this: Apache Kafka took the request and answered.
  *
- *   node dist/scripts/probe-frames.js 127.0.0.1:19392        (through the recording proxy, or straight to a broker)
+ *   node dist/scripts/probe-frames.js 127.0.0.1:19392 [node]        (through the recording proxy, or straight to a broker)
+ *
+ * `node` asks only what concerns the node as a whole: directories, quotas, credentials, features, resources.
  *
  * Prints what was answered with an error code and what was not answered at all. It makes topics `wire.probe.…` and removes them.
  */
@@ -10,8 +12,11 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { addOffsetsToTxn } from '../src/wire/apis/25-add-offsets-to-txn.ts'
 import { addPartitionsToTxn } from '../src/wire/apis/24-add-partitions-to-txn.ts'
+import { alterClientQuotas } from '../src/wire/apis/49-alter-client-quotas.ts'
 import { alterConfigs } from '../src/wire/apis/33-alter-configs.ts'
 import { alterPartitionReassignments } from '../src/wire/apis/45-alter-partition-reassignments.ts'
+import { alterReplicaLogDirs } from '../src/wire/apis/34-alter-replica-log-dirs.ts'
+import { alterUserScramCredentials } from '../src/wire/apis/51-alter-user-scram-credentials.ts'
 import { apiVersions } from '../src/wire/apis/18-api-versions.ts'
 import { consumerGroupDescribe } from '../src/wire/apis/69-consumer-group-describe.ts'
 import { consumerGroupHeartbeat } from '../src/wire/apis/68-consumer-group-heartbeat.ts'
@@ -23,6 +28,7 @@ import { deleteGroups } from '../src/wire/apis/42-delete-groups.ts'
 import { deleteRecords } from '../src/wire/apis/21-delete-records.ts'
 import { deleteTopics } from '../src/wire/apis/20-delete-topics.ts'
 import { describeAcls } from '../src/wire/apis/29-describe-acls.ts'
+import { describeClientQuotas } from '../src/wire/apis/48-describe-client-quotas.ts'
 import { describeCluster } from '../src/wire/apis/60-describe-cluster.ts'
 import { describeConfigs } from '../src/wire/apis/32-describe-configs.ts'
 import { describeGroups } from '../src/wire/apis/15-describe-groups.ts'
@@ -31,6 +37,7 @@ import { describeProducers } from '../src/wire/apis/61-describe-producers.ts'
 import { describeQuorum } from '../src/wire/apis/55-describe-quorum.ts'
 import { describeTopicPartitions } from '../src/wire/apis/75-describe-topic-partitions.ts'
 import { describeTransactions } from '../src/wire/apis/65-describe-transactions.ts'
+import { describeUserScramCredentials } from '../src/wire/apis/50-describe-user-scram-credentials.ts'
 import { electLeaders } from '../src/wire/apis/43-elect-leaders.ts'
 import { endTxn } from '../src/wire/apis/26-end-txn.ts'
 import { fetch } from '../src/wire/apis/01-fetch.ts'
@@ -40,6 +47,7 @@ import { incrementalAlterConfigs } from '../src/wire/apis/44-incremental-alter-c
 import { initProducerId } from '../src/wire/apis/22-init-producer-id.ts'
 import { joinGroup } from '../src/wire/apis/11-join-group.ts'
 import { leaveGroup } from '../src/wire/apis/13-leave-group.ts'
+import { listConfigResources } from '../src/wire/apis/74-list-config-resources.ts'
 import { listGroups } from '../src/wire/apis/16-list-groups.ts'
 import { listOffsets } from '../src/wire/apis/02-list-offsets.ts'
 import { listPartitionReassignments } from '../src/wire/apis/46-list-partition-reassignments.ts'
@@ -54,6 +62,8 @@ import { saslAuthenticate } from '../src/wire/apis/36-sasl-authenticate.ts'
 import { saslHandshake } from '../src/wire/apis/17-sasl-handshake.ts'
 import { syncGroup } from '../src/wire/apis/14-sync-group.ts'
 import { txnOffsetCommit } from '../src/wire/apis/28-txn-offset-commit.ts'
+import { unregisterBroker } from '../src/wire/apis/64-unregister-broker.ts'
+import { updateFeatures } from '../src/wire/apis/57-update-features.ts'
 import { writeTxnMarkers } from '../src/wire/apis/27-write-txn-markers.ts'
 import { BatchBuilder } from '../src/wire/batch-builder.ts'
 import { encodeAssignment, encodeSubscription } from '../src/wire/consumer-protocol.ts'
@@ -70,13 +80,16 @@ let asked = 0
 let topicId = ''
 
 await probeApiVersions()
-await probeTopics()
-await probeRecords()
-await probeGroups()
-await probeConsumerGroups()
-await probeTransactions()
-await probeAdministration()
-await probeEnd()
+if (process.argv[3] !== 'node') {
+  await probeTopics()
+  await probeRecords()
+  await probeGroups()
+  await probeConsumerGroups()
+  await probeTransactions()
+  await probeAdministration()
+  await probeEnd()
+}
+await probeNode()
 console.log(`${asked} answers decoded to the last byte`)
 for (const [text, count] of errors) console.log(`answered with ${text} (${count})`)
 for (const text of unanswered) console.log(`NOT ANSWERED: ${text}`)
@@ -302,6 +315,23 @@ async function probeAdministration(): Promise<void> {
   await askAll(deleteAcls, () => ({ filters: [{ resourceTypeFilter: 2, resourceNameFilter: TOPIC, patternTypeFilter: 3, principalFilter: null, hostFilter: null, operation: 1, permissionType: 1 }] }))
   await askAll(saslHandshake, () => ({ mechanism: 'PLAIN' }))
   await askAll(saslAuthenticate, () => ({ authBytes: Buffer.from('\0user\0secret') }))
+}
+
+async function probeNode(): Promise<void> {
+  await askAll(alterReplicaLogDirs, () => ({ dirs: [{ path: '/nowhere', topics: [{ name: 'wire.probe.none', partitions: [0] }] }] }))
+  const entity = [{ entityType: 'user', entityName: 'wire-probe' }]
+  await askAll(alterClientQuotas, () => ({ entries: [{ entity, ops: [{ key: 'producer_byte_rate', value: 1_000_000, remove: false }] }], validateOnly: false }))
+  await new Promise(resolve => setTimeout(resolve, 500))
+  await askAll(describeClientQuotas, () => ({ components: [{ entityType: 'user', matchType: 0, match: 'wire-probe' }], strict: true }))
+  await askAll(alterClientQuotas, () => ({ entries: [{ entity, ops: [{ key: 'producer_byte_rate', value: 0, remove: true }] }], validateOnly: false }))
+  const salt = Buffer.alloc(16, 1)
+  await askAll(alterUserScramCredentials, () => ({ deletions: [{ name: 'wire-nobody', mechanism: 1 }], upsertions: [{ name: 'wire-probe', mechanism: 1, iterations: 4096, salt, saltedPassword: Buffer.alloc(32, 2) }] }))
+  await new Promise(resolve => setTimeout(resolve, 500))
+  await askAll(describeUserScramCredentials, () => ({ users: [{ name: 'wire-probe' }] }))
+  await askAll(alterUserScramCredentials, () => ({ deletions: [{ name: 'wire-probe', mechanism: 1 }], upsertions: [] }))
+  await askAll(updateFeatures, () => ({ featureUpdates: [{ feature: 'wire.probe', maxVersionLevel: 1, allowDowngrade: false, upgradeType: 1 }], validateOnly: false }))
+  await askAll(unregisterBroker, () => ({ brokerId: 77 }))
+  await askAll(listConfigResources, () => ({ resourceTypes: [4, 8] }))
 }
 
 async function probeEnd(): Promise<void> {

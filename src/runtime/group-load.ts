@@ -1,8 +1,9 @@
 /**
  * What the leader of a task's group tells each member with its shards, so that each can see by itself when the group is out of balance.
  *
- * GL1. Rates travel only at a join, so somebody has to ask for one. A member does where it has measured for the first time since the group has several
- *      members, or where its share has come to be `OUT_OF_BALANCE` of the even one and is another than it told last; and at most once in `ASK_MS`.
+ * GL1. Rates travel only at a join, so somebody has to ask for one. A member does where it has measured and told nothing yet (of what others have told
+ *      alone the leader cannot see that they have too much), or where its share has come to be `OUT_OF_BALANCE` of the even one and is another than
+ *      it told last; and at most once in `ASK_MS`.
  * GL2. What a reader does not understand counts as untold: then members ask once a minute at the most, and nothing else is wrong.
  */
 import type { ShardId } from './assignor.ts'
@@ -57,7 +58,8 @@ export function groupLoad(measured: Measurement | undefined, weights: readonly n
 export function shouldAsk(group: GroupLoad | undefined, weight: number, now: Readonly<Record<string, ShardRate>>, told: Readonly<Record<string, ShardRate>>): boolean {
   if (group === undefined || group.members < 2 || Object.keys(now).length === 0) return false
   const { measured } = group
-  if (measured === undefined) return Object.keys(told).length === 0
+  if (Object.keys(told).length === 0) return true
+  if (measured === undefined) return false
   const share = (rates: Readonly<Record<string, ShardRate>>): number => Object.entries(rates).reduce((total, [key, rate]) => total + workOfShard(key, rate, measured.base, measured.costs), 0) / weight
   const mine = share(now)
   return mine > measured.even * OUT_OF_BALANCE && Math.abs(mine - share(told)) > measured.even * NEWS

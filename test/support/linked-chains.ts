@@ -56,3 +56,15 @@ export async function turnsRed(chain: Omit<LinkedKillsOptions, 'bootstrap' | 'ki
   const doubled = accounts.flatMap(account => account.balances).reduce((sum, balance) => sum + balance.doubled, 0)
   assert.ok(doubled > 0 || countsWrong > 0, JSON.stringify(accounts))
 }
+
+/**
+ * Spark commits no offsets: what comes out is held against what went in, up to where the task before it has committed. A batch stands still between its
+ * write and its commit, so that a kill finds it there.
+ */
+export const SPARK_CHAIN: Omit<LinkedKillsOptions, 'bootstrap' | 'kills'> = {
+  entry: join(ROOT, 'dist', 'examples', 'linked', 'spark.js'), input: 'linked.clicks', output: 'linked.counted', env: { LINKED_HOLD_MS: '1500' },
+  balances: [
+    { name: 'clean', group: 'linked.clean', in: { topic: 'linked.clicks', id: 'value:id' }, out: { topic: 'linked.clean', id: 'value:id', order: 'value:seq' } },
+    { name: 'count', group: 'linked.clean', in: { topic: 'linked.clicks', id: 'value:id' }, out: { topic: 'linked.counted', id: 'value:id', order: 'value:seq' } },
+  ],
+}

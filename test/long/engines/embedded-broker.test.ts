@@ -1,6 +1,7 @@
 /** Engines whose jobs are exactly once by Kafka's transactions, on the embedded broker's: killed and recounted as in `test/real/engines` on Apache Kafka. */
 import { test } from 'node:test'
 import type { JobRequest } from '../../../src/http/job-request.ts'
+import { connectKills } from '../../support/connect-kills.ts'
 import { chainOf, onEmbedded } from '../../support/linked-chains.ts'
 import { linkedKills } from '../../support/linked-kills.ts'
 import { need } from '../../support/need.ts'
@@ -20,3 +21,5 @@ test('two instances of a Kafka Streams application, killed like the tasks before
 test('Kafka Streams rescaled from two to three to one, and killed, while clicks flow through it: every click once, every count right', () => onEmbedded(async bootstrap => {
   await linkedKills({ ...chainOf('kafka-streams'), bootstrap, kills: [scale(3), 'count-3', scale(1)], clients: ['node'] })
 }))
+
+test('file → topic → task → topic → file: each worker of Kafka Connect is killed, and nothing is lost', () => onEmbedded(connectKills))

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LedgerAccount } from '../src/http/ledger.ts'
 import { freePorts } from './support/kafka.ts'
 import { residentOf } from './support/memory.ts'
@@ -63,7 +64,7 @@ async function until(what: string, holds: (now: Page) => boolean, seconds = 90):
     const now = await page()
     if (holds(now)) return now
     assert.ok(Date.now() < deadline, `${what}, within ${seconds} s: ${JSON.stringify(now)}\n${demo.stderr().slice(-3000)}`)
-    await new Promise(resolve => setTimeout(resolve, 250))
+    await sleep(250)
   }
 }
 
@@ -80,7 +81,7 @@ async function untilList(visitor: string, holds: (version: number) => boolean): 
     const list = await listOf(visitor)
     if (holds(list.version)) return list
     assert.ok(Date.now() < deadline, `no list: ${JSON.stringify(list)}\n${demo.stderr().slice(-3000)}`)
-    await new Promise(resolve => setTimeout(resolve, 250))
+    await sleep(250)
   }
 }
 
@@ -114,12 +115,20 @@ test('every task runs in two processes, and the books balance', async () => {
   assert.equal(now.ledger?.balanced, true, JSON.stringify(now.ledger))
 })
 
-test('all its processes together fit into little memory, with traffic', { skip: process.platform === 'linux' ? false : 'reads /proc, which is Linux' }, async () => {
+test('all its processes together fit into little memory, with traffic', { skip: process.platform === 'linux' ? false : 'reads /proc, which is Linux' }, async context => {
   await until('a thousand events were counted', each => counted(each) > 1000)
   const pids = processTree(demo.pid)
   assert.ok(pids.length >= 6, `host, broker, two processes of tasks, shop, verifier: ${pids.join(' ')}`)
-  const { pssBytes, rssBytes } = residentOf(pids)
-  assert.ok(pssBytes > 0 && pssBytes < RESIDENT_MIB_MAX * 2 ** 20, `${Math.round(pssBytes / 2 ** 20)} MiB are resident (${Math.round(rssBytes / 2 ** 20)} with shared pages counted in each process)`)
+  // The history of the new shop goes through first, at full speed: what is asked is what stays.
+  const seen: number[] = []
+  do {
+    if (seen.length > 0) await sleep(1_000)
+    const { pssBytes, rssBytes } = residentOf(pids)
+    assert.ok(pssBytes > 0)
+    seen.push(Math.round(pssBytes / 2 ** 20))
+    context.diagnostic(`${seen.at(-1)} MiB are resident (${Math.round(rssBytes / 2 ** 20)} with shared pages counted in each process)`)
+  } while ((seen.at(-1) ?? 0) >= RESIDENT_MIB_MAX && seen.length < 45)
+  assert.ok((seen.at(-1) ?? 0) < RESIDENT_MIB_MAX, `MiB that were resident, each second: ${seen.join(' ')}`)
 })
 
 test('a killed task process and a killed broker come back, and the books still balance', async () => {

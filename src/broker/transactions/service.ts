@@ -77,7 +77,11 @@ export class TransactionService {
       const log = this.#options.topics.log(topic, partition)
       if (log === undefined) continue
       const flushed = this.#writeMarker(log, write)
-      if (flushed !== undefined) durable.push(flushed)
+      if (flushed !== undefined) {
+        // Where the next marker cannot be written nobody waits for this one any more.
+        flushed.catch(() => {})
+        durable.push(flushed)
+      }
       if (topic === GROUPS_TOPIC) this.#options.offsets.endTransaction(write.producerId, write.committed)
     }
     await Promise.all(durable)

@@ -8,6 +8,7 @@
  * F2. Content that does not match its checksum is never used: the start is refused, nothing is changed.
  */
 import { MillraceError } from '../base/errors.ts'
+import { parseJson } from '../base/json-parse.ts'
 import { diskError } from '../log/disk-error.ts'
 import type { Env } from '../env/env.ts'
 import { readFile } from '../env/whole-file.ts'
@@ -71,7 +72,7 @@ export class StateFile {
       throw new MillraceError('DATA_DIR_VERSION', `${this.#path} was written in version ${version}; this Millrace reads up to ${this.#options.version}. Start it with the newer Millrace that wrote it.`)
     }
     if (crc32c(body, 0, body.length).toString(16) !== crc) throw this.#corrupt('its checksum does not match')
-    return JSON.parse(body.toString('utf8'))
+    return parseJson(body.toString('utf8'))
   }
 
   #corrupt(why: string): MillraceError {

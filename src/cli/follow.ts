@@ -4,6 +4,7 @@
  * Reads committed records from the record's time on, at most `RECORDS_MAX` of a topic; changes nothing, and joins no group.
  */
 import { MillraceError } from '../base/errors.ts'
+import { parseJson } from '../base/json-parse.ts'
 import type { Admin } from '../client/admin.ts'
 import type { Cluster } from '../client/cluster.ts'
 import { FetchedCursor } from '../client/fetched-batches.ts'
@@ -145,7 +146,7 @@ function recordOf(topic: string, partition: number, cursor: FetchedCursor): Foll
 
 function parsed(text: string | null): unknown {
   try {
-    return text === null ? undefined : JSON.parse(text)
+    return text === null ? undefined : parseJson(text)
   } catch {
     return undefined
   }

@@ -8,6 +8,7 @@
  * C2. `end` ≤ `buffer.length`.
  */
 import { INTERN_BYTES_MAX, internAscii } from './text.ts'
+import { parseJson } from '../base/json-parse.ts'
 
 export const GIVE_UP = -1
 
@@ -194,12 +195,12 @@ export function isNull(buffer: Buffer, start: number): boolean {
   return isWord(buffer, start, NULL)
 }
 
-/** Reads any value by `JSON.parse`. */
+/** Reads any value by `parseJson`. */
 export function readAny(buffer: Buffer, start: number, end: number): unknown {
   const after = skipValue(buffer, start, end)
   cursor.pos = after > end ? GIVE_UP : after
   // What `skipValue` passed is JSON.
-  return cursor.pos === GIVE_UP ? undefined : JSON.parse(buffer.toString('utf8', start, after))
+  return cursor.pos === GIVE_UP ? undefined : parseJson(buffer.toString('utf8', start, after))
 }
 
 function isHex(byte: number): boolean {

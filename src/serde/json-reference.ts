@@ -3,7 +3,7 @@
  *
  * The generated scanner must agree with it on every input, and hands over to it whenever it meets something it does not read itself.
  *
- * J1. `pick(shape, JSON.parse(text))`: of a repeated name the last value counts; own properties only; undeclared ones are ignored.
+ * J1. `pick(shape, parseJson(text))`: of a repeated name the last value counts; own properties only; undeclared ones are ignored.
  * J2. Every record has all its declared fields, in the order of declaration, those that are absent and optional as `undefined`.
  * J3. The first error in order of declaration is thrown, with the path of the field.
  */
@@ -13,11 +13,12 @@ import { cursor } from './json-bytes.ts'
 import type { JsonShape } from './json-shape.ts'
 import { isInt32, isInt64 } from './number.ts'
 import { serdeError } from './serde.ts'
+import { parseJson } from '../base/json-parse.ts'
 
 export function decodeReference(shape: JsonShape, text: string): unknown {
   let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    parsed = parseJson(text)
   } catch (error) {
     throw serdeError('', `not JSON: ${messageOf(error)}`, error)
   }

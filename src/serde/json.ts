@@ -1,8 +1,9 @@
-/** JSON as a whole: what `JSON.parse` and `JSON.stringify` make of it. Slower than `record`, which reads declared fields only. */
+/** JSON as a whole: what `JSON.parse` (without its defect of escaped names) and `JSON.stringify` make of it. Slower than `record`, which reads declared fields only. */
 import { messageOf } from '../base/errors.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import type { JsonShape } from './json-shape.ts'
 import { serdeError, type FieldSerde } from './serde.ts'
+import { parseJson } from '../base/json-parse.ts'
 
 const ANY: JsonShape = { kind: 'any' }
 
@@ -22,7 +23,7 @@ class JsonSerde implements FieldSerde<unknown> {
   deserialize(buffer: Buffer, start: number, end: number): unknown {
     const text = buffer.toString('utf8', start, end)
     try {
-      return JSON.parse(text)
+      return parseJson(text)
     } catch (error) {
       throw serdeError('', `not JSON: ${messageOf(error)}`, error)
     }

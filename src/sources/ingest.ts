@@ -14,6 +14,7 @@
  */
 import { durationMs, type Duration } from '../base/duration.ts'
 import { MillraceError, messageOf } from '../base/errors.ts'
+import { parseJson } from '../base/json-parse.ts'
 import { silentLogger, type Logger } from '../base/logger.ts'
 import { Cluster } from '../client/cluster.ts'
 import type { SecurityOptions } from '../client/security.ts'
@@ -158,7 +159,7 @@ class RunningIngest<K, V> implements Ingest {
     const { topic, read = plainRecord, recordsMax = RECORDS_MAX } = this.#options
     let parsed: unknown
     try {
-      parsed = JSON.parse(body)
+      parsed = parseJson(body)
     } catch (error) {
       return `the body is not JSON: ${messageOf(error)}`
     }

@@ -8,6 +8,7 @@
  * U3. A change is durable when `alter` resolves, and seen by the next log-in; a file is replaced as a whole.
  */
 import { MillraceError } from '../../base/errors.ts'
+import { parseJson } from '../../base/json-parse.ts'
 import type { Env } from '../../env/env.ts'
 import { readFile } from '../../env/whole-file.ts'
 import { credentialOf, isPassword, isScram, ITERATIONS_DEFAULT, saltPassword, SCRAM_MECHANISMS } from '../../wire/scram.ts'
@@ -120,7 +121,7 @@ export class Users {
     if ((permissions & 0o077) !== 0) throw this.#invalid(`others than its owner may use it (mode ${permissions.toString(8)}). Run: chmod 600 ${this.#path}`)
     let parsed: unknown
     try {
-      parsed = JSON.parse(readFile(disk, this.#path).toString('utf8'))
+      parsed = parseJson(readFile(disk, this.#path).toString('utf8'))
     } catch (error) {
       throw this.#invalid(`it is no JSON (${error instanceof Error ? error.message : String(error)}). \`millrace broker user add NAME --users FILE\` writes one`)
     }

@@ -6,7 +6,7 @@
  *  <data>/<topic>-<partition>/
  *     00000000000000000000.log        record batches          …0.index      offset → position, 8 bytes an entry
  *     00000000000000000000.timeindex  time → offset, 12 bytes …0.txnindex   aborted transactions, 34 bytes
- *     00000000000000000000.seal       ours: checksums of the derived files of a finished segment
+ *     00000000000000000000.seal       ours: checksums of a finished segment and of its derived files; of the last one too after a clean stop
  *     00000000000000000042.snapshot   producers as of offset 42     …42.producers  ours: the same with five batches each
  *     leader-epoch-checkpoint  partition.metadata  compacted
  * ```

@@ -81,6 +81,10 @@ export class OffsetIndex {
     return { lastOffset: this.#baseOffset + buffer.readInt32BE(at), position: buffer.readInt32BE(at + 4) }
   }
 
+  last(): { readonly lastOffset: number; readonly position: number } | undefined {
+    return this.lookup(this.#baseOffset + 0x7fff_ffff)
+  }
+
   bytes(): Buffer {
     return this.#entries.bytes()
   }

@@ -2,7 +2,7 @@
  * Opening a partition's directory after whatever happened to it.
  *
  * ```
- *  finish swaps ─▶ list segments ─▶ trust sealed ones below the recovery point ─▶ scan the rest, replaying producers
+ *  finish swaps ─▶ list segments ─▶ trust sealed ones below the recovery point (the last: if its bytes agree too) ─▶ scan the rest, replaying producers
  *     ─▶ fault? torn tail: cut and report · corruption: refuse (or, told so, keep the bytes aside and cut)
  *     ─▶ sync what was scanned ─▶ leader epoch + 1 after an unclean stop ─▶ ready
  * ```
@@ -14,13 +14,16 @@
  *     does not.
  * Y4. Every step may be cut again and repeated: files are cut, renamed and removed in an order that leads to the same end.
  * Y5. The recovery point handed in is never moved by this; the manager writes it after a successful sync (KAFKA-10101).
- * Y6. A log start is saved before the files below it go (O1 of checkpoints), so a first segment above it means that files were lost.
+ * Y6. After a clean stop the last segment is read once, without a look at its batches: the checksum of all its bytes must be the
+ *     seal's. Where it is not, the scan says where the damage is; where the scan finds none, the start is refused all the same.
+ *     Finished segments are taken by their seal and read by the scrub, soon after the start.
+ * Y7. A log start is saved before the files below it go (O1 of checkpoints), so a first segment above it means that files were lost.
  */
 import { MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Clock, Disk } from '../env/env.ts'
 import type { BatchView } from '../wire/record-batch.ts'
-import { COMPACTED_FILE, DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, readWhole, SNAPSHOT_SUFFIX, unlinkIfExists, writeDurable } from './files.ts'
+import { COMPACTED_FILE, DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, readWhole, SEAL_SUFFIX, SNAPSHOT_SUFFIX, unlinkIfExists, writeDurable } from './files.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { decodeKafkaSnapshot, decodeProducers } from './producer-snapshot.ts'
 import { ProducerStates } from './producer-state.ts'
@@ -72,7 +75,10 @@ class Recovery {
   #epochs = new LeaderEpochs()
   #epochsKnown = false
   #segments: Segment[] = []
+  #bytesSummed = 0
   #bytesScanned = 0
+  /** The last segment has the clean stop's seal, and other bytes than it sealed. */
+  #differsFromSeal = false
   #bytesTruncated = 0
   #bytesLost = 0
   #indexesRebuilt = 0
@@ -94,6 +100,7 @@ class Recovery {
     const scanned = this.#segments.slice(from)
     this.#replay(from)
     const logEndOffset = this.#scan(from)
+    for (const segment of this.#segments) if (scanned.includes(segment)) segment.sum()
     const start = this.#settleStart(logEndOffset)
     // What is last now may have been a finished segment before.
     this.#segments.at(-1)?.unseal()
@@ -104,6 +111,7 @@ class Recovery {
     const report: RecoveryReport = {
       topic, partition, clean,
       segments: this.#segments.length,
+      bytesSummed: this.#bytesSummed,
       bytesScanned: this.#bytesScanned,
       bytesTruncated: this.#bytesTruncated,
       bytesLost: this.#bytesLost,
@@ -140,7 +148,7 @@ class Recovery {
     return !foreign && !config.cleanupCompact && !disk.exists(join(directory, COMPACTED_FILE))
   }
 
-  /** Y6. */
+  /** Y7. */
   #checkStart(): void {
     const { logStartOffset, foreign, acceptDataLoss, logger, topic, partition } = this.#options
     const first = this.#segments[0]
@@ -157,7 +165,7 @@ class Recovery {
     this.#epochsKnown = known !== undefined
   }
 
-  /** Takes sealed segments that were durable by their seal; gives the index of the first that has to be scanned. */
+  /** Takes sealed segments that were durable by their seal; gives the index of the first that has to be scanned, the number of segments where none has. */
   #trustSealed(): number {
     const last = this.#segments.length - 1
     for (let index = 0; index < last; index++) {
@@ -167,15 +175,26 @@ class Recovery {
       if (segment.nextOffset > next.baseOffset) throw this.#refusal(segment, `it ends at offset ${segment.nextOffset}, the next segment begins at ${next.baseOffset}: they overlap`)
       if (segment.nextOffset < next.baseOffset && !this.#options.foreign) throw this.#refusal(segment, `it ends at offset ${segment.nextOffset}, the next segment begins at ${next.baseOffset}: records between are missing`)
     }
-    return Math.max(0, last)
+    return this.#trustLast() ? last + 1 : Math.max(0, last)
+  }
+
+  /** Y6: whether the last segment is what a clean stop left. */
+  #trustLast(): boolean {
+    const { clean, foreign, recoveryPoint } = this.#options
+    const segment = this.#segments.at(-1)
+    if (!clean || foreign || segment?.loadSeal() !== true) return false
+    const isAsSealed = segment.nextOffset > recoveryPoint ? undefined : segment.isAsSealed()
+    this.#bytesSummed += isAsSealed === undefined ? 0 : segment.sizeBytes
+    this.#differsFromSeal = isAsSealed === false
+    return isAsSealed === true
   }
 
   /** Brings the producers to where the scan begins: from the newest sound snapshot, through the headers after it. */
   #replay(from: number): void {
-    const first = this.#segments[from]
-    if (first === undefined) return
+    const to = this.#segments[from]?.baseOffset ?? this.#segments.at(-1)?.nextOffset
+    if (to === undefined) return
     const { clock } = this.#options
-    const snapshot = findSnapshot(this.#options, first.baseOffset, this.#segments[0]?.baseOffset ?? 0)
+    const snapshot = findSnapshot(this.#options, to, this.#segments[0]?.baseOffset ?? 0)
     if (snapshot !== undefined) this.#producers.restore(snapshot.entries)
     const replayFrom = snapshot?.offset ?? 0
     for (const segment of this.#segments.slice(0, from)) {
@@ -217,6 +236,7 @@ class Recovery {
       }
       if (index < this.#segments.length - 1) segment.seal()
     }
+    if (this.#differsFromSeal && this.#bytesTruncated === 0 && this.#bytesLost === 0) this.#refuseUnsealed()
     const end = this.#segments.at(-1)?.nextOffset ?? 0
     if (end < this.#durableTo && this.#durableTo > this.#options.logStartOffset) this.#refuseShortLog(end)
     return end
@@ -256,7 +276,16 @@ class Recovery {
     // Later segments first: if this is cut again, the fault is still there to be found.
     for (const other of later.reverse()) this.#remove(other)
     this.#segments.length = index + 1
+    // Its seal must not come back once other bytes of the same length stand there.
+    unlinkIfExists(this.#options.disk, segment.pathOf(SEAL_SUFFIX))
     segment.truncateFile(fault.position)
+  }
+
+  /** Y6: rot in what no batch's checksum covers, such as a base offset where compaction left holes. */
+  #refuseUnsealed(): void {
+    const { acceptDataLoss, logger, topic, partition } = this.#options
+    if (!acceptDataLoss) throw this.#refusal(this.#segments.at(-1), 'its checksum is not the one that the clean stop noted, though every batch is sound: an offset or an epoch has changed')
+    logger.warn('the last segment is not as the clean stop left it; going on, as told', { topic, partition })
   }
 
   #refuseShortLog(end: number): void {

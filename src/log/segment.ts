@@ -5,12 +5,13 @@
  * Z2. A lookup follows an index entry only after the log itself confirms it: the batch at its position must end at its
  *     offset. An entry that does not hold makes the indexes be rebuilt from the log.
  * Z3. A sealed segment has its indexes on disk, with their checksums in `.seal`; an active one has them in memory.
+ * Z4. The seal holds the CRC-32C of the whole `.log` too, of the bytes as they were handed to `write`: what differs from it rotted.
  */
 import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Disk, DiskFile } from '../env/env.ts'
 import { writeFile } from '../env/whole-file.ts'
-import { crc32c } from '../wire/crc32c.ts'
+import { crc32c, crc32cFrom } from '../wire/crc32c.ts'
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../wire/record-batch.ts'
 import { fileName, INDEX_SUFFIX, join, LOG_SUFFIX, readWhole, SEAL_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, unlinkIfExists } from './files.ts'
 import { decodeAborted, encodeAborted, OffsetIndex, TimeIndex } from './indexes.ts'
@@ -35,8 +36,12 @@ export interface AppendedBatch {
   readonly maxTimestamp: number
 }
 
-const SEAL_MAGIC = 0x4d525331
-const SEAL_BYTES = 60
+const SEAL_MAGIC = 0x4d525332
+const SEAL_BYTES = 64
+/** Seals of the first form, without the log's checksum, still hold for finished segments. */
+const FIRST_SEAL_MAGIC = 0x4d525331
+const FIRST_SEAL_BYTES = 60
+const SUM_CHUNK_BYTES = 4 * 1024 * 1024
 const WINDOW_BYTES = 8192
 
 export class Segment {
@@ -61,6 +66,8 @@ export class Segment {
   #intervalBytes = 4096
   /** Checksums of `.index` and `.timeindex`, known while sealed. */
   #checksums: { readonly index: number; readonly timeIndex: number } | undefined
+  /** Z4, of `[0, sizeBytes)`; `undefined` where the bytes were not all seen. */
+  #sum: number | undefined
 
   constructor(disk: Disk, directory: string, baseOffset: number, options: { readonly create: boolean; readonly createdMs: number; readonly indexIntervalBytes: number; readonly suffix?: string }) {
     this.#disk = disk
@@ -72,12 +79,14 @@ export class Segment {
     this.file = disk.open(join(directory, fileName(baseOffset, LOG_SUFFIX) + (options.suffix ?? '')), options.create ? 'create' : 'write')
     this.#index = new OffsetIndex(baseOffset)
     this.#timeIndex = new TimeIndex(baseOffset)
+    this.#sum = options.create ? 0 : undefined
   }
 
   /** Writes whole batches at the end, in one call; `note` follows for each. */
   write(bytes: Buffer): void {
     assert(!this.isSealed, 'only the active segment is written')
     this.file.write(bytes, this.sizeBytes)
+    if (this.#sum !== undefined) this.#sum = crc32cFrom(this.#sum, bytes)
   }
 
   /** Takes a batch that stands at `sizeBytes` into size, times and indexes. */
@@ -107,6 +116,7 @@ export class Segment {
     this.aborted = []
     this.isSealed = false
     this.#checksums = undefined
+    this.#sum = undefined
     this.#bytesSinceEntry = 0
     this.#index = new OffsetIndex(this.baseOffset)
     this.#timeIndex = new TimeIndex(this.baseOffset)
@@ -129,10 +139,10 @@ export class Segment {
     this.isSealed = true
   }
 
-  /** Takes the seal's word for size, times and aborted transactions; `false` where it is missing or does not hold. */
+  /** Takes the seal's word for size, times and aborted transactions; `false` where it is missing or does not hold. The log's bytes are not read: `isAsSealed` does. */
   loadSeal(): boolean {
     const seal = readWhole(this.#disk, this.pathOf(SEAL_SUFFIX))
-    if (seal === undefined || seal.length !== SEAL_BYTES || seal.readUInt32BE(0) !== SEAL_MAGIC || seal.readUInt32BE(56) !== crc32c(seal, 0, 56)) return false
+    if (seal === undefined || !isSoundSeal(seal)) return false
     if (Number(seal.readBigInt64BE(4)) !== this.file.size()) return false
     const transactions = readWhole(this.#disk, this.pathOf(TRANSACTION_INDEX_SUFFIX)) ?? Buffer.alloc(0)
     const aborted = decodeAborted(transactions)
@@ -143,16 +153,27 @@ export class Segment {
     this.maxTimestampOffset = Number(seal.readBigInt64BE(28))
     this.firstTimestamp = Number(seal.readBigInt64BE(36))
     this.#checksums = { index: seal.readUInt32BE(44), timeIndex: seal.readUInt32BE(48) }
+    this.#sum = seal.length === SEAL_BYTES ? seal.readUInt32BE(56) : undefined
     this.aborted = aborted
     this.isSealed = true
     this.release()
     return true
   }
 
+  /** Whether the whole log still is what was sealed (Z4); `undefined` where the seal does not say. */
+  isAsSealed(): boolean | undefined {
+    return this.#sum === undefined ? undefined : this.#sum === this.#readSum()
+  }
+
+  /** Sums up what was noted by a scan, so that the next seal holds it (Z4). */
+  sum(): void {
+    this.#sum ??= this.#readSum()
+  }
+
   /** Makes a sealed segment the active one again. */
   unseal(): void {
     if (!this.isSealed) return
-    this.#offsets()
+    this.#bytesSinceEntry = this.sizeBytes - (this.#offsets().last()?.position ?? 0)
     this.#times()
     this.isSealed = false
     this.#checksums = undefined
@@ -250,8 +271,10 @@ export class Segment {
     const { isSealed, aborted, createdMs } = this
     assert(createdMs >= 0, 'a segment has a creation time')
     const sizeBytes = this.sizeBytes
+    const sum = this.#sum
     const places = [...this.places()]
     this.resetNotes()
+    this.#sum = sum
     this.aborted = aborted
     for (const place of places) this.note(place)
     assert(this.sizeBytes === sizeBytes, 'a rebuild ends where the log ends')
@@ -298,6 +321,7 @@ export class Segment {
   }
 
   #encodeSeal(transactionsChecksum: number): Buffer {
+    this.sum()
     const seal = Buffer.alloc(SEAL_BYTES)
     seal.writeUInt32BE(SEAL_MAGIC, 0)
     seal.writeBigInt64BE(BigInt(this.sizeBytes), 4)
@@ -308,9 +332,28 @@ export class Segment {
     seal.writeUInt32BE(this.#checksums?.index ?? 0, 44)
     seal.writeUInt32BE(this.#checksums?.timeIndex ?? 0, 48)
     seal.writeUInt32BE(transactionsChecksum, 52)
-    seal.writeUInt32BE(crc32c(seal, 0, 56), 56)
+    seal.writeUInt32BE(this.#sum ?? 0, 56)
+    seal.writeUInt32BE(crc32c(seal, 0, SEAL_BYTES - 4), SEAL_BYTES - 4)
     return seal
   }
+
+  #readSum(): number {
+    const chunk = Buffer.allocUnsafe(Math.min(SUM_CHUNK_BYTES, this.sizeBytes))
+    let sum = 0
+    for (let at = 0; at < this.sizeBytes;) {
+      const count = this.file.read(chunk, 0, Math.min(chunk.length, this.sizeBytes - at), at)
+      if (count === 0) throw this.corrupt(at, `the file ends there, ${this.sizeBytes} bytes are expected`)
+      sum = crc32cFrom(sum, chunk.subarray(0, count))
+      at += count
+    }
+    return sum
+  }
+}
+
+function isSoundSeal(seal: Buffer): boolean {
+  const end = seal.length - 4
+  if (seal.length !== SEAL_BYTES && seal.length !== FIRST_SEAL_BYTES) return false
+  return seal.readUInt32BE(0) === (seal.length === SEAL_BYTES ? SEAL_MAGIC : FIRST_SEAL_MAGIC) && seal.readUInt32BE(end) === crc32c(seal, 0, end)
 }
 
 /** The header at `at` of `bytes`, which stands at `position` of a file of `sizeBytes`; `undefined` where it cannot be one. */

@@ -150,9 +150,12 @@ export interface ProducerDescription {
 export interface RecoveryReport {
   readonly topic: string
   readonly partition: number
-  /** The last stop was clean: only the last segment's headers and checksums were read. */
+  /** The last stop was clean. */
   readonly clean: boolean
   readonly segments: number
+  /** Bytes of the last segment that were compared with the clean stop's checksum. */
+  readonly bytesSummed: number
+  /** Bytes that were gone through batch by batch: 0 after a clean stop, unless something is damaged or missing. */
   readonly bytesScanned: number
   /** Bytes of a torn tail that were cut off, 0 where none. */
   readonly bytesTruncated: number

@@ -18,9 +18,15 @@ export function crc32c(buffer: Buffer, start: number = 0, end: number = buffer.l
   return native(start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end))
 }
 
+/** CRC-32C of bytes of which those before `buffer` have the checksum `before`; 0 at the beginning. */
+export function crc32cFrom(before: number, buffer: Buffer): number {
+  if (native === undefined || buffer.length < NATIVE_BYTES_MIN) return crc32cByTable(buffer, 0, buffer.length, before)
+  return native(buffer, before)
+}
+
 /** The same in plain JavaScript, eight bytes at a time. */
-export function crc32cByTable(buffer: Buffer, start: number, end: number): number {
-  let crc = 0xffff_ffff | 0
+export function crc32cByTable(buffer: Buffer, start: number, end: number, before = 0): number {
+  let crc = ~before
   let at = start
   for (const endOfEights = start + ((end - start) & ~7); at < endOfEights; at += 8) {
     const low = crc ^ (byteAt(buffer, at) | (byteAt(buffer, at + 1) << 8) | (byteAt(buffer, at + 2) << 16) | (byteAt(buffer, at + 3) << 24))
@@ -55,13 +61,14 @@ function makeTable(): Int32Array {
   return values
 }
 
-function loadNative(): ((bytes: Uint8Array) => number) | undefined {
+function loadNative(): ((bytes: Uint8Array, before?: number) => number) | undefined {
   try {
     const module: unknown = createRequire(import.meta.url)('@node-rs/crc32')
     if (typeof module !== 'object' || module === null || !('crc32c' in module) || typeof module.crc32c !== 'function') return undefined
     const compute = module.crc32c
     const check = Buffer.from('123456789')
-    return compute(check) === 0xe306_9283 ? bytes => Number(compute(bytes)) : undefined
+    const isRight = compute(check) === 0xe306_9283 && compute(check.subarray(4), compute(check.subarray(0, 4))) === 0xe306_9283
+    return isRight ? (bytes, before) => Number(compute(bytes, before)) : undefined
   } catch {
     return undefined // No prebuilt binary for this platform: the table is correct everywhere, only slower.
   }

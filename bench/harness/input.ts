@@ -11,6 +11,7 @@ import { Admin, Cluster, partitionOf, Producer, realEnv } from 'millrace/client'
 import { type Case, CLOSING_AFTER_MS, CLOSING_ITEM, DISORDER_MS, DISORDERED_ONE_IN, recordsOf, SEED, SPAN_MS } from './case.ts'
 
 const TYPES = ['view', 'click', 'cart', 'purchase'] as const
+const TIERS = ['basic', 'silver', 'gold', 'platinum'] as const
 const SHOPPERS = 100_000
 const BASE_MS = Date.UTC(2026, 0, 1)
 /** Turns of the loop between two looks at the sockets. */
@@ -43,6 +44,35 @@ export async function makeInput(bootstrap: string, one: Case, share: number, ope
       else await new Promise(resolve => setImmediate(resolve))
     }
     if (open === undefined) sendClosing(producer, name, one)
+    await producer.flush()
+    await producer.close()
+  } finally {
+    await cluster.close()
+  }
+}
+
+export function tableName({ partitions }: Case): string {
+  return `table-shoppers-${partitions}`
+}
+
+/** The table of `join`: a row for nine shoppers of ten, all older than the first event. */
+export async function makeTable(bootstrap: string, one: Case): Promise<void> {
+  const name = tableName(one)
+  const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'bench-table' })
+  try {
+    const admin = new Admin(cluster)
+    if ((await admin.listTopics()).includes(name)) return
+    await admin.createTopics([{ name, partitions: one.partitions, replicas: 1, configs: { 'cleanup.policy': 'compact' } }])
+    const producer = new Producer(cluster, { lingerMs: 5 })
+    await producer.init()
+    await cluster.partitions(name)
+    for (let number = 0; number < SHOPPERS; number++) {
+      if (number % 10 === 9) continue
+      const shopper = `s${padded(number)}`
+      const key = Buffer.from(shopper, 'latin1')
+      producer.send(name, partitionOf(key, one.partitions), BASE_MS - 1, key, Buffer.from(`{"shopper":"${shopper}","tier":"${TIERS[number % TIERS.length] ?? ''}","country":"${number % 7 === 0 ? 'DE' : 'FR'}"}`, 'latin1'))
+      if (number % SLICE === 0) await (producer.full ? producer.drained() : new Promise(resolve => setImmediate(resolve)))
+    }
     await producer.flush()
     await producer.close()
   } finally {

@@ -1,11 +1,12 @@
 /**
  * `npm run bench`: Millrace and its rivals, the same jobs over the same input on Apache Kafka, in interleaved rounds.
  *
- *   npm run bench -- [--quick] [--latency] [--name NAME] [--cases id,id] [--contenders name,name] [--engines Flink,…] [--rounds 5] [--records N] [--minutes M] [--smoke] [--resume FILE.json] [--list]
+ *   npm run bench -- [--quick | --headline] [--latency] [--name NAME] [--cases id,id] [--contenders name,name] [--engines Flink,…] [--rounds 5] [--records N] [--minutes M] [--smoke] [--resume FILE.json] [--list]
  *
  * M1. Rounds are interleaved: every contender of a case has its first round before any has its second (ABAB).
  * M2. Each round is written as it ends. `--resume` goes on with what is missing: rounds that failed run again, once.
  * M3. `--minutes`: no round begins after they have passed. The cases most asked for come first, and rounds are interleaved, so an ended run is a comparison of what it has.
+ * M5. A headline run goes through all its cases in each round, so that one ended early compares the same in each.
  * M4. A round that fails is written down and the run goes on; so does a case that cannot be set up.
  */
 import { execFileSync } from 'node:child_process'
@@ -14,10 +15,10 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BenchBroker, startBroker } from './broker.ts'
-import { type Case, FULL, QUICK, recordsOf } from './case.ts'
+import { type Case, FULL, HEADLINE, QUICK, recordsOf, shortened } from './case.ts'
 import { contenders, type Contender } from './contenders.ts'
 import { writeDocument } from './document.ts'
-import { makeInput } from './input.ts'
+import { makeInput, makeTable } from './input.ts'
 import { latencyRound, PLANS } from './latency.ts'
 import { BENCH_DIST, SCRATCH } from './places.ts'
 import { commandOf, kafkaClasspath, readerCommand } from './programs.ts'
@@ -26,16 +27,17 @@ import { expect, type Round, runRound } from './round.ts'
 import { pageOf } from './tables.ts'
 
 const { values } = parseArgs({ options: {
-  quick: { type: 'boolean', default: false }, latency: { type: 'boolean', default: false }, rates: { type: 'string' }, smoke: { type: 'boolean', default: false }, list: { type: 'boolean', default: false }, name: { type: 'string' }, cases: { type: 'string' },
+  quick: { type: 'boolean', default: false }, headline: { type: 'boolean', default: false }, latency: { type: 'boolean', default: false }, rates: { type: 'string' }, smoke: { type: 'boolean', default: false }, list: { type: 'boolean', default: false }, name: { type: 'string' }, cases: { type: 'string' },
   contenders: { type: 'string' }, engines: { type: 'string' }, rounds: { type: 'string' }, records: { type: 'string' }, minutes: { type: 'string' }, resume: { type: 'string' }, patience: { type: 'string', default: '60' },
 } })
 /** Above this the machine does something else too. */
 const QUIET_LOAD_MAX = 1
 
-const cases = chosen(values.quick ? QUICK : FULL, values.cases, one => one.id)
-  .map((one): Case => values.records === undefined ? one : { ...one, records: Number(values.records) })
+const cases = chosen(values.headline ? HEADLINE : values.quick ? QUICK : FULL, values.cases, one => one.id)
+  .map((one): Case => values.records === undefined ? one : shortened(one, Number(values.records)))
 const running = chosen(contenders(BENCH_DIST), values.contenders, one => one.name)
   .filter(one => values.engines === undefined || values.engines.split(',').includes(one.engine))
+  .filter(({ headline }) => !values.headline || headline !== undefined).map(one => ({ ...one, share: values.headline ? one.headline ?? one.share : one.share }))
   .filter(one => !values.quick || values.contenders !== undefined || cases.some(({ job }) => one.quick.includes(job)))
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
 
@@ -59,7 +61,7 @@ function contendersOf(one: Case): readonly Contender[] {
 async function main(): Promise<void> {
   const startedMs = Date.now()
   const load = loadavg()[0] ?? 0
-  const kind = values.smoke ? 'smoke' : values.quick ? 'quick' : 'full'
+  const kind = values.smoke ? 'smoke' : values.headline ? 'headline' : values.quick ? 'quick' : 'full'
   const results = values.resume === undefined ? newResults(values.name ?? (values.latency ? `${kind}-latency` : kind), kind, rounds) : readResults(values.resume)
   if (load > QUIET_LOAD_MAX && kind !== 'smoke') console.log(`The load is ${load.toFixed(1)}: this machine does other work, and figures of this run are not to be shown (--smoke says so in the results).`)
   rmSync(SCRATCH, { recursive: true, force: true })
@@ -72,9 +74,10 @@ async function main(): Promise<void> {
   const broker = await startBroker(join(SCRATCH, 'kafka'), kafkaClasspath())
   try {
     if (values.latency) await runLatency(results, broker, startedMs)
-    else for (const one of cases) {
+    // M5.
+    else for (const [one, rounds] of values.headline ? Array.from({ length: results.roundsWanted }, (_, index) => cases.map(one => [one, [index]] as const)).flat() : cases.map(one => [one, Array.from({ length: results.roundsWanted }, (_, index) => index)] as const)) {
       try {
-        await runCase(results, one, broker, startedMs)
+        await runCase(results, one, broker, startedMs, rounds)
       } catch (error) {
         process.exitCode = 1
         console.error(`${one.id} cannot be run:`, error)
@@ -83,7 +86,7 @@ async function main(): Promise<void> {
   } finally {
     await broker.stop()
   }
-  if (results.kind === 'full') writeDocument()
+  if (results.kind === 'full' || results.kind === 'headline') writeDocument()
   console.log(`${((Date.now() - startedMs) / 1_000).toFixed(0)} s; ${pathOf(results, 'md')}`)
   if (results.cases.some(({ contenders }) => contenders.some(({ rounds }) => rounds.some(({ kind }) => kind === 'failed')))) process.exitCode = 1
 }
@@ -114,20 +117,21 @@ function save(results: Results): void {
   writeText(pathOf(results, 'md'), pageOf(results))
 }
 
-async function runCase(results: Results, one: Case, broker: BenchBroker, startedMs: number): Promise<void> {
+async function runCase(results: Results, one: Case, broker: BenchBroker, startedMs: number, rounds: readonly number[]): Promise<void> {
   const wanted = contendersOf(one)
   const setup = { broker, runId: Math.floor(startedMs / 1_000).toString(36), patienceMs: Number(values.patience) * 1_000 }
   // Broker threads that are there keep to it, and those they start.
   execFileSync('taskset', ['-acp', one.cores === 'apart' ? '0' : `0-${Number(results.machine['cores']) - 1}`, String(broker.pid)], { stdio: 'ignore' })
   const isLate = (): boolean => values.minutes !== undefined && Date.now() - startedMs > Number(values.minutes) * 60_000
   const shares = new Set<number>()
-  for (let index = 0; index < results.roundsWanted; index++) {
+  for (const index of rounds) {
     for (const contender of wanted) {
       const done = roundsOf(results, one, contender)
       const before = done.findIndex(round => round.index === index)
       if (before !== -1 && (done[before]?.kind === 'measured' || values.resume === undefined)) continue
       if (isLate()) return
       if (!shares.has(contender.share)) {
+        if (one.job === 'join') await makeTable(broker.bootstrap, one)
         await makeInput(broker.bootstrap, one, contender.share)
         const { records } = await expect(setup, one, contender.share)
         const due = recordsOf(one, contender.share) + one.partitions ** 2

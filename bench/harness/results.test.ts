@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { spawnSync } from 'node:child_process'
-import { type Case, DISORDER_MS, FULL, QUICK, SPAN_MS } from './case.ts'
+import { type Case, CLOSING_AFTER_MS, DISORDER_MS, FULL, HEADLINE, QUICK, shortened, SPAN_MS } from './case.ts'
 import { required } from './contenders.ts'
 import { DOCUMENT, documentOf, drawingsOf, IMAGES } from './document.ts'
 import { events, itemsOf } from './input.ts'
@@ -54,6 +54,21 @@ test('a run that lacks a rival, every case or its commit is complained of', () =
   equal(complaintsOf({ ...whole, dirty: true }, 'yes').length, 1)
   deepEqual(complaintsOf(results(), 'yes'), ['it has no case'])
   deepEqual(complaintsOf(results(rivals('rekey', 'Flink'), rivals('count'), rivals('sessions')), 'yes'), ['idiomatic', 'tuned'].map(league => `${CASE.id} has no measured round of Flink, ${league}`))
+})
+
+test('a headline run is shown, and complained of where it lacks Kafka Streams or Flink in a league; of the others it has none', () => {
+  const of = (leaveOut?: string): Results => ({ ...results(...HEADLINE.map(one => ({ ...rivals(one.job, leaveOut), case: one }))), kind: 'headline', name: 'headline' })
+  const withoutSpark = { ...of(), cases: of().cases.map(one => ({ ...one, contenders: one.contenders.filter(({ engine }) => engine !== 'Spark' && engine !== 'kafkats') })) }
+  deepEqual(complaintsOf(withoutSpark, 'yes'), [])
+  equal(complaintsOf(of('Kafka Streams'), 'yes').length, 4)
+  equal(complaintsOf({ ...withoutSpark, kind: 'full' }, 'yes').length, 6)
+  deepEqual(shownResults([of(), { ...of(), kind: 'smoke', name: 'smoke' }]).map(({ name }) => name), ['headline'])
+})
+
+test('an input too short for the grace of its case has the whole of it as grace, and the closing events come later', () => {
+  equal(shortened(CASE, 200_000).finalGraceMs, SPAN_MS)
+  equal(shortened(CASE, 2_000_000).finalGraceMs, CASE.finalGraceMs)
+  ok(SPAN_MS < CLOSING_AFTER_MS)
 })
 
 test('a run of latency alone is complained of where it lacks a rival', () => {
@@ -158,8 +173,8 @@ test('a page names rounds that do not count, and takes no ratio from few rounds'
 })
 
 test('the cases of a run have different names, and each leaves room for the last commit', () => {
-  for (const cases of [FULL, QUICK]) {
+  for (const cases of [FULL, QUICK, HEADLINE]) {
     equal(new Set(cases.map(({ id }) => id)).size, cases.length)
-    for (const one of cases) ok(one.warmUpShare < 0.5 && one.records > 0)
+    for (const one of cases) ok(one.warmUpShare < 0.5 && one.records > 0 && one.finalGraceMs < CLOSING_AFTER_MS)
   }
 })

@@ -37,7 +37,8 @@ export interface Results {
   readonly format: 1
   readonly name: string
   readonly date: string
-  readonly kind: 'full' | 'quick' | 'smoke'
+  /** `headline`: a full run of the cases and contenders most asked for. */
+  readonly kind: 'full' | 'headline' | 'quick' | 'smoke'
   readonly commit: string
   readonly dirty: boolean
   readonly machine: Readonly<Record<string, string>>
@@ -84,7 +85,7 @@ export function allResults(folder = RESULTS): Results[] {
 
 /** The newest of each name that may be shown. */
 export function shownResults(all: readonly Results[] = allResults()): Results[] {
-  return [...new Map(all.filter(({ kind }) => kind === 'full').map(results => [results.name, results])).values()]
+  return [...new Map(all.filter(({ kind }) => kind === 'full' || kind === 'headline').map(results => [results.name, results])).values()]
 }
 
 /** Where the rounds of a contender go; made where there are none. */

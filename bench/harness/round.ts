@@ -20,7 +20,7 @@ import type { BenchBroker } from './broker.ts'
 import { type Case, recordsOf } from './case.ts'
 import { type Child, startChild } from './child.ts'
 import type { Contender } from './contenders.ts'
-import { closeInput, inputName, makeInput } from './input.ts'
+import { closeInput, inputName, makeInput, tableName } from './input.ts'
 import { SCRATCH } from './places.ts'
 import { commandOf, readerCommand } from './programs.ts'
 import { Sampler } from './usage.ts'
@@ -74,7 +74,7 @@ function expectedFile(one: Case, share: number): string {
 
 async function read(mode: 'expect' | 'verify', { broker }: Setup, one: Case, topic: string, share: number): Promise<Verdict> {
   const { command, args, cwd } = readerCommand()
-  const { stdout } = await promisify(execFile)(command, [...args, mode, broker.bootstrap, one.job, topic, expectedFile(one, share)], { cwd, maxBuffer: 64 * 1024 * 1024 })
+  const { stdout } = await promisify(execFile)(command, [...args, mode, broker.bootstrap, one.job, topic, expectedFile(one, share), ...one.job === 'join' ? [tableName(one)] : []], { cwd, maxBuffer: 64 * 1024 * 1024 })
   return JSON.parse(stdout) as Verdict // As Reader.java prints it.
 }
 
@@ -139,7 +139,7 @@ async function measured(job: Job): Promise<Measured> {
 
 export function environmentOf({ broker, one, contender, ...at }: { readonly broker: BenchBroker, readonly one: Case, readonly contender: Contender, readonly name: string, readonly input: string, readonly output: string, readonly directory: string }): Record<string, string> {
   return {
-    BENCH_BOOTSTRAP: broker.bootstrap, BENCH_JOB: one.job, BENCH_INPUT: at.input, BENCH_OUTPUT: at.output, BENCH_NAME: at.name, BENCH_DIRECTORY: at.directory,
+    BENCH_BOOTSTRAP: broker.bootstrap, BENCH_JOB: one.job, BENCH_INPUT: at.input, BENCH_OUTPUT: at.output, BENCH_TABLE: tableName(one), BENCH_NAME: at.name, BENCH_DIRECTORY: at.directory,
     BENCH_PARTITIONS: String(one.partitions), BENCH_THREADS: String(one.threads), BENCH_COMMIT_MS: String(one.commitMs), BENCH_COMPRESSION: one.compression, BENCH_GUARANTEE: one.guarantee,
     BENCH_GRACE_MS: String(one.finalGraceMs), BENCH_STATE: contender.state, BENCH_EMISSION: contender.emission, SPARK_LOCAL_IP: '127.0.0.1',
   }

@@ -30,7 +30,7 @@ export function complaintsOf(results: Results, ancestry: Ancestry): string[] {
   if (results.cases.length === 0 && results.latency.length > 0) return [...complaints, ...complaintsOfLatency(results.latency)]
   if (results.cases.length === 0) complaints.push('it has no case')
   for (const { case: one, contenders } of results.cases) {
-    for (const { engine, league } of required(one.job)) {
+    for (const { engine, league } of required(one.job, results.kind === 'headline')) {
       const runs = contenders.filter(each => each.engine === engine && each.league === league)
       if (!runs.some(({ rounds }) => rounds.some(({ kind }) => kind === 'measured'))) complaints.push(`${one.id} has no measured round of ${engine}, ${league}`)
     }

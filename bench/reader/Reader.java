@@ -21,7 +21,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * The one reader that judges every contender: Apache Kafka's own consumer, read_committed, from the beginning to the end that it finds, sharing no code with any
  * contender. Prints one line of JSON.
  *
- *   Reader expect BOOTSTRAP JOB TOPIC FILE     computes a job's result from its input by a plain loop, and keeps it in FILE
+ *   Reader expect BOOTSTRAP JOB TOPIC FILE [TABLE]     computes a job's result from its input by a plain loop, and keeps it in FILE
  *   Reader verify BOOTSTRAP JOB TOPIC FILE     reads what a contender wrote and compares
  *   Reader latency BOOTSTRAP rekey TOPIC WARM_S MEASURED_S     how old committed rows are (by their `at`) when they come here, once they come
  *
@@ -30,6 +30,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  *     of hashes. A count that falls is an error.
  * R3. Time is the broker's (LogAppendTime of the output topic): `progress` says when how many input records were accounted for by committed rows.
  * R4. The events that only move event time forward have items that begin with `~close`; no result of them is compared.
+ *     Rows of `join` are compared so too, as (shopper, tier, item, price, at); its input is looked up in a plain map of the whole table.
  * R5. Of `sessions`, a row is a session of one shopper, written once, when it is over; rows are compared as those of `rekey` are, and their counts are summed.
  */
 public class Reader {
@@ -39,6 +40,7 @@ public class Reader {
 
     private long records, rows, finalRows, sum, hash, fell, bytes, firstMs = Long.MAX_VALUE, lastMs;
     private final Map<String, long[]> counts = new HashMap<>();
+    private final Map<String, String> tiers = new HashMap<>();
     private final Map<String, Times> times = new HashMap<>();
     private final TreeMap<Long, long[]> byTime = new TreeMap<>();
 
@@ -49,6 +51,8 @@ public class Reader {
             return;
         }
         boolean expect = args[0].equals("expect");
+        if (expect && args[2].equals("join")) reader.read(args[1], args[5], record -> reader.tiers.put(new String(record.key()), (String) parse(record.value()).get("tier")));
+        reader.records = reader.bytes = 0;
         reader.read(args[1], args[3], record -> {
             if (expect) reader.event(record.value(), args[2]);
             else reader.row(record.value(), record.timestamp(), args[2]);
@@ -144,6 +148,12 @@ public class Reader {
             sum++;
         } else if (job.equals("sessions")) {
             times.computeIfAbsent((String) event.get("shopper"), shopper -> new Times()).add(at);
+        } else if (job.equals("join")) {
+            String shopper = (String) event.get("shopper"), tier = tiers.get(shopper);
+            if (tier == null) return;
+            rows++;
+            sum++;
+            hash += hashOf(shopper + " " + tier + " " + item + " " + event.get("price") + " " + at);
         } else if (!event.get("type").equals("view")) {
             rows++;
             sum++;
@@ -204,7 +214,8 @@ public class Reader {
             weight = (Long) row.get("count") - before[0];
             if (weight < 0) fell++;
             before[0] += weight;
-        } else hash += hashOf(item + " " + row.get("price") + " " + row.get("at"));
+        } else if (job.equals("join")) hash += hashOf(row.get("shopper") + " " + row.get("tier") + " " + item + " " + row.get("price") + " " + row.get("at"));
+        else hash += hashOf(item + " " + row.get("price") + " " + row.get("at"));
         sum += weight;
         byTime.computeIfAbsent(appendedAt, at -> new long[1])[0] += weight;
     }

@@ -3,7 +3,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.AggregateFunction;
+import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
@@ -12,6 +17,7 @@ import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsIni
 import org.apache.flink.formats.json.JsonDeserializationSchema;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.co.KeyedCoProcessFunction;
 import org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction;
 import org.apache.flink.streaming.api.windowing.assigners.EventTimeSessionWindows;
 import org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows;
@@ -25,21 +31,68 @@ import org.apache.flink.util.Collector;
 public class FlinkIdiomatic {
     public static class Event { public String type, shopper, item, note; public long price, at; }
     public static class Order { public String item; public long price, at; }
+    public static class Shopper { public String shopper, tier, country; }
+    public static class Joined { public String shopper, tier, item; public long price, at; }
     public static class Session { public String shopper; public long from, to, count; }
     public static class Row { public String item; public long from, count; }
 
     public static void main(String[] args) throws Exception {
         StreamExecutionEnvironment env = FlinkLocal.environment(false);
-        KafkaSource<Event> source = KafkaSource.<Event>builder()
-            .setBootstrapServers(Setting.BOOTSTRAP).setTopics(Setting.INPUT).setGroupId(Setting.NAME)
-            .setStartingOffsets(OffsetsInitializer.earliest())
-            .setValueOnlyDeserializer(new JsonDeserializationSchema<>(Event.class))
-            .build();
+        KafkaSource<Event> source = source(Setting.INPUT, Event.class);
         WatermarkStrategy<Event> time = WatermarkStrategy.<Event>forBoundedOutOfOrderness(Duration.ofSeconds(2)).withTimestampAssigner((event, recordTime) -> event.at);
         if (Setting.JOB.equals("rekey")) rekey(env.fromSource(source, WatermarkStrategy.noWatermarks(), "events"));
         else if (Setting.JOB.equals("sessions")) sessions(env.fromSource(source, time, "events"));
+        else if (Setting.JOB.equals("join")) join(env.fromSource(source, WatermarkStrategy.noWatermarks(), "events"), env.fromSource(source(Setting.TABLE, Shopper.class), WatermarkStrategy.noWatermarks(), "shoppers"));
         else count(env.fromSource(source, time, "events"));
         env.execute(Setting.NAME);
+    }
+
+    private static <T> KafkaSource<T> source(String topic, Class<T> type) {
+        return KafkaSource.<T>builder()
+            .setBootstrapServers(Setting.BOOTSTRAP).setTopics(topic).setGroupId(Setting.NAME)
+            .setStartingOffsets(OffsetsInitializer.earliest())
+            .setValueOnlyDeserializer(new JsonDeserializationSchema<>(type))
+            .build();
+    }
+
+    private static void join(DataStream<Event> events, DataStream<Shopper> shoppers) {
+        events.keyBy(event -> event.shopper).connect(shoppers.keyBy(shopper -> shopper.shopper)).process(new Enrich()).sinkTo(sink(new Keyed<Joined>(joined -> joined.shopper)));
+    }
+
+    /** As the guide's enrichment: what comes before its shopper waits, since Flink reads two inputs in no order. */
+    public static class Enrich extends KeyedCoProcessFunction<String, Event, Shopper, Joined> {
+        private transient ValueState<Shopper> shopper;
+        private transient ListState<Event> waiting;
+
+        @Override
+        public void open(OpenContext context) {
+            shopper = getRuntimeContext().getState(new ValueStateDescriptor<>("shopper", Shopper.class));
+            waiting = getRuntimeContext().getListState(new ListStateDescriptor<>("waiting", Event.class));
+        }
+
+        @Override
+        public void processElement1(Event event, Context context, Collector<Joined> out) throws Exception {
+            Shopper row = shopper.value();
+            if (row == null) waiting.add(event);
+            else out.collect(joined(event, row));
+        }
+
+        @Override
+        public void processElement2(Shopper row, Context context, Collector<Joined> out) throws Exception {
+            shopper.update(row);
+            for (Event event : waiting.get()) out.collect(joined(event, row));
+            waiting.clear();
+        }
+
+        private static Joined joined(Event event, Shopper row) {
+            Joined joined = new Joined();
+            joined.shopper = event.shopper;
+            joined.tier = row.tier;
+            joined.item = event.item;
+            joined.price = event.price;
+            joined.at = event.at;
+            return joined;
+        }
     }
 
     private static void rekey(DataStream<Event> events) {

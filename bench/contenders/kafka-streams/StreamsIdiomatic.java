@@ -12,6 +12,7 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.SessionWindows;
@@ -24,6 +25,8 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 public class StreamsIdiomatic {
     public static class Event { public String type, shopper, item, note; public long price, at; }
     public static class Order { public String item; public long price, at; }
+    public static class Shopper { public String shopper, tier, country; }
+    public static class Joined { public String shopper, tier, item; public long price, at; }
     public static class Session { public String shopper; public long from, to, count; }
     public static class Row { public String item; public long from, count; }
 
@@ -36,6 +39,7 @@ public class StreamsIdiomatic {
         KStream<String, Event> events = builder.stream(Setting.INPUT, Consumed.with(Serdes.String(), json(Event.class)));
         if (Setting.JOB.equals("rekey")) rekey(events);
         else if (Setting.JOB.equals("sessions")) sessions(events);
+        else if (Setting.JOB.equals("join")) join(events, builder.table(Setting.TABLE, Consumed.with(Serdes.String(), json(Shopper.class))));
         else count(events);
         KafkaStreams streams = new KafkaStreams(builder.build(), settings);
         streams.setUncaughtExceptionHandler(error -> {
@@ -90,6 +94,18 @@ public class StreamsIdiomatic {
                 return KeyValue.pair(window.key(), session);
             })
             .to(Setting.OUTPUT, Produced.with(Serdes.String(), json(Session.class)));
+    }
+
+    private static void join(KStream<String, Event> events, KTable<String, Shopper> shoppers) {
+        events.join(shoppers, (event, shopper) -> {
+            Joined joined = new Joined();
+            joined.shopper = event.shopper;
+            joined.tier = shopper.tier;
+            joined.item = event.item;
+            joined.price = event.price;
+            joined.at = event.at;
+            return joined;
+        }).to(Setting.OUTPUT, Produced.with(Serdes.String(), json(Joined.class)));
     }
 
     private static <T> Serde<T> json(Class<T> type) {

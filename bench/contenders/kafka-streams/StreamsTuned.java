@@ -10,7 +10,9 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.SessionWindows;
@@ -46,6 +48,7 @@ public class StreamsTuned {
         KStream<byte[], byte[]> events = builder.stream(Setting.INPUT, Consumed.with(Serdes.ByteArray(), Serdes.ByteArray()));
         if (Setting.JOB.equals("rekey")) events.process(Rekey::new).to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
         else if (Setting.JOB.equals("sessions")) sessions(events);
+        else if (Setting.JOB.equals("join")) join(events, builder);
         else count(events);
         KafkaStreams streams = new KafkaStreams(builder.build(settings), settings);
         streams.setUncaughtExceptionHandler(error -> {
@@ -73,16 +76,31 @@ public class StreamsTuned {
             .to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
     }
 
-    /** The shopper is the input's key, the time the record's: the value is never looked at. */
+    /**
+     * The shopper is the input's key, the time the record's: the value is never looked at. What is over is looked for once a second of wall time, in which catch-up
+     * passes many minutes of event time: the store keeps an hour, or sessions would be forgotten before they are written.
+     */
     private static void sessions(KStream<byte[], byte[]> events) {
         Duration gap = Duration.ofMinutes(1), grace = Duration.ofSeconds(2);
         events.groupByKey(Grouped.with(Serdes.ByteArray(), Serdes.ByteArray()))
             .windowedBy(SessionWindows.ofInactivityGapAndGrace(gap, grace))
             .emitStrategy(EmitStrategy.onWindowClose())
-            .count(Materialized.<byte[], Long>as(Stores.inMemorySessionStore("per-visit", gap.plus(grace).plusMinutes(5))).withKeySerde(Serdes.ByteArray()).withValueSerde(Serdes.Long()))
+            .count(Materialized.<byte[], Long>as(Stores.inMemorySessionStore("per-visit", Duration.ofHours(1))).withKeySerde(Serdes.ByteArray()).withValueSerde(Serdes.Long()))
             .toStream()
             .map((window, count) -> KeyValue.pair(window.key(), Json.session(window.key(), window.window().start(), window.window().end(), count)))
             .to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
+    }
+
+    /** The table lies in memory as bytes; its topic is its changelog (topology.optimization). */
+    private static void join(KStream<byte[], byte[]> events, StreamsBuilder builder) {
+        KTable<byte[], byte[]> shoppers = builder.table(Setting.TABLE, Consumed.with(Serdes.ByteArray(), Serdes.ByteArray()),
+            Materialized.<byte[], byte[]>as(Stores.inMemoryKeyValueStore("shoppers")).withKeySerde(Serdes.ByteArray()).withValueSerde(Serdes.ByteArray()).withCachingDisabled());
+        ThreadLocal<EventScanner> scanner = ThreadLocal.withInitial(() -> new EventScanner(EventScanner.ITEM | EventScanner.PRICE | EventScanner.AT));
+        events.join(shoppers, (byte[] shopper, byte[] json, byte[] row) -> {
+            EventScanner own = scanner.get();
+            own.scan(json);
+            return Json.joined(shopper, row, json, own);
+        }, Joined.with(Serdes.ByteArray(), Serdes.ByteArray(), Serdes.ByteArray())).to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));
     }
 
     /** Filter, map and re-key in one step. */

@@ -6,6 +6,6 @@ function of(name: string): string {
 }
 
 export const setting = {
-  bootstrap: of('BOOTSTRAP'), job: of('JOB'), input: of('INPUT'), output: of('OUTPUT'), name: of('NAME'), directory: of('DIRECTORY'), emission: of('EMISSION'),
+  bootstrap: of('BOOTSTRAP'), job: of('JOB'), input: of('INPUT'), output: of('OUTPUT'), table: of('TABLE'), name: of('NAME'), directory: of('DIRECTORY'), emission: of('EMISSION'),
   partitions: Number(of('PARTITIONS')), threads: Number(of('THREADS')), commitMs: Number(of('COMMIT_MS')), graceMs: Number(of('GRACE_MS')), isExactlyOnce: of('GUARANTEE') === 'exactly-once',
 } as const

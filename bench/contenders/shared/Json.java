@@ -2,6 +2,9 @@
 public final class Json {
     private static final byte[] ITEM = "{\"item\":\"".getBytes(), PRICE = "\",\"price\":".getBytes(), AT = ",\"at\":".getBytes();
     private static final byte[] FROM = "\",\"from\":".getBytes(), COUNT = ",\"count\":".getBytes();
+    private static final byte[] SHOPPER = "{\"shopper\":\"".getBytes(), TIER = "\",\"tier\":\"".getBytes();
+    /** Where the tier begins in a row of the table, {"shopper":"…","tier":"…",…}, without the shopper. */
+    private static final int TIER_AT = SHOPPER.length + TIER.length;
 
     private Json() {}
 
@@ -38,6 +41,22 @@ public final class Json {
     /** The row of the third job. */
     public static byte[] session(byte[] shopper, long from, long to, long count) {
         return ("{\"shopper\":\"" + new String(shopper, java.nio.charset.StandardCharsets.ISO_8859_1) + "\",\"from\":" + from + ",\"to\":" + to + ",\"count\":" + count + "}").getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
+    }
+
+    /** The row of the fourth job: {"shopper","tier"} of the table's row and {"item","price","at"} of the event, their fields copied as they are. */
+    public static byte[] joined(byte[] shopper, byte[] table, byte[] json, EventScanner event) {
+        int tierStart = TIER_AT + shopper.length, tierEnd = tierStart;
+        while (table[tierEnd] != '"') tierEnd++;
+        byte[] order = order(json, event);
+        byte[] row = new byte[SHOPPER.length + shopper.length + TIER.length + tierEnd - tierStart + 2 + order.length - 1];
+        int at = copy(SHOPPER, 0, SHOPPER.length, row, 0);
+        at = copy(shopper, 0, shopper.length, row, at);
+        at = copy(TIER, 0, TIER.length, row, at);
+        at = copy(table, tierStart, tierEnd, row, at);
+        row[at++] = '"';
+        row[at++] = ',';
+        copy(order, 1, order.length, row, at);
+        return row;
     }
 
     private static int copy(byte[] from, int start, int end, byte[] to, int at) {

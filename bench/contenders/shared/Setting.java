@@ -2,7 +2,7 @@ import java.util.Properties;
 
 /** What the harness tells each contender, by environment; bench/README.md lists it. */
 public final class Setting {
-    public static final String BOOTSTRAP = of("BOOTSTRAP"), JOB = of("JOB"), INPUT = of("INPUT"), OUTPUT = of("OUTPUT"), NAME = of("NAME"), DIRECTORY = of("DIRECTORY");
+    public static final String BOOTSTRAP = of("BOOTSTRAP"), JOB = of("JOB"), INPUT = of("INPUT"), OUTPUT = of("OUTPUT"), NAME = of("NAME"), TABLE = of("TABLE"), DIRECTORY = of("DIRECTORY");
     public static final String COMPRESSION = of("COMPRESSION"), STATE = of("STATE"), EMISSION = of("EMISSION");
     public static final int PARTITIONS = Integer.parseInt(of("PARTITIONS")), THREADS = Integer.parseInt(of("THREADS"));
     public static final long COMMIT_MS = Long.parseLong(of("COMMIT_MS")), GRACE_MS = Long.parseLong(of("GRACE_MS"));

@@ -25,7 +25,7 @@ public class SparkJob {
         Dataset<Row> records = spark.readStream().format("kafka").option("kafka.bootstrap.servers", Setting.BOOTSTRAP).option("subscribe", Setting.INPUT)
             .option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", (tuned ? 400_000 : 100_000) * Math.max(1, Setting.COMMIT_MS / 1_000))
             .option("kafka.max.partition.fetch.bytes", tuned ? 8 << 20 : 1 << 20).option("kafka.max.poll.records", tuned ? 20_000 : 500).load();
-        Dataset<Row> rows = Setting.JOB.equals("rekey") ? rekey(records) : Setting.JOB.equals("sessions") ? sessions(records, tuned) : count(records, tuned);
+        Dataset<Row> rows = Setting.JOB.equals("rekey") ? rekey(records) : Setting.JOB.equals("sessions") ? sessions(records, tuned) : Setting.JOB.equals("join") ? join(records, shoppers(spark), tuned) : count(records, tuned);
         DataStreamWriter<Row> writer = rows.writeStream().format("kafka").option("kafka.bootstrap.servers", Setting.BOOTSTRAP).option("topic", Setting.OUTPUT)
             .option("kafka.acks", "all").option("kafka.enable.idempotence", "true").option("kafka.compression.type", Setting.COMPRESSION)
             .option("checkpointLocation", Setting.DIRECTORY + "/checkpoints").outputMode(Setting.JOB.equals("count") ? "update" : "append")
@@ -38,6 +38,20 @@ public class SparkJob {
         return records.selectExpr("from_json(CAST(value AS STRING), 'type STRING, shopper STRING, item STRING, price BIGINT, at BIGINT') AS event")
             .where("event.type <> 'view'")
             .selectExpr("event.item AS key", "to_json(struct(event.item, event.price, event.at)) AS value");
+    }
+
+    /** The table is read once as it is when a batch begins: a stream–static join, for Spark has no table of a stream. */
+    private static Dataset<Row> shoppers(SparkSession spark) {
+        return spark.read().format("kafka").option("kafka.bootstrap.servers", Setting.BOOTSTRAP).option("subscribe", Setting.TABLE).load()
+            .selectExpr("CAST(key AS STRING) AS shopper", "get_json_object(CAST(value AS STRING), '$.tier') AS tier");
+    }
+
+    private static Dataset<Row> join(Dataset<Row> records, Dataset<Row> shoppers, boolean tuned) {
+        Dataset<Row> events = records.selectExpr(tuned
+            ? "from_json(CAST(value AS STRING), 'shopper STRING, item STRING, price BIGINT, at BIGINT') AS event"
+            : "from_json(CAST(value AS STRING), 'type STRING, shopper STRING, item STRING, price BIGINT, at BIGINT') AS event").selectExpr("event.*");
+        return events.join(tuned ? org.apache.spark.sql.functions.broadcast(shoppers.cache()) : shoppers, "shopper")
+            .selectExpr("shopper AS key", "to_json(struct(shopper, tier, item, price, at)) AS value");
     }
 
     private static Dataset<Row> count(Dataset<Row> records, boolean tuned) {

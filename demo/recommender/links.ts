@@ -12,7 +12,7 @@ export interface Coordinates {
   readonly offset: number
 }
 
-export type TopicToMake = Pick<Topic<unknown, unknown>, 'name' | 'partitions' | 'retentionMs' | 'cleanup'>
+export type TopicToMake = Pick<Topic<unknown, unknown>, 'name' | 'partitions' | 'retentionMs' | 'cleanup' | 'segmentBytes'>
 
 /** Makes the topics that are not there yet, as they are declared. */
 export async function ensureTopics(cluster: Cluster, topics: readonly TopicToMake[]): Promise<void> {
@@ -22,6 +22,7 @@ export async function ensureTopics(cluster: Cluster, topics: readonly TopicToMak
     configs: {
       ...(topic.retentionMs === undefined ? {} : { 'retention.ms': String(topic.retentionMs) }),
       ...(topic.cleanup === undefined ? {} : { 'cleanup.policy': topic.cleanup }),
+      ...(topic.segmentBytes === undefined ? {} : { 'segment.bytes': String(topic.segmentBytes) }),
     },
   })), { existing: 'ok' })
 }

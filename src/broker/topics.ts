@@ -21,7 +21,7 @@ export const TRANSACTIONS_TOPIC = '__transaction_state'
 export const PARTITIONS_MAX = 10_000
 const NAME_LENGTH_MAX = 249
 /** Segments far smaller than Kafka's 100 MiB: only finished ones are compacted, and a start reads all that is left of these logs. */
-const INTERNAL_CONFIGS: Readonly<Record<string, string>> = { 'cleanup.policy': 'compact', 'segment.bytes': '4194304' }
+const INTERNAL_CONFIGS: Readonly<Record<string, string>> = { 'cleanup.policy': 'compact', 'segment.bytes': '1048576' }
 
 export interface Topic {
   readonly name: string

@@ -178,16 +178,19 @@ export class Host {
       onRestored: ({ pid, records, ms }) => this.#restored(pid, records, ms),
     })
     await this.#collector.start()
-    // Whichever process comes first makes the topics, the other finds them.
-    await this.#startAll(this.#taskSpecs(), said)
+    // Whichever process of the tasks comes first makes the topics, the others find them. Where they are there, nobody waits for the tasks.
+    const children = options.children?.(this.#bootstrap) ?? []
+    const isSecond = this.#resumed !== undefined
+    await this.#startAll(isSecond ? [...this.#taskSpecs(), ...children] : this.#taskSpecs(), said)
     this.#jobs = new Jobs({
       plan: build(options.app), wanted: task => this.#wanted(task), cluster: this.#cluster, bootstrap: this.#bootstrap,
       directory: join(options.dataDirectory, 'jobs'), supervisor: this.#supervisor, environment: process.env, logger: options.logger, note: (text, happened) => this.#note(text, happened),
     })
     // Before the jobs: an engine may take a minute to start; the page shows how it does, and what feeds the app does not wait for it.
     await this.#startServer(this.#collector.graph)
+    if (!isSecond) await this.#startAll(children, said)
+    // Last: it reads everything from the first record on, and who starts is not to wait for it.
     if (options.ledger !== undefined) await this.#startLedger(options.ledger)
-    await this.#startAll(options.children?.(this.#bootstrap) ?? [], said)
     this.#serves()
     await this.#jobs.start()
     return said

@@ -14,6 +14,7 @@ import { createPartitions } from '../wire/apis/37-create-partitions.ts'
 import { incrementalAlterConfigs } from '../wire/apis/44-incremental-alter-configs.ts'
 import { describeCluster } from '../wire/apis/60-describe-cluster.ts'
 import { errorCode, kafkaError } from '../wire/error-codes.ts'
+import type { ResponseOf } from '../wire/schema.ts'
 import { AdminTransactions } from './admin-transactions.ts'
 import { askLeaders } from './leader-requests.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, lookUpEpochEnds, lookUpOffsets, MAX_TIMESTAMP } from './offset-lookups.ts'
@@ -89,11 +90,15 @@ const OPERATIONS = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 /** DYNAMIC_TOPIC_CONFIG, DYNAMIC_BROKER_CONFIG, GROUP_CONFIG: set on the resource itself. */
 const EXPLICIT_SOURCES = new Set([1, 2, 8])
 const TOPIC_ALREADY_EXISTS = errorCode('TOPIC_ALREADY_EXISTS')
+const INVALID_REPLICATION_FACTOR = errorCode('INVALID_REPLICATION_FACTOR')
+/** Kafka's controller of brokers that it has not heard of for some seconds: they are starting, or paused for a moment. The code is that of a wrong factor. */
+const FENCED = /all brokers are currently fenced/i
 
 export class Admin extends AdminTransactions {
-  /** `existing: 'ok'` takes a topic that is there already as success (its partitions and configs are not compared). */
+  /** `existing: 'ok'` takes a topic that is there already as success (its partitions and configs are not compared), and waits for brokers that are fenced. */
   async createTopics(topics: readonly NewTopic[], options: { readonly existing?: 'ok' | 'error' | undefined, readonly validateOnly?: boolean | undefined } = {}): Promise<void> {
-    const answer = await this.cluster.request('controller', createTopics, {
+    const until = this.cluster.env.clock.monotonic() + TIMEOUT_MS
+    const ask = (): Promise<ResponseOf<typeof createTopics>> => this.cluster.request('controller', createTopics, {
       topics: topics.map(topic => ({
         name: topic.name, numPartitions: topic.partitions ?? -1, replicationFactor: topic.replicas ?? -1,
         configs: Object.entries(topic.configs ?? {}).map(([name, value]) => ({ name, value })),
@@ -101,6 +106,12 @@ export class Admin extends AdminTransactions {
       timeoutMs: TIMEOUT_MS,
       validateOnly: options.validateOnly ?? false,
     }, { errorOf: response => response.topics[0]?.errorCode ?? 0 })
+    let answer = await ask()
+    const isFenced = (): boolean => answer.topics.some(({ errorCode: code, errorMessage }) => code === INVALID_REPLICATION_FACTOR && FENCED.test(errorMessage ?? ''))
+    for (let attempt = 0; options.existing === 'ok' && isFenced() && this.cluster.env.clock.monotonic() < until; attempt++) {
+      await this.cluster.pause(attempt)
+      answer = await ask()
+    }
     for (const { name, errorCode: code, errorMessage } of answer.topics) {
       if (code === TOPIC_ALREADY_EXISTS && options.existing === 'ok') continue
       check(code, `create topic ${name}`, errorMessage)

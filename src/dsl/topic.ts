@@ -43,6 +43,11 @@ export interface TopicOptions<K, V> {
   readonly replicas?: number | undefined
   readonly retention?: Duration | 'forever' | undefined
   readonly cleanup?: 'delete' | 'compact' | 'compact,delete' | undefined
+  /**
+   * `segment.bytes` to make it with: compaction and retention take finished segments alone. Brokers' own 1 GiB keeps every row that a small compacted topic ever
+   * had, and whoever reads it whole at a start reads all of them. Apache Kafka takes 1 MiB (1,048,576) and more.
+   */
+  readonly segmentBytes?: number | undefined
 }
 
 /**
@@ -66,6 +71,7 @@ export function topic<K, V>(name: string, options: TopicOptions<K, V>): Topic<K,
     replicas: positive(name, 'replicas', options.replicas),
     retentionMs: options.retention === undefined ? undefined : options.retention === 'forever' ? -1 : durationMs(options.retention, `retention of topic '${name}'`),
     cleanup: options.cleanup,
+    segmentBytes: positive(name, 'segmentBytes', options.segmentBytes),
   }
 }
 

@@ -47,6 +47,7 @@ export function declaredTopic(topic: TopicSpec, replicasMax: number): NewTopic {
   const configs: Record<string, string> = {}
   if (topic.retentionMs !== undefined) configs['retention.ms'] = String(topic.retentionMs)
   if (topic.cleanup !== undefined) configs['cleanup.policy'] = topic.cleanup
+  if (topic.segmentBytes !== undefined) configs['segment.bytes'] = String(topic.segmentBytes)
   return {
     name: topic.name, configs, partitions: topic.partitions,
     replicas: topic.replicas === undefined || replicasMax < 2 ? undefined : Math.min(topic.replicas, replicasMax),

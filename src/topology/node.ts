@@ -42,6 +42,8 @@ export interface TopicSpec {
   /** Milliseconds to keep records, −1 for ever; `undefined`: the cluster's default. */
   readonly retentionMs: number | undefined
   readonly cleanup: 'delete' | 'compact' | 'compact,delete' | undefined
+  /** `segment.bytes` to make it with; `undefined`: the cluster's default. */
+  readonly segmentBytes?: number | undefined
 }
 
 // ---------------------------------------------------------------- what user code sees

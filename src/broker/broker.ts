@@ -39,7 +39,7 @@ import { RequestMetrics } from './request-metrics.ts'
 import type { ApiMetrics } from './request-metrics.ts'
 import { isLoopback, listenerSettings } from './security/listener-settings.ts'
 import type { ListenerSettings } from './security/listener-settings.ts'
-import { Users } from './security/users.ts'
+import { Users, USERS_FILE } from './security/users.ts'
 import { StateFile } from './state-file.ts'
 import { GROUPS_TOPIC, Topics } from './topics.ts'
 import { ProducerIds } from './transactions/producer-ids.ts'
@@ -276,7 +276,7 @@ function resolveDurability(durability: 'sync' | 'interval' | 'os' | Durability):
 
 /** The users' file, or one in the data directory: credentials can be set by any client that may. */
 async function openUsers(env: Env, logger: Logger, { users: wanted }: BrokerOptions, { directory, listeners }: ResolvedOptions): Promise<Users> {
-  const users = Users.open(env, typeof wanted === 'string' ? wanted : `${directory}/users.json`)
+  const users = Users.open(env, typeof wanted === 'string' ? wanted : `${directory}/${USERS_FILE}`)
   if (typeof wanted === 'object') for (const [user, password] of Object.entries(wanted)) await users.setInMemory(user, password)
   if (users.count === 0 && listeners.some(listener => listener.mechanisms.length > 0)) {
     throw new MillraceError('CONFIG_INVALID', `Clients are to log in, and ${users.path} has no user. Add one: millrace broker user add NAME --users ${users.path}`)

@@ -76,7 +76,7 @@ export class Dispatch {
 
   #answer(handler: Handler, header: RequestHeader, request: unknown, connection: Connection): Promise<FrameOutcome> | FrameOutcome {
     const action = this.#control?.intercept({ apiKey: header.apiKey, apiName: handler.api.name, version: header.apiVersion, clientId: header.clientId ?? '', request })
-    if (action !== undefined) return this.#controlled(action, handler, header, request, connection)
+    if (action !== undefined) return this.#controlled(action, handler, header, request, connection).catch(error => this.#failed(error, connection))
     return this.#handle(handler, header, request, connection)
   }
 

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { MillraceError } from '../base/errors.ts'
+import { memoryDisk } from '../env/memory-disk.ts'
 import { realEnv } from '../env/real/env.ts'
 import { readFile, writeFile } from '../env/whole-file.ts'
 import type { Disk } from '../env/env.ts'
 import { makeCorpora } from '../../test/durability/corpus.ts'
 import type { Corpus } from '../../test/durability/corpus.ts'
 import { overlayOf } from '../../test/durability/every-file.ts'
+import { ACLS_FILE } from './authorization/acl.ts'
 import { Broker } from './broker.ts'
 import { fsck } from './fsck.ts'
 import type { FsckReport } from './fsck.ts'
+import { Users, USERS_FILE } from './security/users.ts'
+import { StateFile } from './state-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-fsck-'))
 let clean: Corpus
@@ -82,6 +87,61 @@ test('an id that rotted in the directory of a partition refuses the start, and d
   writeFile(disk, path, Buffer.from(readFile(disk, path).toString('latin1').replace(/topic_id: (.)/, (_, first: string) => `topic_id: ${first === 'A' ? 'B' : 'A'}`)))
   await assert.rejects(Broker.start({ ...realEnv, disk }, { directory: clean.directory, port: 0 }), { code: 'TOPIC_MISMATCH' })
   assert.ok(disk.exists(`${clean.directory}/orders-0/00000000000000000000.log`))
+})
+
+const ACL = { resourceType: 2, resourceName: 'orders', patternType: 3, principal: 'User:shop', host: '*', operation: 3, permissionType: 3 }
+
+test('access control entries and users are read: damage, what is no entry, and a file that others may read are refused by name', async () => {
+  const directory = join(folder, 'secured')
+  const broker = await Broker.start(realEnv, { directory, port: 0 })
+  await broker.close()
+  const acls = (entries: unknown): Promise<void> => new StateFile(realEnv, { directory, kind: ACLS_FILE, version: 1 }).write(entries)
+  const users = Users.open(realEnv, join(directory, USERS_FILE))
+  await users.alter(await users.changesFor('shop', 'a password'))
+  await acls([ACL])
+  assert.deepEqual((await fsck(realEnv, directory)).findings, [])
+
+  const [aclsFile, usersFile] = [join(directory, ACLS_FILE), join(directory, USERS_FILE)]
+  const bytes = readFileSync(aclsFile)
+  writeFileSync(aclsFile, Buffer.concat([bytes.subarray(0, -3), Buffer.from('}}]')]))
+  writeFileSync(usersFile, readFileSync(usersFile, 'utf8').replace('"iterations"', '"iteration"'))
+  const report = await fsck(realEnv, directory)
+  assert.deepEqual(kinds(report), ['refused acls', 'refused users.json'])
+  assert.match(report.findings[0]?.what ?? '', /checksum does not match/)
+  assert.match(report.findings[1]?.what ?? '', /the credential SCRAM-SHA-256 of user 'shop' is not understood/)
+  // The start agrees.
+  await assert.rejects(Broker.start(realEnv, { directory, port: 0 }), { code: 'CONFIG_INVALID' })
+
+  rmSync(usersFile)
+  for (const entries of [{}, [ACL, { ...ACL, permissionType: 1 }], [ACL, { ...ACL, operation: '3' }], [ACL, null]]) {
+    await acls(entries)
+    assert.deepEqual(kinds(await fsck(realEnv, directory)), ['refused acls'], JSON.stringify(entries))
+  }
+  await acls([ACL])
+  writeFileSync(usersFile, '{"version":1,"users":{}}', { mode: 0o644 })
+  assert.match((await fsck(realEnv, directory)).findings[0]?.what ?? '', /others than its owner may use it/)
+})
+
+test('no bit of the access control entries turns unseen', async () => {
+  const env = { ...realEnv, disk: memoryDisk() }
+  env.disk.makeDirectory('/d')
+  const file = new StateFile(env, { directory: '/d', kind: ACLS_FILE, version: 1 })
+  await file.write([ACL])
+  const bytes = readFile(env.disk, `/d/${ACLS_FILE}`)
+  let refused = 0
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const turned = Buffer.from(bytes)
+    turned.writeUInt8(turned.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
+    writeFile(env.disk, `/d/${ACLS_FILE}`, turned)
+    try {
+      // Version 0 of the format would be read as it stands.
+      assert.deepEqual(file.read(), [ACL], `bit ${bit}`)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      refused++
+    }
+  }
+  assert.ok(refused > 8 * bytes.length - 10, `${refused} of ${8 * bytes.length}`)
 })
 
 test('no data directory, and one in use', async () => {

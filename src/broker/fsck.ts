@@ -15,6 +15,8 @@ import { overlayDisk } from '../env/overlay-disk.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { scrubLog } from '../log/scrub.ts'
+import { ACLS_FILE, isAclEntry } from './authorization/acl.ts'
+import { Users, USERS_FILE } from './security/users.ts'
 import { StateFile } from './state-file.ts'
 import { parseCatalogue } from './topics.ts'
 import type { StoredTopic } from './topics.ts'
@@ -67,7 +69,9 @@ export async function fsck(env: Env, directory: string, onPartition: (done: numb
   const partitions: FsckPartition[] = []
   try {
     const catalogue = readCatalogue(overlay, directory, findings)
-    readState(overlay, directory, 'producer-ids', findings)
+    for (const kind of ['producer-ids', 'client-quotas']) readState(overlay, directory, kind, findings)
+    readAcls(overlay, directory, findings)
+    readUsers(overlay, directory, findings)
     const parts = partsOf(manager, catalogue, findings)
     for (const [index, part] of parts.entries()) {
       onPartition(index, parts.length)
@@ -99,6 +103,24 @@ function readState(env: Env, directory: string, kind: string, findings: FsckFind
   } catch (error) {
     findings.push({ kind: 'refused', where: kind, what: messageOf(error) })
     return undefined
+  }
+}
+
+/** Access control entries: one that is not understood would be a right that nobody gave, or a denial that is not there. */
+function readAcls(env: Env, directory: string, findings: FsckFinding[]): void {
+  const stored = readState(env, directory, ACLS_FILE, findings)
+  if (stored === undefined) return
+  const bad = Array.isArray(stored) ? stored.findIndex(entry => !isAclEntry(entry)) : 0
+  if (bad >= 0) findings.push({ kind: 'refused', where: ACLS_FILE, what: `entry ${bad} is no access control entry` })
+}
+
+/** Credentials, where they are kept beside the data. */
+function readUsers(env: Env, directory: string, findings: FsckFinding[]): void {
+  try {
+    Users.open(env, `${directory}/${USERS_FILE}`)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    findings.push({ kind: 'refused', where: USERS_FILE, what: error.message })
   }
 }
 

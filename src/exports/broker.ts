@@ -1,9 +1,13 @@
-/** `millrace/broker`: the embedded broker, and fault hooks for tests against it. */
+/** `millrace/broker`: the embedded broker, one for a test in a line (`broker()`), and fault hooks against it. */
+export { broker } from '../broker/fixture.ts'
+export type { BrokerFixture, FixtureOptions } from '../broker/fixture.ts'
 export { Broker } from '../broker/broker.ts'
 export type { BrokerDescription } from '../broker/broker.ts'
 export type { BrokerOptions } from '../broker/options.ts'
 export { Control } from '../broker/control.ts'
-export type { ControlAction, ControlHook, InterceptedRequest } from '../broker/control.ts'
+export type { ControlAction, ControlHook, FaultOptions, InterceptedRequest } from '../broker/control.ts'
+export type { ApiName } from '../wire/apis/names.ts'
+export type { KafkaErrorName } from '../wire/error-codes.ts'
 export type { ClientActivity, ClientDescription, RefusedRequest } from '../broker/clients.ts'
 export type { ApiMetrics } from '../broker/request-metrics.ts'
 export type { Durability } from '../log/types.ts'

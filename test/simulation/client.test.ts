@@ -36,7 +36,7 @@ class World {
     this.sim = new Sim({ seed })
     this.client = this.sim.process('client')
     const random = this.sim.random.fork('faults')
-    for (const api of ['Produce', 'InitProducerId', 'AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn', 'Fetch', 'Metadata', 'FindCoordinator']) {
+    for (const api of ['Produce', 'InitProducerId', 'AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn', 'Fetch', 'Metadata', 'FindCoordinator'] as const) {
       this.control.on(api, () => {
         if (!this.#faulty || !random.chance(api === 'Fetch' ? 0.01 : 0.04)) return undefined
         this.faults++

@@ -8,6 +8,7 @@ import { app, int64, text, topic } from 'millrace'
 import { testApp } from 'millrace/testing'
 import { Control } from '../../src/broker/control.ts'
 import type { ControlAction } from '../../src/broker/control.ts'
+import type { ApiName } from '../../src/wire/apis/names.ts'
 
 const clicks = topic('clicks', { key: text, value: text })
 const counts = topic('counts', { key: text, value: int64 })
@@ -20,7 +21,7 @@ const counting = app('counting')
 const cut = (when: 'before' | 'after'): ControlAction => ({ kind: 'cut', when })
 const fail = (error: Extract<ControlAction, { kind: 'fail' }>['error']): ControlAction => ({ kind: 'fail', error })
 
-const FAULTS: readonly (readonly [api: string, name: string, action: ControlAction])[] = [
+const FAULTS: readonly (readonly [api: ApiName, name: string, action: ControlAction])[] = [
   ['EndTxn', 'is never carried out, the connection is cut', cut('before')],
   ['EndTxn', 'is carried out, and the answer is lost with the connection', cut('after')],
   ['EndTxn', 'is swallowed', { kind: 'drop' }],

@@ -85,7 +85,7 @@ test('an end that is still being written, as Apache Kafka tells of it after each
   }
   await commit(1)
   let refused = 0
-  for (const api of ['TxnOffsetCommit', 'Produce']) {
+  for (const api of ['TxnOffsetCommit', 'Produce'] as const) {
     control.on(api, () => {
       refused++
       return { kind: 'fail', error: 'CONCURRENT_TRANSACTIONS' }

@@ -19,6 +19,9 @@ export const CLUSTER_NAME = 'kafka-cluster'
 /** As a name: every resource of the type; as a host: every host; as a principal's name: everybody. */
 export const WILDCARD = '*'
 
+/** In the data directory: every entry. */
+export const ACLS_FILE = 'acls'
+
 /** All numbers are Kafka's. */
 export interface AclEntry {
   readonly resourceType: number
@@ -46,6 +49,16 @@ const ALLOWED_BY: ReadonlyMap<number, readonly number[]> = new Map([
   [OPERATIONS.DESCRIBE, [OPERATIONS.READ, OPERATIONS.WRITE, OPERATIONS.DELETE, OPERATIONS.ALTER]],
   [OPERATIONS.DESCRIBE_CONFIGS, [OPERATIONS.ALTER_CONFIGS]],
 ])
+
+/** Of what was read from a file: whether it is an entry as `CreateAcls` makes them. */
+export function isAclEntry(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { resourceType, resourceName, patternType, principal, host, operation, permissionType } = value as Partial<Record<keyof AclEntry, unknown>> // Each is looked at below.
+  const isOf = (numbers: readonly number[], number: unknown): boolean => typeof number === 'number' && numbers.includes(number)
+  return [resourceName, principal, host].every(text => typeof text === 'string' && text !== '') && isOf([PATTERNS.LITERAL, PATTERNS.PREFIXED], patternType)
+    && isOf([PERMISSIONS.DENY, PERMISSIONS.ALLOW], permissionType) && isOf(Object.values(RESOURCE_TYPES).filter(type => type > RESOURCE_TYPES.ANY), resourceType)
+    && isOf(Object.values(OPERATIONS).filter(each => each > OPERATIONS.ANY), operation)
+}
 
 export function covers(entry: AclEntry, name: string): boolean {
   if (entry.patternType === PATTERNS.PREFIXED) return name.startsWith(entry.resourceName)

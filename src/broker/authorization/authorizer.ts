@@ -9,7 +9,7 @@
  */
 import type { Env } from '../../env/env.ts'
 import { StateFile } from '../state-file.ts'
-import { concerns, covers, keyOf, OPERATIONS, PATTERNS, PERMISSIONS, RESOURCE_TYPES, WILDCARD } from './acl.ts'
+import { ACLS_FILE, concerns, covers, keyOf, OPERATIONS, PATTERNS, PERMISSIONS, RESOURCE_TYPES, WILDCARD } from './acl.ts'
 import type { AclEntry, Operation, ResourceType } from './acl.ts'
 
 export interface AuthorizerOptions {
@@ -45,7 +45,7 @@ export class Authorizer {
 
   /** Throws `LOG_CORRUPT`, `DATA_DIR_VERSION`. */
   static open(env: Env, directory: string, options: AuthorizerOptions): Authorizer {
-    const authorizer = new Authorizer(new StateFile(env, { directory, kind: 'acls', version: 1 }), options)
+    const authorizer = new Authorizer(new StateFile(env, { directory, kind: ACLS_FILE, version: 1 }), options)
     const stored = authorizer.#file.read()
     // Written by `#write`, and the file's checksum holds.
     authorizer.#replace(new Map((stored === undefined ? [] : stored as AclEntry[]).map(entry => [keyOf(entry), entry])))

@@ -15,6 +15,8 @@ import { credentialOf, isPassword, isScram, ITERATIONS_DEFAULT, saltPassword, SC
 import type { ScramCredential, ScramMechanism } from '../../wire/scram.ts'
 
 const VERSION = 1
+/** In the data directory, where no other file is named. */
+export const USERS_FILE = 'users.json'
 const SALT_BYTES = 20
 const USERS_MAX = 100_000
 export const MECHANISMS: readonly ScramMechanism[] = ['SCRAM-SHA-256', 'SCRAM-SHA-512']

@@ -32,6 +32,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { path: ['job', 'scale'], load: async () => (await import('./job.ts')).jobScale },
   { path: ['doctor'], load: async () => (await import('./doctor.ts')).doctor },
   { path: ['broker', 'start'], load: async () => (await import('./broker.ts')).brokerStart },
+  { path: ['broker', 'status'], load: async () => (await import('./broker-status.ts')).brokerStatus },
   { path: ['broker', 'fsck'], load: async () => (await import('./broker-fsck.ts')).brokerFsck },
   { path: ['broker', 'user', 'add'], load: async () => (await import('./broker-user.ts')).brokerUserAdd },
   { path: ['broker', 'user', 'ls'], load: async () => (await import('./broker-user.ts')).brokerUserList },

@@ -19,7 +19,7 @@ export interface FixtureOptions extends Omit<BrokerOptions, 'directory' | 'contr
   readonly data?: string | undefined
   /** What the memory holds of logs at most. Default 1 GiB. */
   readonly memoryBytesMax?: number | undefined
-  /** `stands`: the broker's time moves by `advance` alone. Default `goes`: as fast as any, and `advance` moves it ahead. */
+  /** `stands`: the broker's time moves by `advance` alone. Default `goes`: by itself, and `advance` moves it ahead. */
   readonly time?: 'goes' | 'stands' | undefined
   /** The world that it runs in; default the real one. */
   readonly env?: Env | undefined

@@ -60,8 +60,14 @@ export function memoryDisk(options: MemoryDiskOptions = {}): Disk {
     rename(from, to) {
       if (directories.has(from)) {
         const moved = (path: string): string => `${to}${path.slice(from.length)}`
-        for (const each of [...directories]) if (each === from || each.startsWith(`${from}/`)) directories.delete(each), directories.add(moved(each))
-        for (const [path, node] of [...files]) if (path.startsWith(`${from}/`)) files.delete(path), files.set(moved(path), node)
+        for (const each of [...directories].filter(path => path === from || path.startsWith(`${from}/`))) {
+          directories.delete(each)
+          directories.add(moved(each))
+        }
+        for (const [path, node] of [...files].filter(([each]) => each.startsWith(`${from}/`))) {
+          files.delete(path)
+          files.set(moved(path), node)
+        }
         return
       }
       const node = nodeOf(from, 'rename')

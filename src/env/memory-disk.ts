@@ -58,18 +58,7 @@ export function memoryDisk(options: MemoryDiskOptions = {}): Disk {
       return [...files.keys(), ...directories].filter(each => each !== '/' && parentOf(each) === path).map(each => each.slice(each.lastIndexOf('/') + 1)).sort()
     },
     rename(from, to) {
-      if (directories.has(from)) {
-        const moved = (path: string): string => `${to}${path.slice(from.length)}`
-        for (const each of [...directories].filter(path => path === from || path.startsWith(`${from}/`))) {
-          directories.delete(each)
-          directories.add(moved(each))
-        }
-        for (const [path, node] of [...files].filter(([each]) => each.startsWith(`${from}/`))) {
-          files.delete(path)
-          files.set(moved(path), node)
-        }
-        return
-      }
+      if (directories.has(from)) return renameTree(files, directories, from, to)
       const node = nodeOf(from, 'rename')
       files.delete(from)
       drop(to)
@@ -90,6 +79,17 @@ export function memoryDisk(options: MemoryDiskOptions = {}): Disk {
       locked.add(path)
       return Promise.resolve({ release: () => void locked.delete(path) })
     },
+  }
+}
+
+function renameTree(files: Map<string, Node>, directories: Set<string>, from: string, to: string): void {
+  for (const path of [...directories].filter(each => each === from || each.startsWith(`${from}/`))) {
+    directories.delete(path)
+    directories.add(`${to}${path.slice(from.length)}`)
+  }
+  for (const [path, node] of [...files].filter(([each]) => each.startsWith(`${from}/`))) {
+    files.delete(path)
+    files.set(`${to}${path.slice(from.length)}`, node)
   }
 }
 

@@ -80,6 +80,22 @@ test('sizes that cannot be are closed on, before anything is kept for them', () 
   }
 })
 
+test('unfinished requests of all connections together are bounded: who adds a large one beyond is closed, a small one still comes through', () => {
+  const made = fixture(undefined, 100 * 1024 * 1024)
+  made.buffered.bytes = 256 * 1024 * 1024
+  made.wire.handlers?.data(frame('small'))
+  assert.deepEqual(made.frames, ['small'])
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(50 * 1024 * 1024)
+  made.wire.handlers?.data(size)
+  made.wire.handlers?.data(Buffer.alloc(4 * 1024 * 1024 - 4))
+  assert.equal(made.closedBecause, undefined)
+  made.wire.handlers?.data(Buffer.alloc(1))
+  assert.equal(made.closedBecause, 'too many bytes of unfinished requests on all connections')
+  // What it held is given back.
+  assert.equal(made.buffered.bytes, 256 * 1024 * 1024)
+})
+
 test('a hundred requests under way stop the reading; an answer lets it go on', async () => {
   const open: ((outcome: FrameOutcome) => void)[] = []
   const made = fixture(() => new Promise(resolve => open.push(resolve)))

@@ -4,7 +4,9 @@
  * H1. Client batches are walked record by record (decompressed where needed): offsets without gaps, sound lengths, keys where
  *     the topic is compacted, timestamps within the topic's bounds. What is in the log can be read by everyone.
  * H2. A client's maximum timestamp that does not match its records is put right in place, as Kafka does.
- * H3. Only coordinators write control batches, and their batches are our own: header and checksum are checked, not records.
+ * H3. What the compressed batches of one request become together is bounded (`decompression`): a small batch may grow to megabytes, and a
+ *     request has room for thousands of them, which are read in one turn.
+ * H4. Only coordinators write control batches, and their batches are our own: header and checksum are checked, not records.
  */
 import { MillraceError } from '../base/errors.ts'
 import { crc32c } from '../wire/crc32c.ts'
@@ -26,10 +28,19 @@ const FAULT_ERRORS: Readonly<Record<BatchFault, KafkaErrorName>> = {
   records: 'INVALID_RECORD',
 }
 
+/** What reading a compressed batch costs at least, also one that cannot be read. */
+const DECOMPRESSION_BYTES_MIN = 64 * 1024
+
 const cursor = new RecordCursor()
 
+interface CheckOptions {
+  readonly origin: 'client' | 'coordinator'
+  readonly nowMs: number
+  readonly decompression?: { bytesLeft: number } | undefined
+}
+
 /** The batches of an append, checked and (timestamps) put right; throws Kafka's error for the first that is not sound. */
-export function checkBatches(bytes: Buffer, config: LogConfig, options: { readonly origin: 'client' | 'coordinator'; readonly nowMs: number }): BatchView[] {
+export function checkBatches(bytes: Buffer, config: LogConfig, options: CheckOptions): BatchView[] {
   const batches: BatchView[] = []
   const limits = options.origin === 'client' ? { batchBytesMax: config.maxMessageBytes } : {}
   for (let at = 0; at < bytes.length;) {
@@ -37,7 +48,7 @@ export function checkBatches(bytes: Buffer, config: LogConfig, options: { readon
     if (fault !== undefined) throw refuse(FAULT_ERRORS[fault[0]], fault[1])
     const batch = new BatchView(bytes, at)
     if (batch.sizeBytes > config.segmentBytes) throw refuse('RECORD_LIST_TOO_LARGE', `a batch of ${batch.sizeBytes} bytes, segments have ${config.segmentBytes}`)
-    if (options.origin === 'client') checkClientBatch(batch, config, options.nowMs)
+    if (options.origin === 'client') checkClientBatch(batch, config, options)
     if (config.timestampType === 'LogAppendTime') setMaxTimestampLogAppend(bytes, at, options.nowMs)
     batches.push(batch)
     at += batch.sizeBytes
@@ -51,7 +62,7 @@ export function checkBatches(bytes: Buffer, config: LogConfig, options: { readon
   return batches
 }
 
-function checkClientBatch(batch: BatchView, config: LogConfig, nowMs: number): void {
+function checkClientBatch(batch: BatchView, config: LogConfig, options: CheckOptions): void {
   const { recordCount, lastOffsetDelta } = batch
   if (batch.isControl) throw refuse('INVALID_RECORD', 'clients may not write control records')
   if (batch.hasDeleteHorizon) throw refuse('INVALID_RECORD', 'clients may not set a delete horizon')
@@ -61,7 +72,7 @@ function checkClientBatch(batch: BatchView, config: LogConfig, nowMs: number): v
     throw refuse('INVALID_RECORD', `producer ${batch.producerId} sent epoch ${batch.producerEpoch} and sequence ${batch.baseSequence}`)
   }
   if (batch.isTransactional && batch.producerId === -1) throw refuse('INVALID_RECORD', 'a transactional batch without a producer id')
-  const timestampMax = checkRecords(batch, config, nowMs)
+  const timestampMax = checkRecords(batch, config, options)
   if (config.timestampType === 'CreateTime' && timestampMax !== batch.maxTimestamp) {
     writeInt64(batch.buffer, batch.start + 35, timestampMax)
     batch.buffer.writeUInt32BE(crc32c(batch.buffer, batch.start + 21, batch.end), batch.start + 17)
@@ -69,15 +80,19 @@ function checkClientBatch(batch: BatchView, config: LogConfig, nowMs: number): v
 }
 
 /** Walks the records (H1); gives the highest timestamp. */
-function checkRecords(batch: BatchView, config: LogConfig, nowMs: number): number {
+function checkRecords(batch: BatchView, config: LogConfig, { nowMs, decompression }: CheckOptions): number {
   const timestampFrom = nowMs - config.timestampBeforeMaxMs
   const timestampTo = nowMs + config.timestampAfterMaxMs
   const checksTime = config.timestampType === 'CreateTime'
   const { cleanupCompact } = config
   let timestampMax = -1
   let offset = batch.baseOffset
+  const budget = batch.codec === 0 ? undefined : decompression
+  if (budget !== undefined && budget.bytesLeft <= 0) throw refuse('MESSAGE_TOO_LARGE', 'the compressed batches of one request become too large together: send fewer in one')
   try {
+    if (budget !== undefined) budget.bytesLeft -= DECOMPRESSION_BYTES_MIN
     batch.records(cursor)
+    if (budget !== undefined) budget.bytesLeft -= cursor.buffer.length
     while (cursor.next()) {
       if (cursor.offset !== offset) throw refuse('INVALID_RECORD', `a record has offset delta ${cursor.offset - batch.baseOffset}, expected ${offset - batch.baseOffset}`)
       offset += 1

@@ -126,7 +126,7 @@ export class PartitionLog implements FlushTarget {
     const { context, config } = this
     if (options.origin === 'client') context.checkReserve(batches.length)
     const nowMs = context.env.clock.now()
-    const views = checkBatches(batches, config, { origin: options.origin, nowMs })
+    const views = checkBatches(batches, config, { origin: options.origin, nowMs, decompression: options.decompression })
     for (const view of views) {
       const duplicate = this.#checkProducer(view, options)
       if (duplicate !== undefined) return duplicate

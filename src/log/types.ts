@@ -89,6 +89,8 @@ export interface AppendOptions {
   readonly verifyTransaction?: ((producer: { readonly producerId: number; readonly producerEpoch: number }) => string | undefined) | undefined
   /** For control batches: 2 asks that the marker's epoch be above the producer's current one (KIP-1228); default 1: at least it. */
   readonly transactionVersion?: 1 | 2 | undefined
+  /** How many bytes the request's compressed batches may still become; each takes its part. */
+  readonly decompression?: { bytesLeft: number } | undefined
   /** Nobody waits for it: it becomes durable with whatever comes next, or a moment later. */
   readonly lazy?: boolean | undefined
 }

@@ -29,7 +29,12 @@ interface Pending {
   readonly lost: Map<PartitionResponse, PartitionResponse>
   /** By producer id and epoch: what came of adding the request's partitions to its transaction. */
   readonly joined: Map<string, KafkaErrorName>
+  readonly decompression: { bytesLeft: number }
 }
+
+/** What the compressed batches of one request may become together: this much, or so many times the request where that is more. */
+const DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
+const DECOMPRESSED_TIMES_MAX = 20
 
 const ZSTD_SINCE_VERSION = 7
 const ABORTABLE_SINCE_VERSION = 11
@@ -43,6 +48,10 @@ export const produceHandler = {
     return completion === undefined && codec === undefined ? answer(core, request, call) : Promise.all([completion, codec]).then(() => answer(core, request, call))
   }),
   advertisedFrom: 0,
+}
+
+function recordBytesOf({ topicData }: ProduceRequest): number {
+  return topicData.reduce((sum, { partitionData }) => sum + partitionData.reduce((all, { records }) => all + (records?.length ?? 0), 0), 0)
 }
 
 /** A codec of the request that is not loaded yet. */
@@ -60,7 +69,7 @@ async function answer(core: Core, request: ProduceRequest, call: Call): Promise<
   const durable: Promise<void>[] = []
   /** Answers whose flush did not come about, and what is said instead. */
   const lost = new Map<PartitionResponse, PartitionResponse>()
-  const pending: Pending = { durable, lost, joined: new Map() }
+  const pending: Pending = { durable, lost, joined: new Map(), decompression: { bytesLeft: Math.max(DECOMPRESSED_BYTES_MAX, DECOMPRESSED_TIMES_MAX * recordBytesOf(request)) } }
   const responses = request.topicData.map(({ name, topicId, partitionData }) => {
     const topic = call.version >= 13 ? core.topics.byId(topicId) : core.topics.get(name)
     if (topic !== undefined) core.clients.uses(call.connectionId, 'writes', topic.name)
@@ -102,7 +111,7 @@ function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic:
 
 function append(core: Core, call: Call, topic: Topic, index: number, log: PartitionLog, records: Buffer, pending: Pending): PartitionResponse {
   const result = log.append(records, {
-    origin: 'client',
+    origin: 'client', decompression: pending.decompression,
     verifyTransaction: producer => {
       const error = core.transactions.coordinator.verifyError(producer, { topic: topic.name, partition: index })
       return error === 'NONE' ? undefined : produceError(error, call.version)

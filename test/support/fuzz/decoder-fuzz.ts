@@ -4,6 +4,7 @@
  * D1. The outcome is a value or `FRAME_MALFORMED` (requests), `BATCH_CORRUPT` (batches); anything else is a finding, and so is one that takes
  *     more than `CPU_MS_MAX` of the processor.
  * D2. A batch that is found whole is walked twice with the same outcome.
+ * D3. What is read leaves nothing behind: the heap may not have grown by more than `HEAP_GROWTH_MAX` since it was warm (where the process lets it be collected).
  */
 import { MillraceError } from '../../../src/base/errors.ts'
 import { APIS } from '../../../src/wire/apis/index.ts'
@@ -19,6 +20,10 @@ const BATCH_POOL = 500
 /** One in so many goes to the batches. */
 const BATCHES_OF = 5
 const CPU_MS_MAX = 1_000
+const WARM_AFTER = 50_000
+const HEAP_GROWTH_MAX = 8 * 1024 * 1024
+/** Streams of codecs that met broken data are let go in a turn of their own. */
+const TURN_EVERY = 500
 /** Where the clock says so little, nobody looks at the processor's time. */
 const CLOCK_MS = 500
 
@@ -67,10 +72,14 @@ export async function fuzzDecoders(executions: number, seed: number): Promise<De
       if (cpuMs > CPU_MS_MAX) findings.push(`${one.api.name} v${one.version} took ${cpuMs} ms of the processor | ${bytes.toString('hex').slice(0, 2000)}`)
     }
     if (number % 10 === 0) pool[at] = frames.next()
-    if (number === 20_000) first = heapBytes()
+    if (number % TURN_EVERY === 0) await new Promise<void>(resolve => void setImmediate(resolve))
+    if (number === WARM_AFTER) first = heapBytes()
   }
   Error.stackTraceLimit = stackLines
-  return { seedText: random.seedText, executions, executionsPerSecond: Math.round(executions / (performance.now() - started) * 1000), ...counts, findings, heapBytes: [first, heapBytes()] }
+  await new Promise<void>(resolve => void setImmediate(resolve))
+  const last = heapBytes()
+  if (typeof globalThis.gc === 'function' && executions > WARM_AFTER && last - first > HEAP_GROWTH_MAX) findings.push(`the heap grew from ${first} to ${last} bytes over ${executions} executions`)
+  return { seedText: random.seedText, executions, executionsPerSecond: Math.round(executions / (performance.now() - started) * 1000), ...counts, findings, heapBytes: [first, last] }
 }
 
 function cpuMsOf(work: () => void): number {

@@ -37,6 +37,8 @@ export interface Count {
   readonly out: number
   readonly lost: number
   readonly doubled: number
+  /** Shoppers whose last count is not the number of their clicks in the input. */
+  readonly countsWrong: number
   /** By SIGKILL; all of them between the results and what checks them off. */
   readonly kills: number
 }
@@ -69,7 +71,8 @@ export async function countAfterKills(options: { readonly bootstrap: string; rea
       await until(`the last click of each partition has come out of '${way}'`, async () => (await idsOf(cluster, `dstreams.${way}`)).last === PARTITIONS, watched.log, 90)
       const [before, after] = [await idsOf(cluster, 'dstreams.clicks'), await idsOf(cluster, `dstreams.${way}`)]
       const lost = [...before.ids.keys()].filter(id => !after.ids.has(id)).length
-      counts.push({ way, in: before.ids.size, out: after.rows, lost, doubled: after.rows - after.ids.size, kills: options.kills })
+      const countsWrong = [...before.perKey].filter(([key, clicks]) => after.counts.get(key) !== clicks).length
+      counts.push({ way, in: before.ids.size, out: after.rows, lost, doubled: after.rows - after.ids.size, countsWrong, kills: options.kills })
     }
     await watched.stop()
     return counts
@@ -110,17 +113,20 @@ async function sendLast(cluster: Cluster): Promise<void> {
   await producer.close()
 }
 
-async function idsOf(cluster: Cluster, topic: string): Promise<{ readonly ids: ReadonlyMap<string, number>; readonly rows: number; readonly last: number }> {
+async function idsOf(cluster: Cluster, topic: string): Promise<{ readonly ids: ReadonlyMap<string, number>; readonly rows: number; readonly last: number; readonly perKey: ReadonlyMap<string, number>; readonly counts: ReadonlyMap<string, number> }> {
   const ids = new Map<string, number>()
+  const [perKey, counts] = [new Map<string, number>(), new Map<string, number>()]
   const last = new Set<string>()
   let rows = 0
-  await readAll(cluster, topic, (_partition, _offset, _key, value) => {
-    const { id } = JSON.parse(value) as { id: string } // Written by the app.
+  await readAll(cluster, topic, (_partition, _offset, key, value) => {
+    const { id, count = 0 } = JSON.parse(value) as { id: string; count?: number } // Written by the app.
+    perKey.set(key, (perKey.get(key) ?? 0) + 1)
+    counts.set(key, Math.max(counts.get(key) ?? 0, count))
     if (id.startsWith('last-')) return void last.add(id)
     rows++
     ids.set(id, (ids.get(id) ?? 0) + 1)
   })
-  return { ids, rows, last: last.size }
+  return { ids, rows, last: last.size, perKey, counts }
 }
 
 // ---------------------------------------------------------------- rates
@@ -175,7 +181,7 @@ async function rateOf(cluster: Cluster, way: Way, { bootstrap, records }: { read
 
 export function screen(counts: readonly Count[], perSecond: Readonly<Record<Way, number>> | undefined): string {
   const number = (value: number | undefined): string => value === undefined ? '-' : Math.round(value).toLocaleString('en-US')
-  const rows = [['', 'in', 'out', 'lost', 'doubled', 'kills', 'records/s'], ...counts.map(({ way, in: taken, out, lost, doubled, kills }) => [WORDS[way], number(taken), number(out), number(lost), number(doubled), number(kills), number(perSecond?.[way])])]
+  const rows = [['', 'in', 'out', 'lost', 'doubled', 'counts wrong', 'kills', 'records/s'], ...counts.map(({ way, in: taken, out, lost, doubled, countsWrong, kills }) => [WORDS[way], number(taken), number(out), number(lost), number(doubled), number(countsWrong), number(kills), number(perSecond?.[way])])]
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0))) ?? []
   return rows.map(row => row.map((cell, column) => column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)).join('  ').trimEnd()).join('\n')
 }

@@ -1,12 +1,14 @@
-// Clicks copied with a score by Spark Streaming (DStreams), in the two ways that it has with Kafka. Run by `spark({ api, source, args: [api] })`, api being `direct` or `receiver`.
+// How many clicks each shopper has made so far, written once for each click with a score, by Spark Streaming (DStreams), in the two ways that it has with Kafka. Run by `spark({ api, source, args: [api] })`, api being `direct` or `receiver`.
 //
 //   direct     Each batch is a range of offsets that the job itself has chosen: one task partition for each partition of the topic, read from Kafka when
 //              it is worked on. The ranges are committed in the transaction that writes the results, so there is no moment at which one is there
-//              without the other: a batch that was under way at a kill is aborted, and runs again over the same offsets.
+//              without the other: a batch that was under way at a kill is aborted, and runs again over the same offsets. The counts are found again in the
+//              results that were committed: a checkpoint of Spark's would be of another moment than the transaction.
 //   receiver   A Receiver holds a consumer, and pushes what comes into Spark's memory, where batches pick it up. Its positions are committed when
 //              Spark has taken the records, not when results are out: what lies between is lost with the driver, unless Spark has written it to its
 //              log first (spark.streaming.receiver.writeAheadLog.enable). With the log it is worked on again after a kill, and so are batches whose
-//              results were written and not yet checked off: these come out twice.
+//              results were written and not yet checked off: these come out twice. The counts are Spark's state (mapWithState), which goes back to its checkpoint
+//              and is made anew from the log: a row that comes twice has the same count. Without the log the counts lack what was lost.
 import java.io.FileInputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,8 +29,11 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.Optional;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.streaming.Durations;
+import org.apache.spark.streaming.State;
+import org.apache.spark.streaming.StateSpec;
 import org.apache.spark.streaming.api.java.JavaInputDStream;
 import org.apache.spark.streaming.api.java.JavaStreamingContext;
 import org.apache.spark.streaming.kafka010.ConsumerStrategies;
@@ -58,6 +63,7 @@ public class ClicksByDStream {
         KafkaProducer<String, String> producer = new KafkaProducer<>(producerConfig(System.getenv("MILLRACE_GROUP")));
         // Ends what a dead driver has left open, before positions are read: they are then what its last transaction committed.
         producer.initTransactions();
+        Map<String, Long> counts = committedCounts();
         JavaStreamingContext context = new JavaStreamingContext(new SparkConf(), batchInterval());
         Map<String, Object> consumer = consumerConfig();
         // Assigned, not subscribed: the job owns its offset ranges, and waits for no group after a kill. It starts where its group has committed.
@@ -66,7 +72,7 @@ public class ClicksByDStream {
         clicks.foreachRDD(batch -> {
             OffsetRange[] ranges = ((HasOffsetRanges) batch.rdd()).offsetRanges();
             try {
-                commitTogether(producer, batch.map(click -> new Tuple2<>(click.key(), scored(click.value()))).collect(), ranges);
+                commitTogether(producer, counted(counts, batch.map(click -> new Tuple2<>(click.key(), click.value())).collect()), ranges);
             } catch (Throwable failed) {
                 // Spark would go on with the next batch, which would commit over the offsets of this one.
                 failed.printStackTrace();
@@ -91,9 +97,38 @@ public class ClicksByDStream {
 
     private static List<TopicPartition> partitions(Map<String, Object> config) {
         try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(config)) {
-            return topics().stream().flatMap(topic -> consumer.partitionsFor(topic).stream())
-                .map(found -> new TopicPartition(found.topic(), found.partition())).collect(Collectors.toList());
+            return topics().stream().flatMap(topic -> partitionsOf(consumer, topic).stream()).collect(Collectors.toList());
         }
+    }
+
+    private static List<TopicPartition> partitionsOf(KafkaConsumer<String, String> consumer, String topic) {
+        return consumer.partitionsFor(topic).stream().map(found -> new TopicPartition(found.topic(), found.partition())).collect(Collectors.toList());
+    }
+
+    /** A batch comes partition by partition, so clicks of a shopper come in their order. */
+    private static List<Tuple2<String, String>> counted(Map<String, Long> counts, List<Tuple2<String, String>> clicks) {
+        return clicks.stream().map(click -> new Tuple2<>(click._1(), scored(click._2(), counts.merge(click._1(), 1L, Long::sum)))).collect(Collectors.toList());
+    }
+
+    /** As the last results of each shopper say. */
+    private static Map<String, Long> committedCounts() throws Exception {
+        Map<String, Long> counts = new HashMap<>();
+        Map<String, Object> config = consumerConfig();
+        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(config)) {
+            List<TopicPartition> results = partitionsOf(consumer, System.getenv("MILLRACE_WRITES"));
+            consumer.assign(results);
+            consumer.seekToBeginning(results);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(results);
+            while (results.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+                for (ConsumerRecord<String, String> row : consumer.poll(java.time.Duration.ofMillis(100))) counts.put(row.key(), countOf(row.value()));
+            }
+        }
+        return counts;
+    }
+
+    private static long countOf(String row) {
+        return Long.parseLong(row.substring(row.lastIndexOf(':') + 1, row.lastIndexOf('}')).trim());
     }
 
     // ---------------------------------------------------------------- receiver
@@ -101,13 +136,19 @@ public class ClicksByDStream {
     private static JavaStreamingContext receiver() throws Exception {
         JavaStreamingContext context = new JavaStreamingContext(new SparkConf(), batchInterval());
         context.checkpoint(System.getenv("MILLRACE_CHECKPOINTS"));
-        context.receiverStream(new KafkaReceiver()).foreachRDD(batch -> {
-            List<Tuple2<String, String>> rows = batch.map(click -> new Tuple2<>(click._1(), scored(click._2()))).collect();
+        context.receiverStream(new KafkaReceiver()).mapToPair(click -> click).mapWithState(StateSpec.function(ClicksByDStream::countedByState)).foreachRDD(batch -> {
+            List<Tuple2<String, String>> rows = batch.collect();
             if (plain == null) plain = new KafkaProducer<>(producerConfig(null));
             write(plain, rows);
             hold(rows);
         });
         return context;
+    }
+
+    private static Tuple2<String, String> countedByState(String shopper, Optional<String> click, State<Long> count) {
+        long now = (count.exists() ? count.get() : 0) + 1;
+        count.update(now);
+        return new Tuple2<>(shopper, scored(click.get(), now));
     }
 
     /** Reliable, in Spark's words: a position is committed when Spark has said that it has the records. */
@@ -152,9 +193,9 @@ public class ClicksByDStream {
 
     // ---------------------------------------------------------------- both
 
-    /** What the job is for: each click comes out with a score. */
-    static String scored(String click) {
-        return click.substring(0, click.lastIndexOf('}')) + ",\"score\":" + (click.hashCode() & 0xff) + "}";
+    /** What the job is for: each click comes out with a score, and with its number among its shopper's. */
+    static String scored(String click, long count) {
+        return click.substring(0, click.lastIndexOf('}')) + ",\"score\":" + (click.hashCode() & 0xff) + ",\"count\":" + count + "}";
     }
 
     private static void write(KafkaProducer<String, String> producer, List<Tuple2<String, String>> rows) {

@@ -4,7 +4,7 @@
  *   millrace engines install spark
  *   millrace start dist/examples/linked/dstreams.js
  *
- * All three do the same with the same clicks. `npm run receiver-direct` kills them at the same point of their work, and counts.
+ * All three do the same with the same clicks: count them by shopper. `npm run receiver-direct` kills them at the same point of their work, and counts.
  * They read what a plain producer writes: a Direct stream waits in vain behind the end of a transaction for a record that may not come (docs/guide/spark.md).
  */
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ import { app, int64, record, text, topic } from 'millrace'
 import { spark, type SparkOptions } from 'millrace/engines'
 
 const Click = record({ id: text, seq: int64 })
-const Scored = record({ id: text, seq: int64, score: int64 })
+const Scored = record({ id: text, seq: int64, score: int64, count: int64 })
 
 export const clicks = topic('dstreams.clicks', { key: text, value: Click, partitions: 4 })
 export const direct = topic('dstreams.direct', { key: text, value: Scored, partitions: 4 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { need } from '../../support/need.ts'
-import { brokerKillLoop, isExact, TEN } from './broker-kill-loop.ts'
+import { brokerKillLoop, isExact, TEN } from '../../real/runtime/broker-kill-loop.ts'
 
 need('kafka', 'python')
 

@@ -175,6 +175,7 @@ export class Host {
     this.#resumed = await resumedAt(this.#cluster, options.app)
     this.#collector = new StatusCollector(this.#cluster, options.app, options.logger, {
       watchGroups: !this.#hasEmbeddedBroker, ownClientIds: [...OWN_CLIENT_IDS, ...options.ownClientIds ?? []],
+      positions: task => this.#jobs?.status().get(task)?.positions ?? [],
       onRestored: ({ pid, records, ms }) => this.#restored(pid, records, ms),
     })
     await this.#collector.start()

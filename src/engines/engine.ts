@@ -17,9 +17,11 @@
  */
 import type { Logger } from '../base/logger.ts'
 import type { Admin } from '../client/admin.ts'
+import type { TopicPartition } from '../client/types.ts'
 import type { Clock, Disk } from '../env/env.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Installation } from './install/store.ts'
+import type { StormFigures } from './storm-metrics.ts'
 
 /** `stopping` and `rescaling` are said by who asked the job for it, while it is under way. */
 export type JobState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopped' | 'external' | 'stopping' | 'rescaling'
@@ -34,17 +36,21 @@ export interface JobStatus {
   readonly outPerSecond: number | null
   /** Of engines that commit no offsets to Kafka; `null` where the consumer group tells. */
   readonly lagRecords: number | null
+  /** Of the same engines: the next offset to read of each partition, all before it being done with. */
+  readonly positions: readonly (TopicPartition & { readonly offset: number })[] | null
   /** The last checkpoint or batch that ended; `failed` counts the ones that did not. */
   readonly checkpoint: { readonly at: number; readonly ms: number; readonly bytes: number | null; readonly failed: number } | null
   /** Share of its time that the slowest operator waits for the ones behind it, 0 to 1. */
   readonly backPressure: number | null
+  /** Of Storm alone. */
+  readonly storm: StormFigures | null
   readonly lastError: string | null
   /** The engine's own page. */
   readonly url: string | null
 }
 
 export const UNKNOWN_STATUS: JobStatus = {
-  state: 'starting', instances: null, restarts: null, inPerSecond: null, outPerSecond: null, lagRecords: null, checkpoint: null, backPressure: null, lastError: null, url: null,
+  state: 'starting', instances: null, restarts: null, inPerSecond: null, outPerSecond: null, lagRecords: null, positions: null, checkpoint: null, backPressure: null, storm: null, lastError: null, url: null,
 }
 
 /** When a supervised process counts as running. */

@@ -2,7 +2,7 @@
  * The job of a `storm()` task: what a JVM with a `LocalCluster` is told, when it runs, and what is heard of it.
  *
  * ST1. It runs when Storm says that a spout is active. Its spouts assign partitions to themselves, so their group has no members to look for.
- * ST2. A spout commits to its group what was acknowledged: lag and rates are seen there. Errors are read in Storm's log.
+ * ST2. A spout commits to its group what was acknowledged: lag and rates are seen there. Errors and Storm's own metrics are read in its log.
  * ST3. A cluster in a JVM writes its files into temporary folders, which it leaves behind when it is killed: they lie in the job's own folder, and go at its next start.
  */
 import { join } from 'node:path'
@@ -12,20 +12,28 @@ import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Job, JobContext } from './engine.ts'
 import { ErrorLog } from './java-trace.ts'
 import { type SettingsContext, soleJvm } from './jvm-instances.ts'
+import { StormMetrics, stormOptions } from './storm-metrics.ts'
 
 type Task = ForeignTaskPlan & { readonly on: StormSpec }
 
 export function stormJob(task: Task, context: JobContext): Job {
   const errors = new ErrorLog()
+  const metrics = new StormMetrics()
   const scratch = join(context.directory, 'scratch')
   return soleJvm(task, context, {
     // What ST1 waits for is said at INFO.
-    distribution: 'storm', javaOptions: ['-Dlog4j2.level=INFO', `-Djava.io.tmpdir=${scratch}`], settings: name => stormSettings(task, context, name),
+    distribution: 'storm', javaOptions: ['-Dlog4j2.level=INFO', `-Djava.io.tmpdir=${scratch}`, stormOptions()], settings: name => stormSettings(task, context, name),
     prepare: () => {
       errors.forget()
+      metrics.forget()
       emptied(context.disk, scratch)
     },
-    readiness: () => ({ kind: 'line', pattern: /Activating spout/ }), heard: line => errors.take(line), status: () => ({ lastError: errors.last }),
+    readiness: () => ({ kind: 'line', pattern: /Activating spout/ }), 
+    heard: line => {
+      errors.take(line)
+      metrics.take(line)
+    },
+    status: () => ({ storm: metrics.status(), lastError: errors.last }),
   })
 }
 

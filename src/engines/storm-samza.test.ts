@@ -18,6 +18,7 @@ import { jobOf } from './job.ts'
 import { samza } from './samza.ts'
 import { metricsLogged, SamzaMetrics } from './samza-metrics.ts'
 import { storm } from './storm.ts'
+import { stormOptions } from './storm-metrics.ts'
 
 const numbers = topic('numbers', { key: text, value: text })
 const scores = topic('scores', { key: text, value: text })
@@ -55,7 +56,7 @@ test('storm: at least once with Kafka\'s partitioner; its JVM is told of the spo
   const { link } = taskOf(on)
   assert.deepEqual([link.guarantee, link.partitioner, link.commitsOffsets, link.transactionalIdPrefix], ['atLeastOnce', 'murmur2', true, undefined])
   const { job, process, settings, directory } = await started(on)
-  assert.deepEqual(process.args, ['-Dlog4j2.level=INFO', `-Djava.io.tmpdir=${directory}/scratch`, '-Xmx256m', '-cp', ['/d/a.jar', '/d/b.jar'].join(delimiter), 'Score'])
+  assert.deepEqual(process.args, ['-Dlog4j2.level=INFO', `-Djava.io.tmpdir=${directory}/scratch`, stormOptions(), '-Xmx256m', '-cp', ['/d/a.jar', '/d/b.jar'].join(delimiter), 'Score'])
   assert.ok(realEnv.disk.exists(join(directory, 'scratch')), 'Java does not make its temporary folder')
   told(settings, ['group.id=shop.score', 'isolation.level=read_committed', 'topology.message.timeout.secs=5'])
   assert.ok(isLine(process, '12:00:00 INFO  o.a.s.e.s.SpoutExecutor - Activating spout clicks:[2]'))
@@ -106,9 +107,10 @@ test('samza\'s metrics tell its lag and rate; what it has not said is not known'
     ['samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-kafka-numbers-0-messages-behind-high-watermark', 40],
     ['samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-kafka-numbers-1-messages-behind-high-watermark', 2],
     ['samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-buffered-message-count-SystemStreamPartition [kafka, numbers, 0]', 5],
+    ['samza-container-0-org.apache.samza.checkpoint.OffsetManagerMetrics-kafka-numbers-1-checkpointed-offset', 41],
     ['samza-container-0-org.apache.samza.system.SystemConsumersMetrics-unprocessed-messages', 3], [processed, 1_000],
   ]
-  assert.deepEqual(metrics.status(), { inPerSecond: null, lagRecords: null })
+  assert.deepEqual(metrics.status(), { positions: null, inPerSecond: null, lagRecords: null })
   const wanted = new RegExp(`^(?:${metricsLogged(['numbers'])})$`)
   for (const [metric, value] of lines) {
     assert.match(metric, wanted)
@@ -118,11 +120,30 @@ test('samza\'s metrics tell its lag and rate; what it has not said is not known'
   say('samza-container-0-x-unprocessed-messages', 'null')
   now = 2_000
   say(processed, 1_500)
-  assert.deepEqual(metrics.status(), { inPerSecond: 250, lagRecords: 50 })
+  assert.deepEqual(metrics.status(), { positions: [{ topic: 'numbers', partition: 1, offset: 42 }], inPerSecond: 250, lagRecords: 50 })
   now = 3_000
   say(processed, 10)
   assert.equal(metrics.status().inPerSecond, 250, 'a process that was killed counts anew')
   now = 4_000
   say(processed, 110)
   assert.equal(metrics.status().inPerSecond, 100)
+})
+
+test("storm's own metrics: of spouts the latency of tuple trees, acknowledged and failed, of bolts the capacity; what it asks Storm for survives the command line", async () => {
+  const { job, process } = await started(storm({ mainClass: 'Score' }))
+  const say = (task: number, component: string, metric: string, value: string): void => process.onLine?.(`12:00:00.000 [Thread-7] INFO  o.a.s.m.LoggingMetricsConsumer - 1790000000\t      localhost:1024\t${String(task).padStart(3)}:${component.padEnd(11)}\t${metric.padEnd(23).slice(0, 23)}\t${value}`)
+  assert.equal(job.status().storm, null)
+  say(2, 'clicks', '__ack-count-default', '4200')
+  say(2, 'clicks', '__ack-count-default.m1_rate', '99.5')
+  say(2, 'clicks', '__fail-count-default', '20')
+  say(2, 'clicks', '__complete-latency-default', '12.34')
+  say(3, 'count', '__ack-count-clicks:default', '777')
+  say(3, 'count', '__capacity', '0.071')
+  say(4, 'counted', '__capacity', '1.2E-4')
+  say(1, '__acker', '__capacity', '0.9')
+  assert.deepEqual(job.status().storm, { completeLatencyMs: 12.34, capacity: 0.071, acked: 4200, failed: 20 })
+  await job.start()
+  assert.equal(job.status().storm, null, 'another JVM counts anew')
+  const pairs = stormOptions().replace('-Dstorm.options=', '').split(',').map(pair => decodeURIComponent(pair).split('=', 2))
+  assert.deepEqual(pairs.map(([name, value = '']) => [name, typeof JSON.parse(value)]).slice(0, 2), [['topology.metrics.consumer.register', 'object'], ['topology.enable.v2.metrics.tick', 'boolean']])
 })

@@ -12,6 +12,8 @@ const TASK_METRICS: readonly Metric[] = [
   { name: 'millrace_task_records_out_per_second', type: 'gauge', help: 'Records written per second; of tasks on other engines that tell none, offsets of the topics that only they write.', of: task => task.outPerSecond },
   { name: 'millrace_task_lag_records', type: 'gauge', help: 'Offsets between the committed position and the last stable offset.', of: task => task.lagRecords },
   { name: 'millrace_task_lag_seconds', type: 'gauge', help: 'Age of the oldest record not yet processed.', of: task => task.lagSeconds },
+  { name: 'millrace_task_latency_seconds_p50', type: 'gauge', help: 'Median time over the last minute from when a record can be read to when the task is done with it, no nearer than the time between two looks.', of: task => task.latency === null ? null : task.latency.p50Ms / 1000 },
+  { name: 'millrace_task_latency_seconds_p99', type: 'gauge', help: '99th percentile of the same.', of: task => task.latency === null ? null : task.latency.p99Ms / 1000 },
   { name: 'millrace_task_arrival_per_second', type: 'gauge', help: 'How fast the ends of its inputs move, in offsets.', of: task => task.catchUp.arrivalPerSecond },
   { name: 'millrace_task_drain_per_second', type: 'gauge', help: 'How fast its positions move while it has something to do, in offsets.', of: task => task.catchUp.drainPerSecond },
   { name: 'millrace_task_catch_up_seconds', type: 'gauge', help: 'Predicted time until it has caught up; +Inf: never at this rate.', of: task => task.catchUp.verdict === 'never' ? Infinity : task.catchUp.seconds },
@@ -36,6 +38,10 @@ const JOB_METRICS: readonly { readonly name: string, readonly help: string, read
   { name: 'millrace_job_checkpoint_bytes', help: 'Size of the last checkpoint.', of: (_, { checkpoint }) => checkpoint?.bytes ?? null },
   { name: 'millrace_job_checkpoints_failed', help: 'Checkpoints that failed, since the job was submitted.', of: (_, { checkpoint }) => checkpoint?.failed ?? null },
   { name: 'millrace_job_backpressure_ratio', help: 'Share of its time that the slowest operator waits for the ones behind it.', of: (_, job) => job.backPressure },
+  { name: 'millrace_job_storm_complete_latency_milliseconds', help: 'From the emit of a Storm spout to the acknowledgement of its tuple tree, of the slowest spout.', of: (_, { storm }) => storm?.completeLatencyMs ?? null },
+  { name: 'millrace_job_storm_capacity_ratio', help: 'Share of its time that the busiest Storm bolt executes.', of: (_, { storm }) => storm?.capacity ?? null },
+  { name: 'millrace_job_storm_acked', help: 'Tuple trees acknowledged since Storm started, sampled.', of: (_, { storm }) => storm?.acked ?? null },
+  { name: 'millrace_job_storm_failed', help: 'Tuple trees failed or timed out since Storm started, sampled.', of: (_, { storm }) => storm?.failed ?? null },
 ]
 
 const DROPPED = 'millrace_task_dropped_total'

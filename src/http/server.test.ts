@@ -9,19 +9,19 @@ import type { JobRequest } from './job-request.ts'
 import { type Live, startStatusServer, type StatusServer } from './server.ts'
 
 const graph: Graph = { nodes: [{ id: 'task:copy', kind: 'task', name: 'copy', engine: null, detail: null, column: 0, row: 0 }], edges: [], columns: 1, rows: 1 }
-const trend: JobStatus = { ...UNKNOWN_STATUS, state: 'running', instances: 2, restarts: 4, checkpoint: { at: -999, ms: 30, bytes: 4096, failed: 0 }, backPressure: 0.25, url: 'http://127.0.0.1:8081' }
+const trend: JobStatus = { ...UNKNOWN_STATUS, state: 'running', instances: 2, restarts: 4, checkpoint: { at: -999, ms: 30, bytes: 4096, failed: 0 }, backPressure: 0.25, storm: { completeLatencyMs: 12.5, capacity: 0.1, acked: 400, failed: 20 }, url: 'http://127.0.0.1:8081' }
 const live: Live = {
   status: {
     at: 1, app: 'shop', guarantee: 'exactlyOnce', lag: [], processes: [], replication: { brokers: 2, partitions: 62, underReplicated: 41, offline: 0 },
     tasks: [
       {
         task: 'copy', engine: 'millrace', group: 'shop.copy', state: 'running', processes: 1, processRestarts: null, shards: 2, inPerSecond: 10, outPerSecond: 9, ratesOf: 'records', in: 100, out: 90,
-        lagRecords: 3, lagSeconds: null, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, dropped: { 'distinct: duplicate': 3 }, restore: null, restored: null, lastError: null, job: null,
+        lagRecords: 3, lagSeconds: null, latency: { p50Ms: 300, p99Ms: 2500, withinMs: 1000 }, commitMsP50: 4, commitMsP99: 9, errors: 0, skipped: 0, deadLettered: 0, dropped: { 'distinct: duplicate': 3 }, restore: null, restored: null, lastError: null, job: null,
         workers: [], commitsPerSecond: null, catchUp: { verdict: 'in', seconds: 12.5, arrivalPerSecond: 100, drainPerSecond: 220, drainFrom: 'backlog', cause: { kind: 'slow', share: 0.97, what: null } },
       },
       {
         task: 'trend', engine: 'flink', group: 'shop.trend', state: 'running', processes: 2, processRestarts: 1, shards: null, inPerSecond: 7, outPerSecond: null, ratesOf: 'offsets', in: null, out: null,
-        lagRecords: 5, lagSeconds: null, commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, dropped: null, restore: null, restored: null, lastError: null, job: trend,
+        lagRecords: 5, lagSeconds: null, latency: null, commitMsP50: null, commitMsP99: null, errors: null, skipped: null, deadLettered: null, dropped: null, restore: null, restored: null, lastError: null, job: trend,
         workers: [], commitsPerSecond: null, catchUp: { verdict: 'never', seconds: null, arrivalPerSecond: 300, drainPerSecond: null, drainFrom: null, cause: null },
       },
     ],
@@ -78,6 +78,7 @@ test('the page, its parts, status and metrics are served with a strict policy', 
   assert.match(metrics, /^millrace_task_lag_cause\{app="shop",task="copy",cause="slow"\} 1$/m)
   assert.match(metrics, /^millrace_task_drain_per_second\{app="shop",task="copy"\} 220$/m)
   assert.match(metrics, /^millrace_task_dropped_total\{app="shop",task="copy",operator="distinct",reason="duplicate"\} 3$/m)
+  for (const line of ['millrace_task_latency_seconds_p50{app="shop",task="copy"} 0.3', 'millrace_task_latency_seconds_p99{app="shop",task="copy"} 2.5', 'millrace_job_storm_complete_latency_milliseconds{app="shop",task="trend",engine="flink"} 12.5', 'millrace_job_storm_acked{app="shop",task="trend",engine="flink"} 400']) assert.ok(metrics.split('\n').includes(line), `${line} in\n${metrics}`)
   assert.doesNotMatch(metrics, /millrace_task_lag_seconds\{/, 'what is not known has no sample')
   assert.doesNotMatch(metrics, /millrace_task_records_in_total\{app="shop",task="trend"/, 'nobody counts its records')
   const ofTrend = (name: string, value: string): void => assert.ok(metrics.includes(`\nmillrace_job_${name}{app="shop",task="trend",engine="flink"} ${value}\n`), `${name} ${value}\n${metrics}`)

@@ -24,6 +24,7 @@ import type { AppDescription } from '../topology/node.ts'
 import type { ForeignTaskPlan, NativeTaskPlan, Plan } from '../topology/plan.ts'
 import { type Graph, graphOf } from './graph.ts'
 import { collectLag, type PartitionLag } from './lag.ts'
+import { Latencies, type Latency, type Place } from './latency.ts'
 import { OffsetRates, writtenAlone } from './offset-rates.ts'
 import { type OutsideClient, outsideGroups, type Own } from './outside.ts'
 import { type Replication, replicationOf } from './replication.ts'
@@ -56,6 +57,7 @@ export interface TaskStatus {
   readonly out: number | null
   readonly lagRecords: number | null
   readonly lagSeconds: number | null
+  readonly latency: Latency | null
   readonly commitMsP50: number | null
   readonly commitMsP99: number | null
   readonly errors: number | null
@@ -94,9 +96,14 @@ export interface CollectorOptions {
   readonly watchGroups?: boolean | undefined
   /** Client ids of what runs beside the tasks: groups that only they are in are not shown as clients from outside. */
   readonly ownClientIds?: readonly string[] | undefined
+  /** Of a task whose engine commits no offsets, as that tells them. */
+  readonly positions?: ((task: string) => readonly Place[]) | undefined
   /** A process has replayed changelog records, and all its tasks run again. */
   readonly onRestored?: ((restored: Restored) => void) | undefined
 }
+
+/** What is measured over several looks is put beside it. */
+type Measured = Omit<TaskStatus, 'latency' | 'catchUp' | 'workers' | 'commitsPerSecond'>
 
 interface Seen { readonly now: ProcessSnapshot, readonly before: ProcessSnapshot | undefined, readonly receivedMs: number }
 
@@ -107,6 +114,7 @@ export class StatusCollector {
   readonly #plan: Plan
   readonly #rates = new OffsetRates()
   readonly #watch = new LagWatch()
+  readonly #latencies = new Latencies()
   /** By task: what it alone writes. */
   readonly #writtenAlone: ReadonlyMap<string, readonly string[]>
   readonly #cluster: Cluster
@@ -175,7 +183,7 @@ export class StatusCollector {
         const lag = this.#lag.filter(row => row.group === task.group)
         const status = task.kind === 'native' ? nativeStatus(task, live, lag) : foreignStatus(task, lag, this.#rates)
         const watched = { task: task.name, group: task.group, state: status.state }
-        return { ...status, catchUp: this.catchUp(watched), workers: this.#watch.workers(watched, wallNow), commitsPerSecond: this.#watch.commitsPerSecond(watched, wallNow) }
+        return { ...status, latency: this.#latencies.of(task.name, now), catchUp: this.catchUp(watched), workers: this.#watch.workers(watched, wallNow), commitsPerSecond: this.#watch.commitsPerSecond(watched, wallNow) }
       }),
       lag: this.#lag,
       processes: live.map(({ now }) => ({ process: now.process, pid: now.pid, slot: now.slot, started: now.started })),
@@ -236,8 +244,10 @@ export class StatusCollector {
       try {
         // First: where brokers are away, what follows may have to wait for a leader.
         await this.#takeReplication()
+        const lookedAt = this.#cluster.env.clock.monotonic()
         this.#lag = await collectLag(this.#cluster, this.#admin, groups, { now: () => this.#cluster.env.clock.now() })
         if (this.#options.watchGroups === true) this.#outside = await outsideGroups(this.own, this.#admin)
+        await this.#takeLatencies(lookedAt)
         this.#watch.takeLag(this.#cluster.env.clock.now(), this.#lag)
         const held = this.#watch.held()
         this.#watch.takeHolders(held.size === 0 ? new Map() : await holdersOf(this.#admin, held, this.#cluster.env.clock.now()))
@@ -248,6 +258,22 @@ export class StatusCollector {
       }
       await this.#pause()
     }
+  }
+
+  /** Of groups by their offsets, which were asked for when this look began, of the others by what their engine has told. */
+  async #takeLatencies(lookedAt: number): Promise<void> {
+    const told = this.#plan.tasks.flatMap(({ name }) => (this.#options.positions?.(name) ?? []).map(position => ({ task: name, ...position })))
+    const toldAt = this.#cluster.env.clock.monotonic()
+    const ends = told.length === 0 ? [] : await this.#admin.listOffsets(told.map(({ topic, partition }) => ({ topic, partition })), 'latest', { isolation: 'read_committed' })
+    this.#latencies.takeEnds(lookedAt, this.#lag.map(({ topic, partition, end }) => ({ topic, partition, offset: end })))
+    for (const task of this.#plan.tasks) {
+      for (const { group, topic, partition, committed, seconds } of this.#lag) {
+        if (group === task.group && committed !== null) this.#latencies.takePosition(task.name, lookedAt, { topic, partition, offset: committed, waitedMs: seconds === null ? null : seconds * 1000 })
+      }
+    }
+    if (told.length === 0) return
+    this.#latencies.takeEnds(toldAt, ends)
+    for (const { task, ...position } of told) this.#latencies.takePosition(task, toldAt, position)
   }
 
   async #takeReplication(): Promise<void> {
@@ -297,7 +323,7 @@ export class StatusCollector {
 }
 
 /** Of a task that another engine runs: what Kafka tells. What its engine tells comes on top where it was started here. */
-function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rates: OffsetRates): Omit<TaskStatus, 'catchUp' | 'workers' | 'commitsPerSecond'> {
+function foreignStatus(task: ForeignTaskPlan, lag: readonly PartitionLag[], rates: OffsetRates): Measured {
   return {
     task: task.name, engine: task.on.engine, group: task.group, state: task.on.engine === 'external' ? 'external' : 'absent',
     processes: 0, processRestarts: null, shards: null,
@@ -313,7 +339,7 @@ function lagOf(lag: readonly PartitionLag[]): { readonly lagRecords: number | nu
   }
 }
 
-function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], lag: readonly PartitionLag[]): Omit<TaskStatus, 'catchUp' | 'workers' | 'commitsPerSecond'> {
+function nativeStatus({ name, group }: NativeTaskPlan, live: readonly Seen[], lag: readonly PartitionLag[]): Measured {
   const parts = live.flatMap(({ now, before }) => {
     const current = now.tasks.find(each => each.task === name)
     return current === undefined ? [] : [{ current, before: before?.tasks.find(each => each.task === name), seconds: before === undefined ? 0 : (now.at - before.at) / 1000 }]

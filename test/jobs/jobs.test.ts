@@ -68,6 +68,9 @@ test('a task on another engine is listed with what Kafka and its supervisor tell
   }, log)
   const copy = await task('copy')
   assert.deepEqual([copy.engine, copy.group, copy.state, copy.processes, copy.ratesOf, copy.in, copy.errors], ['process', 'copiers', 'running', 1, 'offsets', null, null])
+  await write('more')
+  await until('its latency is known', async () => (await task('copy')).latency !== null && (await task('pass')).latency !== null, log)
+  assert.match((await job('describe', 'copy')).stdout, /^latency +[<≈] [\d.]+ · [<≈] [\d.]+ s$/m)
   const listed = await job('ls')
   assert.equal(listed.exitCode, 0, listed.stderr)
   assert.match(listed.stdout, /^copy +process +running +1 +0 +(?:≈ )?[\d.]+ +(?:≈ )?[\d.]+ +0 +—$/m)
@@ -130,12 +133,14 @@ test('what cannot be done is refused with the reason: 2 for what was asked wrong
 
 test('lag includes a task whose engine commits no offsets, where the app is named that knows it', async () => {
   const known = await live()
-  const tasks = known.status.tasks.map(each => each.task === 'copy' ? { ...each, task: 'trend', engine: 'spark', group: 'jobs.trend', job: { ...UNKNOWN_STATUS, lagRecords: 17 } } : each)
+  const tasks = known.status.tasks.map(each => each.task === 'copy' ? { ...each, task: 'trend', engine: 'spark', group: 'jobs.trend', latency: { p50Ms: 2100, p99Ms: 5040, withinMs: 1000 }, job: { ...UNKNOWN_STATUS, lagRecords: 17, storm: { completeLatencyMs: 12.34, capacity: 0.071, acked: 4200, failed: 20 } } } : each)
   const server = await startStatusServer({ host: '127.0.0.1', port: 0, graph: { nodes: [], edges: [], columns: 0, rows: 0 }, live: () => ({ ...known, status: { ...known.status, tasks } }) })
   try {
     const ran = await on('lag', '--status', `http://127.0.0.1:${server.port}`)
     assert.match(ran.stdout, /^jobs\.trend +\(told by spark\) +- +- +- +17 +n\/a$/m, ran.stderr)
     assert.match(ran.stdout, /^copiers +jobs\.lines /m)
+    assert.match(ran.stdout, /^jobs\.trend +≈ 2\.1 · ≈ 5\.0 s$/m)
+    assert.match(ran.stdout, /^trend, by Storm's own metrics: tuple tree 12\.3 ms, capacity 7 %, 4200 acked, 20 failed$/m)
     assert.match((await on('lag', 'jobs.trend', '--status', `http://127.0.0.1:${server.port}`)).stdout, /LAG 17 records ≈ n\/a/)
   } finally {
     await server.close()

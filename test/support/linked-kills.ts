@@ -45,7 +45,7 @@ export interface LinkedKillsOptions {
   readonly clients?: readonly ('node' | 'python')[] | undefined
   /** False: an engine that doubles what it has not committed when killed; then the accounts are for the caller to judge. */
   readonly exact?: boolean | undefined
-  /** A task whose lag and rates must be known while it runs, from Kafka or from its engine. */
+  /** A task whose lag, rates and latency must be known while it runs, from Kafka or from its engine; of Storm its own metrics too. */
   readonly measured?: string | undefined
   /** What a task of ours must have dropped some of, as it counts itself: `{ task: 'once', why: 'distinct: duplicate' }`. */
   readonly drops?: { readonly task: string; readonly why: string } | undefined
@@ -123,9 +123,10 @@ async function brokersKilled({ brokers, meanwhile = [] }: BrokerKill, kafka: Kaf
 
 async function isMeasured(watched: Watched, name: string): Promise<void> {
   await until(`lag and rates of ${name} are told`, async () => {
-    const { lagRecords = null, inPerSecond = null, outPerSecond = null } = await watched.task(name) ?? {}
-    if (lagRecords === null || inPerSecond === null || outPerSecond === null || inPerSecond === 0 || outPerSecond === 0) return false
-    console.log(`${name}: ${inPerSecond.toFixed(0)}/s in, ${outPerSecond.toFixed(0)}/s out, lag ${lagRecords}`)
+    const { engine, lagRecords = null, inPerSecond = null, outPerSecond = null, latency = null, job = null } = await watched.task(name) ?? {}
+    if (lagRecords === null || inPerSecond === null || outPerSecond === null || inPerSecond === 0 || outPerSecond === 0 || latency === null) return false
+    if (engine === 'storm' && (job === null || job.storm === null || job.storm.completeLatencyMs === null || job.storm.acked === 0)) return false
+    console.log(`${name}: ${inPerSecond.toFixed(0)}/s in, ${outPerSecond.toFixed(0)}/s out, lag ${lagRecords}, latency ${JSON.stringify(latency)}, storm ${JSON.stringify(job?.storm)}`)
     return true
   }, watched.log)
 }

@@ -34,7 +34,7 @@ export class Watched {
   }
 
   /** What the page says of a task. */
-  async task(name: string): Promise<{ readonly state: string; readonly lastError: string | null; readonly dropped: Readonly<Record<string, number>> | null; readonly lagRecords: number | null; readonly inPerSecond: number | null; readonly outPerSecond: number | null; readonly job: { readonly url: string | null; readonly restarts: number | null } | null } | undefined> {
+  async task(name: string): Promise<{ readonly engine: string; readonly state: string; readonly lastError: string | null; readonly dropped: Readonly<Record<string, number>> | null; readonly lagRecords: number | null; readonly inPerSecond: number | null; readonly outPerSecond: number | null; readonly latency: { readonly p50Ms: number; readonly p99Ms: number } | null; readonly job: { readonly storm: { readonly completeLatencyMs: number | null; readonly acked: number } | null; readonly url: string | null; readonly restarts: number | null } | null } | undefined> {
     const answer = await fetch(`${this.#url}api/status`)
     // The status server's own format.
     const { status } = await answer.json() as { status: { tasks: (NonNullable<Awaited<ReturnType<Watched['task']>>> & { task: string })[] } }

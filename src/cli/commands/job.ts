@@ -1,6 +1,8 @@
 /** `millrace job ls|describe|stop|start|restart|scale`: tasks on other engines, in an app that runs. */
 import type { JobStatus } from '../../engines/engine.ts'
+import { stormText } from '../../engines/storm-metrics.ts'
 import { INSTANCES_MAX, type JobAction } from '../../http/job-request.ts'
+import { latencyText } from '../../http/latency.ts'
 import type { Live } from '../../http/server.ts'
 import type { TaskStatus } from '../../http/status.ts'
 import { type Call, type Command, defineCommand, usage } from '../command.ts'
@@ -48,7 +50,9 @@ export const jobDescribe = defineCommand({
       ['engine', task.engine], ['state', task.state], ['group', task.group], ['instances', known(job?.instances ?? null)], ['restarts', restarts(task)],
       ['in/s', rate(task.inPerSecond, task)], ['out/s', rate(task.outPerSecond, task)],
       ['lag', `${known(task.lagRecords)} records, ${task.lagSeconds === null ? '—' : task.lagSeconds.toFixed(1)} s`],
+      ['latency', latencyText(task.latency)],
       ['checkpoint', checkpoint(job, live.status.at)], ['back-pressure', job === null || job.backPressure === null ? '—' : `${Math.round(job.backPressure * 100)} %`],
+      ...job?.storm == null ? [] : [['storm', stormText(job.storm)] as const],
       ['last error', task.lastError ?? '—'], ['its own page', job?.url ?? '—'],
     ]
     for (const [name, value] of rows) call.output.line(`${name.padEnd(14)} ${value}`)

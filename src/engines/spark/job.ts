@@ -93,8 +93,8 @@ class SparkJob implements Job {
         this.#failed++
         return this.#set({ state: 'restarting', lastError: told.reason })
       case 'progress': {
-        const { ms, inPerSecond, lagRecords } = told.progress
-        this.#set({ state: 'running', inPerSecond, lagRecords, checkpoint: { at: this.#context.clock.now(), ms, bytes: null, failed: this.#failed } })
+        const { ms, inPerSecond, lagRecords, positions } = told.progress
+        this.#set({ state: 'running', inPerSecond, lagRecords, positions, checkpoint: { at: this.#context.clock.now(), ms, bytes: null, failed: this.#failed } })
       }
     }
   }

@@ -6,6 +6,7 @@
  *      left out: a figure missing is no error of the job.
  * SL3. Lag is what the last batch left behind: the newest offsets that its source saw, less those that it read to. Between batches it does not grow.
  */
+import type { JobStatus } from '../engine.ts'
 
 /** For `-Dlog4j2.configurationFile`. */
 export function log4jText(): string {
@@ -49,6 +50,8 @@ export interface Progress {
   readonly inPerSecond: number | null
   readonly processedPerSecond: number | null
   readonly lagRecords: number | null
+  /** Where its source has read to, all before it being written. */
+  readonly positions: JobStatus['positions']
 }
 
 export type Told =
@@ -78,7 +81,7 @@ export class ProgressLog {
     if (DRIVER_STARTS.test(line)) return { kind: 'driver' }
     if (DRIVER_ENDS.test(line)) return { kind: 'ended' }
     const batch = BATCH_ENDED.exec(line)
-    if (batch !== null) return { kind: 'progress', progress: { batch: Number(batch[1]), ms: Math.round(Number(batch[2]) * 1000), inPerSecond: null, processedPerSecond: null, lagRecords: null } }
+    if (batch !== null) return { kind: 'progress', progress: { batch: Number(batch[1]), ms: Math.round(Number(batch[2]) * 1000), inPerSecond: null, processedPerSecond: null, lagRecords: null, positions: null } }
     if (IDLE.test(line)) return { kind: 'idle' }
     return QUERY_RUNS.test(line) ? { kind: 'running' } : undefined
   }
@@ -112,7 +115,7 @@ export function progressOf(text: string): Progress | undefined {
   if (batch === null) return undefined
   return {
     batch, ms: numberIn(fieldOf(parsed, 'durationMs'), 'triggerExecution') ?? numberIn(parsed, 'batchDuration') ?? 0,
-    inPerSecond: numberIn(parsed, 'inputRowsPerSecond'), processedPerSecond: numberIn(parsed, 'processedRowsPerSecond'), lagRecords: lagOf(fieldOf(parsed, 'sources')),
+    inPerSecond: numberIn(parsed, 'inputRowsPerSecond'), processedPerSecond: numberIn(parsed, 'processedRowsPerSecond'), lagRecords: lagOf(fieldOf(parsed, 'sources')), positions: positionsOf(fieldOf(parsed, 'sources')),
   }
 }
 
@@ -132,6 +135,21 @@ function lagOf(sources: unknown): number | null {
     }
   }
   return lag
+}
+
+/** `null` where a source is not Kafka. */
+function positionsOf(sources: unknown): Progress['positions'] {
+  if (!Array.isArray(sources) || sources.length === 0) return null
+  const positions: { topic: string, partition: number, offset: number }[] = []
+  for (const source of sources) {
+    const ends = fieldOf(source, 'endOffset')
+    if (typeof ends !== 'object' || ends === null) return null
+    for (const [topic, partitions] of Object.entries(ends)) {
+      if (typeof partitions !== 'object' || partitions === null) return null
+      for (const [partition, offset] of Object.entries(partitions)) if (typeof offset === 'number') positions.push({ topic, partition: Number(partition), offset })
+    }
+  }
+  return positions
 }
 
 function fieldOf(from: unknown, name: string): unknown {

@@ -163,11 +163,11 @@ test('progress over many lines tells batch, rates and what the batch left behind
   const lines = `${BATCH}Streaming query made progress: ${JSON.stringify(PROGRESS, undefined, 2)}`.split('\n')
   const told = lines.map(line => log.take(line))
   assert.deepEqual(told[0], { kind: 'running' })
-  assert.deepEqual(told.at(-1), { kind: 'progress', progress: { batch: 7, ms: 1_400, inPerSecond: 60.5, processedPerSecond: 80.25, lagRecords: 24 } })
+  assert.deepEqual(told.at(-1), { kind: 'progress', progress: { batch: 7, ms: 1_400, inPerSecond: 60.5, processedPerSecond: 80.25, lagRecords: 24, positions: [{ topic: 'sales', partition: 0, offset: 70 }, { topic: 'sales', partition: 1, offset: 65 }] } })
   assert.ok(told.slice(1, -1).every(each => each === undefined))
   assert.equal(progressOf('{"batchId": '), undefined)
   assert.equal(progressOf('{"other": 1}'), undefined)
-  assert.deepEqual(progressOf('{"batchId": 3, "inputRowsPerSecond": "NaN", "sources": []}'), { batch: 3, ms: 0, inPerSecond: null, processedPerSecond: null, lagRecords: null })
+  assert.deepEqual(progressOf('{"batchId": 3, "inputRowsPerSecond": "NaN", "sources": []}'), { batch: 3, ms: 0, inPerSecond: null, processedPerSecond: null, lagRecords: null, positions: null })
 })
 
 test('a progress that was cut off does not swallow what comes behind it', () => {

@@ -3,11 +3,12 @@
  *
  * JV1. A row is made once and then only its texts change. A button that would do nothing is disabled, not hidden: nothing moves under the pointer.
  */
-import { element, setText, table } from './elements.ts'
+import { element, grouped, setText, table } from './elements.ts'
 import { fill, stateText, type Strings } from './strings.ts'
 
 export interface Job {
   readonly state: string, readonly instances: number | null, readonly restarts: number | null, readonly backPressure: number | null, readonly lastError: string | null, readonly url: string | null
+  readonly storm: { readonly completeLatencyMs: number | null, readonly capacity: number | null, readonly acked: number, readonly failed: number } | null
   readonly checkpoint: { readonly at: number, readonly ms: number, readonly bytes: number | null, readonly failed: number } | null
 }
 export interface JobTask { readonly task: string, readonly engine: string, readonly processes: number, readonly processRestarts: number | null, readonly job: Job | null }
@@ -38,7 +39,7 @@ export class JobsView {
     this.#control = control
     this.element = element('div', 'jobs')
     this.#answer.setAttribute('role', 'status')
-    this.element.append(element('h2', '', strings.jobs), table([strings.task, strings.engine, strings.state, strings.instances, strings.restarts, strings.checkpoint, strings.back_pressure, strings.last_error, ''], this.#body), this.#answer)
+    this.element.append(element('h2', '', strings.jobs), table([strings.task, strings.engine, strings.state, strings.instances, strings.restarts, strings.checkpoint, strings.back_pressure, strings.own_metrics, strings.last_error, ''], this.#body), this.#answer)
     this.element.hidden = true
   }
 
@@ -54,7 +55,7 @@ export class JobsView {
   #addRow({ task, engine }: JobTask): Row {
     const row = element('tr')
     row.dataset['task'] = task
-    for (const name of ['name', 'engine', 'state', 'instances', 'restarts', 'checkpoint', 'pressure', 'error', 'actions']) row.append(element('td', name))
+    for (const name of ['name', 'engine', 'state', 'instances', 'restarts', 'checkpoint', 'pressure', 'own', 'error', 'actions']) row.append(element('td', name))
     setText(row, '.name', task)
     const link = element('a', '', engine)
     link.target = '_blank'
@@ -92,6 +93,7 @@ export class JobsView {
     setText(row.element, '.restarts', restartsText(job.restarts, task.processRestarts, strings))
     setText(row.element, '.checkpoint', checkpointText(job.checkpoint, now, strings))
     setText(row.element, '.pressure', job.backPressure === null ? '—' : `${Math.round(job.backPressure * 100)} %`)
+    setText(row.element, '.own', stormText(job.storm, strings))
     const error = row.element.querySelector('.error')
     if (error !== null) {
       const text = job.lastError ?? '—'
@@ -126,6 +128,12 @@ function checkpointText(checkpoint: Job['checkpoint'], now: number, strings: Str
     fill(strings.checkpoint_age, { s: (Math.max(0, now - at) / 1000).toFixed(1) }), `${Math.round(ms)} ms`,
     ...bytes === null ? [] : [sizeText(bytes)], ...failed === 0 ? [] : [fill(strings.checkpoint_failed, { n: failed })],
   ].join(' · ')
+}
+
+function stormText(storm: Job['storm'], strings: Strings): string {
+  if (storm === null) return '—'
+  const { completeLatencyMs, capacity, acked, failed } = storm
+  return fill(strings.storm_metrics, { latency: completeLatencyMs === null ? '—' : completeLatencyMs.toFixed(1), capacity: capacity === null ? '—' : Math.round(capacity * 100), acked: grouped(acked), failed: grouped(failed) })
 }
 
 function sizeText(bytes: number): string {

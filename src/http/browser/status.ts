@@ -10,6 +10,7 @@ import { fill, type Language, LANGUAGES, stateText, type Strings } from './strin
 
 interface Task extends JobTask {
   readonly state: string, readonly inPerSecond: number | null, readonly outPerSecond: number | null, readonly ratesOf: 'records' | 'offsets', readonly lagRecords: number | null, readonly lagSeconds: number | null
+  readonly latency: { readonly p50Ms: number, readonly p99Ms: number, readonly withinMs: number } | null
   readonly commitMsP50: number | null, readonly commitMsP99: number | null, readonly errors: number | null, readonly skipped: number | null, readonly deadLettered: number | null, readonly shards: number | null
   readonly restore: { readonly done: number, readonly total: number } | null, readonly restored: { readonly records: number, readonly ms: number } | null, readonly lastError: string | null
   readonly catchUp: { readonly verdict: string, readonly seconds: number | null, readonly cause: { readonly kind: keyof Strings['causes'], readonly share: number | null, readonly what: string | null } | null }
@@ -108,7 +109,7 @@ function build(): View {
     pageData.hasLedger
       ? section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel)
       : section(strings.guard, undefined, guardPanel),
-    section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.catch_up, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
+    section(strings.tasks, undefined, table([strings.task, strings.state, strings.shards, strings.rate_in, strings.rate_out, strings.lag, strings.seconds, strings.catch_up, strings.latency, strings.commit, strings.errors, strings.restored], tasks), jobs.element),
     section(strings.advice, strings.advice_note, advice.element),
     section(strings.events, undefined, events),
   )
@@ -165,10 +166,17 @@ function taskCells(task: Task, strings: Strings): Cell[] {
   const short = (value: number | null): string => value === null ? '—' : shortNumber(value)
   return [
     task.task, { text: stateText(task.state, strings), state: task.state }, short(task.shards), rateText(task.inPerSecond, task.ratesOf), rateText(task.outPerSecond, task.ratesOf),
-    short(task.lagRecords), or(task.lagSeconds, 1), catchUpCell(task, strings), task.commitMsP50 === null ? '—' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
+    short(task.lagRecords), or(task.lagSeconds, 1), catchUpCell(task, strings), latencyText(task.latency), task.commitMsP50 === null ? '—' : `${or(task.commitMsP50, 1)} · ${or(task.commitMsP99, 1)} ms`,
     task.errors === null ? '—' : String(task.errors + (task.skipped ?? 0) + (task.deadLettered ?? 0)),
     task.restore !== null ? `${shortNumber(task.restore.done)} / ${shortNumber(task.restore.total)}` : task.restored === null ? '–' : fill(strings.restored_value, { n: grouped(task.restored.records), s: (task.restored.ms / 1000).toFixed(1) }),
   ]
+}
+
+/** What is less than the time between two looks is no more than that. */
+function latencyText(latency: Task['latency']): string {
+  if (latency === null) return '—'
+  const each = (ms: number): string => ms < latency.withinMs ? `< ${(latency.withinMs / 1000).toFixed(1)}` : `≈ ${(ms / 1000).toFixed(1)}`
+  return `${each(latency.p50Ms)} · ${each(latency.p99Ms)} s`
 }
 
 function catchUpCell({ catchUp }: Task, strings: Strings): Cell {

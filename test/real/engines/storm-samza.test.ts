@@ -12,7 +12,7 @@ need('kafka', 'engines', 'python')
 /** The duplicates of the last two kills are counted by processes that live on. */
 const exactBehindDistinct = (engine: 'storm' | 'samza'): Promise<void> => onKafka(async bootstrap => {
   const { dropped } = await linkedKills({
-    ...repeatingChainOf(engine), bootstrap, kills: ['tasks-1', 'count', 'count'], ...engine === 'storm' ? { measured: 'count' } : {}, drops: { task: 'once', why: 'distinct: duplicate' },
+    ...repeatingChainOf(engine), bootstrap, kills: ['tasks-1', 'count', 'count'], measured: 'count', drops: { task: 'once', why: 'distinct: duplicate' },
   })
   console.log(`${engine}: ${dropped} duplicates removed`)
 })

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert'
+import { readdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
@@ -68,7 +69,7 @@ test('the page, its parts, status and metrics are served with a strict policy', 
   assert.equal(page.status, 200)
   assert.match(String(page.headers['content-security-policy']), /default-src 'none'; script-src 'self'/)
   assert.ok(!page.body.includes('<img src=x>'))
-  for (const asset of ['status.js', 'strings.js', 'graph-view.js', 'jobs-view.js', 'elements.js', 'status.css']) assert.equal((await ask(port, `/assets/${asset}`)).status, 200, asset)
+  for (const asset of readdirSync(new URL('./browser/', import.meta.url)).filter(name => /\.(js|css)$/.test(name))) assert.equal((await ask(port, `/assets/${asset}`)).status, 200, asset)
   const status: unknown = JSON.parse((await ask(port, '/api/status')).body)
   assert.deepEqual(status, JSON.parse(JSON.stringify(live)))
   const metrics = (await ask(port, '/metrics')).body

@@ -83,7 +83,7 @@ export interface StatusServer {
 }
 
 const browserFolder = fileURLToPath(new URL('./browser/', import.meta.url))
-const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'advice-view.js': 'text/javascript', 'advice-strings.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'jobs-view.js': 'text/javascript', 'elements.js': 'text/javascript', 'status.css': 'text/css' }
+const ASSETS: Readonly<Record<string, string>> = { 'status.js': 'text/javascript', 'advice-view.js': 'text/javascript', 'advice-strings.js': 'text/javascript', 'advice-evidence.js': 'text/javascript', 'strings.js': 'text/javascript', 'graph-view.js': 'text/javascript', 'jobs-view.js': 'text/javascript', 'elements.js': 'text/javascript', 'status.css': 'text/css' }
 const PUSH_INTERVAL_MS = 1000
 const SOCKETS_MAX = 64
 

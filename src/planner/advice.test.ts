@@ -8,6 +8,9 @@ import { adviceOf } from './advice.ts'
 import type { Advice, AdvisedTask, AdviceFacts } from './advice-facts.ts'
 import type { CatchUp, LagCauseKind, WorkerRates } from './catch-up.ts'
 
+// The browser's code is a project of its own: what it was built to is loaded.
+const { evidenceInChinese } = await import(new URL('../http/browser/advice-evidence.js', import.meta.url).href) as { readonly evidenceInChinese: (sentence: string) => string | undefined }
+
 const clicks = topic('clicks', { key: text, value: int64, partitions: 4 })
 const counts = topic('counts', { key: text, value: int64, partitions: 4 })
 const described = app('shop')
@@ -42,11 +45,19 @@ function advised(tasks: readonly AdvisedTask[], more: { readonly sets?: readonly
   })
 }
 
+/** An engine's own word. */
+const ERROR = 'boom 7'
+
 /** Exactly one advice, of this rule; with `option` the option it names and the value to try. */
 function finds(rule: string, found: readonly Advice[], option?: readonly [name: string, to: number]): Advice {
   assert.deepEqual(found.map(each => each.rule), [rule])
   const [advice] = found
   assert.ok(advice !== undefined && advice.evidence.length > 0 && advice.evidence.every(each => /\d/.test(each) || each.length > 3) && advice.problem.includes('') && advice.change !== '' && advice.costs !== '')
+  for (const sentence of advice.evidence.filter(each => each !== ERROR)) {
+    const chinese = evidenceInChinese(sentence)
+    assert.ok(chinese !== undefined, `the page has no Chinese for: ${sentence}`)
+    assert.deepEqual(chinese.match(/[\d.]+/g)?.sort(), sentence.match(/[\d.]+/g)?.sort(), 'the same numbers')
+  }
   assert.deepEqual(advice.option === null ? undefined : [advice.option.name, advice.option.to], option)
   return advice
 }
@@ -60,7 +71,7 @@ test('a healthy app is advised nothing, and one that only has more to do is neit
 
 test('stopped, failed, restoring, without an owner, behind an open transaction: no option helps, and it says what does', () => {
   for (const [kind, rule] of [['stopped', 'stopped'], ['failed', 'failed'], ['restoring', 'restoring'], ['unowned', 'unowned'], ['held', 'transaction-open'], ['rebalancing', 'rebalancing']] as const) {
-    finds(rule, advised([task('count', { ...late(kind), lastError: 'boom 7' })]))
+    finds(rule, advised([task('count', { ...late(kind), lastError: ERROR })]))
   }
   assert.match(finds('stopped', advised([task('trend', late('stopped'))])).change, /millrace job start trend/)
 })

@@ -28,14 +28,14 @@ export class Watched {
   }
 
   async processes(): Promise<readonly { readonly name: string; readonly state: string; readonly restarts: number; readonly pid: number | null; readonly gapMs: number | null }[]> {
-    const answer = await fetch(`${this.#url}api/status`)
+    const answer = await asked(`${this.#url}api/status`)
     // The status server's own format.
     return (await answer.json() as { processes: Awaited<ReturnType<Watched['processes']>> }).processes
   }
 
   /** What the page says of a task. */
   async task(name: string): Promise<{ readonly engine: string; readonly state: string; readonly lastError: string | null; readonly dropped: Readonly<Record<string, number>> | null; readonly lagRecords: number | null; readonly inPerSecond: number | null; readonly outPerSecond: number | null; readonly latency: { readonly p50Ms: number; readonly p99Ms: number } | null; readonly job: { readonly storm: { readonly completeLatencyMs: number | null; readonly acked: number } | null; readonly url: string | null; readonly restarts: number | null } | null } | undefined> {
-    const answer = await fetch(`${this.#url}api/status`)
+    const answer = await asked(`${this.#url}api/status`)
     // The status server's own format.
     const { status } = await answer.json() as { status: { tasks: (NonNullable<Awaited<ReturnType<Watched['task']>>> & { task: string })[] } }
     return status.tasks.find(each => each.task === name)
@@ -58,7 +58,7 @@ export class Watched {
   }
 
   async #post(path: string, body: object): Promise<void> {
-    const token = /"token":"([^"]+)"/.exec(await (await fetch(this.#url)).text())?.[1] ?? ''
+    const token = /"token":"([^"]+)"/.exec(await (await asked(this.#url)).text())?.[1] ?? ''
     const answer = await fetch(`${this.#url}${path}`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Millrace-Token': token }, body: JSON.stringify(body) })
     assert.equal(answer.status, 200, await answer.text())
   }
@@ -76,6 +76,14 @@ export class Watched {
   async end(): Promise<void> {
     await this.#started.kill('SIGTERM')
   }
+}
+
+/** A connection that was kept for the next question may be closed by the server just then: then it is asked once more, on another one. */
+async function asked(url: string): Promise<Response> {
+  return fetch(url).catch(async (error: unknown) => {
+    await sleep(250)
+    return fetch(url, { headers: { Connection: 'close' } }).catch(() => { throw error })
+  })
 }
 
 export async function until(what: string, holds: () => Promise<boolean>, log: () => string, seconds = 120): Promise<void> {

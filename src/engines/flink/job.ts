@@ -4,7 +4,8 @@
  * F1. A job's id is chosen here and kept in `job.json` before it is submitted; its checkpoints lie under that id. So the last one is found, whoever died when (kept.ts).
  * F2. A task manager that dies is Flink's to bear: the job restarts from its last checkpoint. A job manager forgets its jobs when it dies: the job is
  *     submitted anew, from its last checkpoint.
- * F3. `stop` makes a savepoint and keeps its place; the next start goes on from there.
+ * F3. `stop` makes a savepoint and keeps its place; the next start goes on from there. A savepoint is there before its job has ended: `stop` waits for that, and a start
+ *     never takes a job for its own that has left one. Two of a kind would write at once.
  * F4. A job that Flink gives up (FAILED) stays down with Flink's reason: starting it again would fail again.
  * F6. On a cluster of somebody else the job is asked for by REST, its checkpoints and savepoints are where that cluster keeps them. Where it has forgotten the job and nobody
  *     here can see which checkpoint was the last, the job is not submitted anew by itself: an older one would double results. A start that a person asks for does.
@@ -28,6 +29,8 @@ type Task = ForeignTaskPlan & { readonly on: FlinkSpec }
 
 const WATCH_MS = 1_000
 const RUNNING_MS_MAX = 120_000
+/** From its savepoint to its end: the sink commits what the savepoint holds. */
+const ENDED_MS_MAX = 60_000
 /** F4: nothing more will come of it. */
 const OVER: ReadonlySet<FlinkState> = new Set(['FAILED', 'CANCELED', 'FINISHED'])
 const ENDED: ReadonlySet<FlinkState> = new Set([...OVER, 'MISSING', 'SUSPENDED'])
@@ -70,8 +73,11 @@ class FlinkJob implements Job {
       this.#cluster = on.cluster === undefined ? await startCluster(name, on, this.#context, this.#sleep) : remoteCluster(on.cluster, this.#sleep)
       this.#set({ url: this.#cluster.rest.url })
       const kept = this.#kept.read()
-      if (kept !== undefined && isAlive(await this.#cluster.rest.state(kept.jobId))) this.#jobId = kept.jobId
-      else await this.#submit(this.#cluster, 'asked')
+      if (kept !== undefined && kept.savepoint === null && isAlive(await this.#cluster.rest.state(kept.jobId))) this.#jobId = kept.jobId
+      else {
+        if (kept !== undefined && kept.savepoint !== null) await this.#untilEnded(this.#cluster, kept.jobId)
+        await this.#submit(this.#cluster, 'asked')
+      }
       await this.#untilRunning(this.#cluster)
       this.#set({ state: 'running' })
       this.#watch.begin()
@@ -170,6 +176,16 @@ class FlinkJob implements Job {
   async #savepoint(cluster: FlinkCluster): Promise<void> {
     const savepoint = await cluster.rest.stop(this.#jobId, this.#task.on.cluster === undefined ? `file://${join(this.#context.directory, 'savepoints')}` : undefined)
     await this.#kept.write({ jobId: this.#jobId, from: null, savepoint })
+    await this.#untilEnded(cluster, this.#jobId)
+  }
+
+  /** F3. */
+  async #untilEnded(cluster: FlinkCluster, jobId: string): Promise<void> {
+    for (let waitedMs = 0; waitedMs < ENDED_MS_MAX; waitedMs += WATCH_MS / 4) {
+      if (!isAlive(await cluster.rest.state(jobId))) return
+      await this.#sleep(WATCH_MS / 4)
+    }
+    throw new MillraceError('TIMEOUT', `Flink job ${jobId} of task ${this.#task.name} has its savepoint, and has not ended within ${ENDED_MS_MAX / 1000} s. ${cluster.rest.url}/#/job/${jobId} shows what it waits for.`, { retriable: true })
   }
 
   async #untilRunning(cluster: FlinkCluster): Promise<void> {

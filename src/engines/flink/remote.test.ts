@@ -23,6 +23,8 @@ const jobs = new Map<string, { state: string; checkpoint: string | null }>()
 /** Bodies of what was asked for. */
 let submitted: { jobId: string; savepointPath?: string }[] = []
 let stopped: object[] = []
+/** How often a job is still asked for as RUNNING after its savepoint was made. */
+let lingers = 0
 let server: Server
 let url = ''
 
@@ -44,6 +46,7 @@ beforeEach(() => {
   jobs.clear()
   submitted = []
   stopped = []
+  lingers = 0
 })
 
 function answer(what: string, body: Buffer): [number, unknown] {
@@ -57,13 +60,17 @@ function answer(what: string, body: Buffer): [number, unknown] {
   const [, id = '', rest = ''] = /^\w+ \/jobs\/(\w+)(.*)$/.exec(what) ?? []
   const job = jobs.get(id)
   if (job === undefined) return [404, { errors: [`Job ${id} not found`] }]
+  if (rest === '' && job.state === 'ENDING') {
+    if (--lingers <= 0) job.state = 'FINISHED'
+    return [200, { state: 'RUNNING', vertices: [] }]
+  }
   if (rest === '') return [200, { state: job.state, vertices: [] }]
   if (rest === '/checkpoints') {
     return [200, { counts: { failed: 0 }, latest: { completed: job.checkpoint === null ? null : { latest_ack_timestamp: 1, end_to_end_duration: 5, state_size: 10, external_path: job.checkpoint } } }]
   }
   if (rest === '/stop') {
     stopped.push(JSON.parse(body.toString()) as object)
-    job.state = 'FINISHED'
+    job.state = lingers > 0 ? 'ENDING' : 'FINISHED'
     return [202, { 'request-id': 'trigger' }]
   }
   if (rest === '/savepoints/trigger') return [200, { status: { id: 'COMPLETED' }, operation: { location: 's3://far/savepoint-1' } }]
@@ -96,6 +103,22 @@ test('a job that its cluster still knows goes on from the last checkpoint that t
   assert.deepEqual(stopped, [{ drain: false }], 'savepoints lie where the cluster keeps them')
   await again.job.start()
   assert.equal(submitted[2]?.savepointPath, 's3://far/savepoint-1')
+  await again.job.stop()
+})
+
+test('a job that still runs when its savepoint is there is waited for, and never taken for the one to be started', async () => {
+  const { job, context } = jobOn(url)
+  await job.start()
+  lingers = 3
+  await job.stop()
+  assert.equal(jobs.get(submitted[0]?.jobId ?? '')?.state, 'FINISHED', 'stopped is ended')
+  // As it would be found by one that is started anew while it ends.
+  jobs.set(submitted[0]?.jobId ?? '', { state: 'ENDING', checkpoint: null })
+  lingers = 3
+  const again = jobOn(url, context.directory)
+  await again.job.start()
+  assert.equal(submitted.length, 2)
+  assert.equal(submitted[1]?.savepointPath, 's3://far/savepoint-1')
   await again.job.stop()
 })
 

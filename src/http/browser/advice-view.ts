@@ -2,8 +2,9 @@
  * What `millrace advise` says of the app, the gravest first: a card for each piece, with what was measured, the option to change, and what that costs.
  *
  * AV1. A card is made once for its rule and task, and then only its texts change: what somebody selects to copy stays selected while it stays the same.
- * AV2. What was measured is shown in the words of the command, in either language.
+ * AV2. What was measured has the numbers and names of the command in either language (`advice-evidence.ts`).
  */
+import { evidenceInChinese } from './advice-evidence.ts'
 import { CHANGES_ZH, COSTS_ZH, PROBLEMS_ZH } from './advice-strings.ts'
 import { element, grouped, setText } from './elements.ts'
 import { fill, LANGUAGES, type Strings } from './strings.ts'
@@ -59,7 +60,7 @@ export class AdviceView {
     card.dataset['rule'] = advice.rule
     setText(card, '.rule', `${advice.rule} · ${advice.task}`)
     setText(card, '.problem', words.problem)
-    setText(card, '.evidence', advice.evidence.join('\n'))
+    setText(card, '.evidence', words.evidence.join('\n'))
     setText(card, '.option', option === null ? '—' : `${option.name}: ${option.value === null ? this.#strings.not_declared : valueText(option.unit, option.value)} → ${valueText(option.unit, option.to)}`)
     setText(card, '.change', words.change)
     setText(card, '.costs', words.costs)
@@ -67,12 +68,13 @@ export class AdviceView {
 }
 
 /** In English as the server says it; in Chinese by rule and option. */
-export function inLanguage({ rule, task, problem, option, change, costs }: ShownAdvice, strings: Strings): { readonly problem: string, readonly change: string, readonly costs: string } {
-  if (strings === LANGUAGES.en) return { problem, change, costs }
+export function inLanguage({ rule, task, problem, evidence, option, change, costs }: ShownAdvice, strings: Strings): { readonly problem: string, readonly evidence: readonly string[], readonly change: string, readonly costs: string } {
+  if (strings === LANGUAGES.en) return { problem, evidence, change, costs }
   const told = (template: string | undefined, instead: string): string => template === undefined ? instead : fill(template, { task })
   const name = option?.name.slice(option.name.lastIndexOf('.') + 1) ?? ''
   return {
     problem: told(PROBLEMS_ZH[rule], problem),
+    evidence: evidence.map(sentence => evidenceInChinese(sentence) ?? sentence),
     change: option === null ? told(CHANGES_ZH[rule], change) : `millrace start … --set ${option.name}=${option.to}`,
     costs: COSTS_ZH[name] ?? costs,
   }

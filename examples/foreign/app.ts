@@ -8,13 +8,14 @@
  */
 import { env } from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { app, f64, int64, record, text, topic } from 'millrace'
+import { app, f64, int64, optional, record, text, topic } from 'millrace'
 import { process } from 'millrace/engines'
 
 const Event = record({ id: text, seq: int64, type: text, price: f64, at: int64 })
 const Click = record({ id: text, seq: int64, price: f64, at: int64 })
-const Score = record({ id: text, seq: int64, score: f64 })
-const Risk = record({ id: text, seq: int64, clicks: int64, score: f64, highest: f64 })
+// `nth`: the how-manieth click of its shopper. The worker in Go keeps no state and does not tell it.
+const Score = record({ id: text, seq: int64, score: f64, nth: optional(int64) })
+const Risk = record({ id: text, seq: int64, clicks: int64, nth: int64, score: f64, highest: f64 })
 
 export const events = topic('fraud.events', { key: text, value: Event, partitions: 4 })
 export const clicks = topic('fraud.clicks', { key: text, value: Click, partitions: 4 })
@@ -38,7 +39,7 @@ export default app('fraud')
   .task('watch', ({ read }) =>
     read(scores)
       .aggregate('risk', {
-        zero: () => ({ id: '', seq: -1, clicks: 0, score: 0, highest: 0 }),
-        add: (risk, { id, seq, score }) => ({ id, seq, clicks: risk.clicks + 1, score, highest: Math.max(risk.highest, score) }),
+        zero: () => ({ id: '', seq: -1, clicks: 0, nth: 0, score: 0, highest: 0 }),
+        add: (risk, { id, seq, score, nth }) => ({ id, seq, clicks: risk.clicks + 1, nth: nth ?? 0, score, highest: Math.max(risk.highest, score) }),
       })
       .write(risks))

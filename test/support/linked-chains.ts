@@ -50,11 +50,17 @@ export async function onEmbedded(work: (bootstrap: string) => Promise<void>): Pr
   }
 }
 
-/** With the guard off (the engine's transactions, or the task that takes out what is repeated) the kills must show, in the accounts or in the counts. */
-export async function turnsRed(chain: Omit<LinkedKillsOptions, 'bootstrap' | 'kills'>, bootstrap: string, kills: LinkedKillsOptions['kills']): Promise<void> {
-  const { accounts, countsWrong } = await linkedKills({ ...chain, bootstrap, kills, exact: false, clients: ['node'], env: { LINKED_GUARANTEE: 'atLeastOnce' } })
+/** A Python process between two tasks of ours. */
+export const FOREIGN_CHAIN: Omit<LinkedKillsOptions, 'bootstrap' | 'kills'> = {
+  entry: join(ROOT, 'dist', 'examples', 'foreign', 'app.js'), input: 'fraud.events', output: 'fraud.risks', more: seq => ({ type: 'click', price: seq % 997, at: seq * 60_000 }),
+  balances: [{ name: 'score', group: 'fraud.score', in: { topic: 'fraud.clicks', id: 'value:id' }, out: { topic: 'fraud.scores', id: 'value:id', order: 'value:seq' } }],
+}
+
+/** With the guard off (the engine's transactions, its reading committed records only, or the task that takes out what is repeated) the kills must show, in the accounts or in the counts. */
+export async function turnsRed(chain: Omit<LinkedKillsOptions, 'bootstrap' | 'kills'>, bootstrap: string, kills: LinkedKillsOptions['kills'], env: Readonly<Record<string, string>> = { LINKED_GUARANTEE: 'atLeastOnce' }): Promise<void> {
+  const { accounts, countsWrong } = await linkedKills({ ...chain, bootstrap, kills, exact: false, clients: ['node'], env })
   const doubled = accounts.flatMap(account => account.balances).reduce((sum, balance) => sum + balance.doubled, 0)
-  assert.ok(doubled > 0 || countsWrong > 0, JSON.stringify(accounts))
+  assert.ok(doubled > 0 || (chain !== FOREIGN_CHAIN && countsWrong > 0), JSON.stringify(accounts))
 }
 
 /**

@@ -41,6 +41,8 @@ export interface LinkedKillsOptions {
   readonly balances: readonly BalanceSpec[]
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly perSecond?: number | undefined
+  /** Further fields of a click. */
+  readonly more?: ((seq: number) => Readonly<Record<string, unknown>>) | undefined
   /** Verifiers to recount with; both without it. */
   readonly clients?: readonly ('node' | 'python')[] | undefined
   /** False: an engine that doubles what it has not committed when killed; then the accounts are for the caller to judge. */
@@ -70,7 +72,7 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
   const directory = mkdtempSync(join(tmpdir(), 'millrace-linked-'))
   const watched = await Watched.start(options.entry, bootstrap, directory, options.env)
   const cluster = await Cluster.connect(realEnv, { bootstrap, clientId: 'linked-test' })
-  const clicks = new NumberedClicks(cluster, { topic: input, perSecond: options.perSecond ?? 200, keys: KEYS })
+  const clicks = new NumberedClicks(cluster, { topic: input, perSecond: options.perSecond ?? 200, keys: KEYS, ...options.more === undefined ? {} : { more: options.more } })
   try {
     await clicks.start()
     const random = seededRandom(options.seed ?? 1)

@@ -50,9 +50,9 @@ export async function onEmbedded(work: (bootstrap: string) => Promise<void>): Pr
   }
 }
 
-/** A Python process between two tasks of ours. */
+/** A Python process between two tasks of ours, of which the first commits seldom. */
 export const FOREIGN_CHAIN: Omit<LinkedKillsOptions, 'bootstrap' | 'kills'> = {
-  entry: join(ROOT, 'dist', 'examples', 'foreign', 'app.js'), input: 'fraud.events', output: 'fraud.risks', more: seq => ({ type: 'click', price: seq % 997, at: seq * 60_000 }),
+  entry: join(ROOT, 'dist', 'test', 'support', 'slow-commit-app.js'), input: 'fraud.events', output: 'fraud.risks', more: seq => ({ type: 'click', price: seq % 997, at: seq * 60_000 }),
   balances: [{ name: 'score', group: 'fraud.score', in: { topic: 'fraud.clicks', id: 'value:id' }, out: { topic: 'fraud.scores', id: 'value:id', order: 'value:seq' } }],
 }
 

@@ -4,7 +4,10 @@
  * C1. What a case fixes, nobody changes: partitions, compression, acks=all, idempotence, guarantee, commit interval, number of threads, cores.
  * C2. A case's input follows from its settings and the seed alone, so any two runs of it, on any day, read the same records.
  */
-export type JobName = 'rekey' | 'count' | 'sessions' | 'join'
+/** Of Nexmark, those that are here: bench/reader/Nexmark.java says what each means. */
+export const QUERIES = ['q0', 'q1', 'q2', 'q3', 'q7', 'q8', 'q11', 'q17', 'q18', 'q20', 'q22'] as const
+export type Query = typeof QUERIES[number]
+export type JobName = 'rekey' | 'count' | 'sessions' | 'join' | Query
 
 export interface Case {
   /** Names it in files and in `--cases`. */
@@ -51,6 +54,7 @@ export const FULL: readonly Case[] = [
   { ...BASE, id: 'count-2500', job: 'count', records: 4_000_000 },
   { ...BASE, id: 'sessions', job: 'sessions', records: 4_000_000 },
   { ...BASE, id: 'join', job: 'join', records: 4_000_000 },
+  ...QUERIES.map(query => ({ ...BASE, id: `nexmark-${query}`, job: query, records: 2_000_000, finalGraceMs: 1_200_000 })),
   { ...BASE, id: 'rekey-1k', job: 'rekey', records: 1_500_000, valueBytes: 1_024 },
   { ...BASE, id: 'count-1m', job: 'count', records: 4_000_000, keys: 1_000_000, zipfExponent: 0 },
   { ...BASE, id: 'rekey-100-apart', job: 'rekey', records: 4_000_000, cores: 'apart', threads: 1 },
@@ -76,6 +80,11 @@ export const QUICK: readonly Case[] = [
  */
 const HEAD = { records: 2_400_000, commitMs: 200, finalGraceMs: 1_200_000, warmUpShare: 0.3 } as const
 export const HEADLINE: readonly Case[] = [{ ...BASE, id: 'rekey-100', job: 'rekey', ...HEAD }, { ...BASE, id: 'count-2500', job: 'count', ...HEAD }]
+
+/** The query, of a case of Nexmark. */
+export function queryOf({ job }: Case): Query | undefined {
+  return QUERIES.find(query => query === job)
+}
 
 /** A case with another number of records. */
 export function shortened(one: Case, records: number): Case {

@@ -6,11 +6,12 @@
  * N3. `updates`: a row again as its count grows, grace a day. `watermark`: once, when the watermark has passed, which every partition holds back. `final`: once, a
  *     case's `finalGraceMs` of event time after its end; in catch-up partitions are minutes apart, so the closing events may only come once everything is read.
  * N4. kafkats' windows have no grace: read from several partitions that lie minutes apart, a window that was taken for over begins again from nothing, and its counts
- *     come out too small (767 of 1,072 windows of 2,000 events). So it takes no part in `count`.
+ *     come out too small (767 of 1,072 windows of 2,000 events). So it takes no part in `count`; nor in `join`, where its
+ *     table is not complete before the stream is joined with it (50 of 1,785 rows).
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { JobName } from './case.ts'
+import { type JobName, QUERIES } from './case.ts'
 
 export type League = 'idiomatic' | 'tuned'
 export type JavaKind = 'kafka-streams' | 'flink' | 'spark'
@@ -54,8 +55,10 @@ const ALL: readonly Contender[] = [
   { name: 'flink-sql', title: 'Flink SQL, mini-batch', engine: 'Flink', league: 'tuned', jobs: ['count'], share: 0.5, emission: 'updates', state: 'memory', quick: [], program: java('flink', 'FlinkSql') },
   { name: 'spark-idiomatic', title: 'Spark, whole schema', engine: 'Spark', league: 'idiomatic', jobs: all, share: 0.25, emission: 'updates', state: 'memory', quick: [], program: java('spark', 'SparkJob', 'idiomatic') },
   { name: 'spark-tuned', title: 'Spark, narrow schema', engine: 'Spark', league: 'tuned', jobs: all, share: 0.5, emission: 'updates', state: 'memory', quick: [], program: java('spark', 'SparkJob', 'tuned') },
-  { name: 'kafkats-idiomatic', title: 'kafkats flow', engine: 'kafkats', league: 'idiomatic', jobs: ['rekey', 'join'], share: 0.01, emission: 'updates', state: 'memory', quick: [], program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['idiomatic'] } },
-  { name: 'kafkats-tuned', title: 'kafkats flow, larger fetches', engine: 'kafkats', league: 'tuned', jobs: ['rekey', 'join'], share: 0.01, emission: 'updates', state: 'memory', quick: [], program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['tuned'] } },
+  { name: 'kafkats-idiomatic', title: 'kafkats flow', engine: 'kafkats', league: 'idiomatic', jobs: ['rekey'], share: 0.01, emission: 'updates', state: 'memory', quick: [], program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['idiomatic'] } },
+  { name: 'kafkats-tuned', title: 'kafkats flow, larger fetches', engine: 'kafkats', league: 'tuned', jobs: ['rekey'], share: 0.01, emission: 'updates', state: 'memory', quick: [], program: { kind: 'npm', script: 'contenders/npm/flow.mjs', args: ['tuned'] } },
+  { name: 'millrace-nexmark', title: 'Millrace', engine: 'Millrace', league: 'idiomatic', jobs: QUERIES, share: 1, emission: 'final', state: 'lmdb', quick: [], program: { kind: 'millrace', app: 'contenders/millrace/nexmark.js' } },
+  { name: 'flink-nexmark', title: 'Flink SQL, mini-batch', engine: 'Flink', league: 'tuned', jobs: QUERIES, share: 1, emission: 'watermark', state: 'memory', quick: [], program: java('flink', 'NexmarkSql') },
 ]
 
 /** Those whose program is in this checkout. */

@@ -13,7 +13,7 @@ import { type Case, CLOSING_AFTER_MS, CLOSING_ITEM, DISORDER_MS, DISORDERED_ONE_
 const TYPES = ['view', 'click', 'cart', 'purchase'] as const
 const TIERS = ['basic', 'silver', 'gold', 'platinum'] as const
 const SHOPPERS = 100_000
-const BASE_MS = Date.UTC(2026, 0, 1)
+export const BASE_MS = Date.UTC(2026, 0, 1)
 /** Turns of the loop between two looks at the sockets. */
 const SLICE = 2_000
 
@@ -131,7 +131,7 @@ function valueOf(event: { readonly type: string, readonly shopper: string, reado
 const padded = (number: number): string => String(number).padStart(6, '0')
 
 /** A number in [0, 1): 32-bit multiply-and-xorshift. */
-function randomOf(seed: number): () => number {
+export function randomOf(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x9e37_79b9) >>> 0

@@ -15,15 +15,14 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BenchBroker, startBroker } from './broker.ts'
-import { type Case, FULL, HEADLINE, QUICK, recordsOf, shortened } from './case.ts'
+import { type Case, FULL, HEADLINE, QUICK, shortened } from './case.ts'
 import { contenders, type Contender } from './contenders.ts'
 import { writeDocument } from './document.ts'
-import { makeInput, makeTable } from './input.ts'
 import { latencyRound, PLANS } from './latency.ts'
 import { BENCH_DIST, SCRATCH } from './places.ts'
 import { commandOf, kafkaClasspath, readerCommand } from './programs.ts'
 import { newResults, pathOf, latencyRoundsOf, readResults, type Results, roundsOf, writeText } from './results.ts'
-import { expect, type Round, runRound } from './round.ts'
+import { expect, prepare, recordsDue, type Round, runRound } from './round.ts'
 import { pageOf } from './tables.ts'
 
 const { values } = parseArgs({ options: {
@@ -131,10 +130,9 @@ async function runCase(results: Results, one: Case, broker: BenchBroker, started
       if (before !== -1 && (done[before]?.kind === 'measured' || values.resume === undefined)) continue
       if (isLate()) return
       if (!shares.has(contender.share)) {
-        if (one.job === 'join') await makeTable(broker.bootstrap, one)
-        await makeInput(broker.bootstrap, one, contender.share)
+        await prepare(broker.bootstrap, one, contender.share)
         const { records } = await expect(setup, one, contender.share)
-        const due = recordsOf(one, contender.share) + one.partitions ** 2
+        const due = recordsDue(one, contender.share)
         if (records !== due) throw new Error(`the input has ${records} records, not ${due}`)
         shares.add(contender.share)
       }

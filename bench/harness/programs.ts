@@ -47,6 +47,12 @@ export function readerCommand(): Command {
   return { command: 'java', cwd: BENCH, args: ['-Xmx3g', ...QUIET, '-cp', [classes, ...classpath].join(':'), 'Reader'] }
 }
 
+/** Of the Java client of bench/transport. */
+export function transportClasspath(): readonly string[] {
+  const { classpath } = installation('kafka-streams')
+  return [compiled('transport', [join(BENCH, 'contenders', 'transport')], classpath), ...classpath]
+}
+
 /** Flink and Spark bring log4j, whose default is errors alone; said here so that a failure's reason is in the log. */
 const LOGGING: Readonly<Record<JavaKind, readonly string[]>> = {
   'kafka-streams': [],

@@ -10,17 +10,18 @@
  * D4. Of a window in which rows came at fewer than `MOMENTS_MIN` moments, or shorter than `WINDOW_MS_MIN`, throughput is not said (`windowTooShort`).
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Admin, Cluster, realEnv } from 'millrace/client'
 import type { BenchBroker } from './broker.ts'
-import { type Case, recordsOf } from './case.ts'
+import { type Case, type JobName, queryOf, recordsOf } from './case.ts'
 import { type Child, startChild } from './child.ts'
 import type { Contender } from './contenders.ts'
-import { closeInput, inputName, makeInput, tableName } from './input.ts'
+import { closeInput, inputName, makeInput, makeTable, tableName } from './input.ts'
+import { closeNexmark, makeNexmark, nexmarkName, TOPICS } from './nexmark.ts'
 import { SCRATCH } from './places.ts'
 import { commandOf, readerCommand } from './programs.ts'
 import { Sampler } from './usage.ts'
@@ -53,7 +54,9 @@ export type Round = {
 } & (
   | { readonly kind: 'measured', readonly equal: true, readonly windowTooShort: boolean, readonly recordsPerSecond: number, readonly windowMs: number, readonly windowRecords: number,
       readonly jobUsPerRecord: number, readonly brokerUsPerRecord: number, readonly peakBytes: number, readonly logBytesPerRecord: number, readonly rowsPerRecord: number,
-      readonly startToFirstRowMs: number }
+      readonly startToFirstRowMs: number,
+      /** What its own folder took at the end: state, checkpoints. Results of before this was measured have none. */
+      readonly diskBytes?: number }
   | { readonly kind: 'failed', readonly why: string })
 
 export interface Setup {
@@ -63,13 +66,33 @@ export interface Setup {
   readonly patienceMs: number
 }
 
+/** Of these, a final row waits for closing events behind a change of key, so they may only come once all is read. */
+const CLOSED_LATER: readonly JobName[] = ['count', 'q7', 'q8', 'q11']
+
+/** The topic of a case's input; of a query, what its three topics begin with. */
+function preloaded(one: Case, share: number): string {
+  return queryOf(one) === undefined ? inputName(one, share) : nexmarkName(one, share)
+}
+
+/** Makes a case's input, with its table where it has one; `open` without its closing events. */
+export async function prepare(bootstrap: string, one: Case, share: number, open?: string): Promise<void> {
+  if (queryOf(one) !== undefined) return makeNexmark(bootstrap, one, share, open)
+  if (one.job === 'join') await makeTable(bootstrap, one)
+  await makeInput(bootstrap, one, share, open)
+}
+
+/** How many records the reader must find in it. */
+export function recordsDue(one: Case, share: number): number {
+  return recordsOf(one, share) + one.partitions ** 2 * (queryOf(one) === undefined ? 1 : TOPICS.length)
+}
+
 /** The expected result of a job over an input, computed once by the reader and kept in a file. */
 export async function expect(setup: Setup, one: Case, share: number): Promise<Verdict> {
-  return read('expect', setup, one, inputName(one, share), share)
+  return read('expect', setup, one, preloaded(one, share), share)
 }
 
 function expectedFile(one: Case, share: number): string {
-  return join(SCRATCH, `expected-${one.job}-${inputName(one, share)}`)
+  return join(SCRATCH, `expected-${one.job}-${preloaded(one, share)}`)
 }
 
 async function read(mode: 'expect' | 'verify', { broker }: Setup, one: Case, topic: string, share: number): Promise<Verdict> {
@@ -81,13 +104,13 @@ async function read(mode: 'expect' | 'verify', { broker }: Setup, one: Case, top
 export async function runRound(setup: Setup, one: Case, contender: Contender, index: number): Promise<Round> {
   const head = { index, at: new Date().toISOString(), load: loadavg()[0] ?? 0, inputRecords: recordsOf(one, contender.share) }
   const name = `b${setup.runId}-${one.id}-${contender.name}-${index}`
-  const isOpen = contender.emission === 'final' && one.job === 'count'
+  const isOpen = contender.emission === 'final' && CLOSED_LATER.includes(one.job)
   const cluster = await Cluster.connect(realEnv, { bootstrap: setup.broker.bootstrap, clientId: 'bench' })
   const admin = new Admin(cluster)
   try {
-    const input = isOpen ? `${name}.in` : inputName(one, contender.share)
-    if (isOpen) await makeInput(setup.broker.bootstrap, one, contender.share, input)
-    return { ...head, ...await measured({ setup, one, contender, admin, name, input, isOpen, close: () => closeInput(cluster, input, one) }) }
+    const input = isOpen ? `${name}.in` : preloaded(one, contender.share)
+    if (isOpen) await prepare(setup.broker.bootstrap, one, contender.share, input)
+    return { ...head, ...await measured({ setup, one, contender, admin, name, input, isOpen, close: () => queryOf(one) === undefined ? closeInput(cluster, input, one) : closeNexmark(cluster, input, one) }) }
   } catch (error) {
     return { ...head, kind: 'failed', why: (error instanceof Error ? error.message : String(error)).slice(0, 4_000) }
   } finally {
@@ -127,9 +150,9 @@ async function measured(job: Job): Promise<Measured> {
     sampler.stop()
     if (!verdict.equal) return { kind: 'failed', why: `the gate: expected (rows, sum, hash) ${verdict.expected}, got ${verdict.facts}; ${verdict.rows} rows written, ${verdict.fell} counts fell` }
     const inputRecords = recordsOf(one, contender.share)
-    const logBytes = broker.logBytes(topic => topic.startsWith(name) && topic !== job.input)
+    const logBytes = broker.logBytes(topic => topic.startsWith(name) && !topic.startsWith(job.input))
     return { kind: 'measured', equal: true, ...figuresOf(verdict, sampler, { warmUpShare: one.warmUpShare, inputRecords, endMs }), peakBytes: sampler.peakBytes, startToFirstRowMs: verdict.firstMs - startedMs,
-      logBytesPerRecord: logBytes / inputRecords, rowsPerRecord: verdict.rows / inputRecords }
+      diskBytes: bytesBelow(directory), logBytesPerRecord: logBytes / inputRecords, rowsPerRecord: verdict.rows / inputRecords }
   } finally {
     sampler.stop()
     await child.end(10_000)
@@ -177,7 +200,7 @@ async function untilDone(job: Job, output: string, child: Child): Promise<{ read
 /** How far the output is; of an open input, how far everything is that the job writes. */
 async function stateOf({ one, admin, name, input, isOpen }: Job, output: string): Promise<{ readonly text: string, readonly isStable: boolean }> {
   const partitions = Array.from({ length: one.partitions }, (_, partition) => ({ topic: output, partition }))
-  const others = isOpen ? (await admin.listTopics()).filter(topic => topic.startsWith(name) && topic !== output && topic !== input) : []
+  const others = isOpen ? (await admin.listTopics()).filter(topic => topic.startsWith(name) && topic !== output && !topic.startsWith(input)) : []
   const described = others.length === 0 ? [] : await admin.describeTopics(others)
   const more = described.flatMap(({ name: topic, partitions: of }) => of.map((_, partition) => ({ topic, partition })))
   const [stable, high] = await Promise.all([admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' }), admin.listOffsets([...partitions, ...more], 'latest')])
@@ -185,6 +208,11 @@ async function stateOf({ one, admin, name, input, isOpen }: Job, output: string)
     text: `${stable.map(({ offset }) => offset).join()} ${high.map(({ offset }) => offset).join()}`,
     isStable: stable.every(({ topic, partition, offset }) => high.some(other => other.topic === topic && other.partition === partition && other.offset === offset)) && stable.some(({ offset }) => offset > 0),
   }
+}
+
+/** Blocks that the files take: state files may have holes. What goes while it is looked at counts nothing. */
+function bytesBelow(directory: string): number {
+  return readdirSync(directory, { recursive: true }).reduce((sum, name) => sum + (statSync(join(directory, String(name)), { throwIfNoEntry: false })?.blocks ?? 0) * 512, 0)
 }
 
 /** The second of the facts: rows, sum, hash. */

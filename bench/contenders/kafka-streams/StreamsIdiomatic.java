@@ -5,6 +5,7 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.Serializer;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
@@ -17,6 +18,7 @@ import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.state.SessionStore;
 
 /**
  * Both jobs in Kafka Streams as its guide teaches: the DSL, typed values through Jackson, default settings but for what the comparison fixes
@@ -78,12 +80,15 @@ public class StreamsIdiomatic {
             .to(Setting.OUTPUT, Produced.with(Serdes.String(), json(Row.class)));
     }
 
-    /** The shopper is the input's key. A session is written once, when it is over. */
+    /**
+     * The shopper is the input's key. A session is written once, when it is over: looked for once a second of wall time, in which catch-up passes many minutes of event
+     * time, so that with the default retention most sessions would be forgotten before they are written.
+     */
     private static void sessions(KStream<String, Event> events) {
         events.groupByKey(Grouped.with(Serdes.String(), json(Event.class)))
             .windowedBy(SessionWindows.ofInactivityGapAndGrace(Duration.ofMinutes(1), Duration.ofSeconds(2)))
             .emitStrategy(EmitStrategy.onWindowClose())
-            .count(Materialized.as("per-visit"))
+            .count(Materialized.<String, Long, SessionStore<Bytes, byte[]>>as("per-visit").withRetention(Duration.ofDays(1)))
             .toStream()
             .map((window, count) -> {
                 Session session = new Session();

@@ -78,14 +78,14 @@ public class StreamsTuned {
 
     /**
      * The shopper is the input's key, the time the record's: the value is never looked at. What is over is looked for once a second of wall time, in which catch-up
-     * passes many minutes of event time: the store keeps an hour, or sessions would be forgotten before they are written.
+     * passes many minutes of event time: the store keeps a day, or sessions would be forgotten before they are written.
      */
     private static void sessions(KStream<byte[], byte[]> events) {
         Duration gap = Duration.ofMinutes(1), grace = Duration.ofSeconds(2);
         events.groupByKey(Grouped.with(Serdes.ByteArray(), Serdes.ByteArray()))
             .windowedBy(SessionWindows.ofInactivityGapAndGrace(gap, grace))
             .emitStrategy(EmitStrategy.onWindowClose())
-            .count(Materialized.<byte[], Long>as(Stores.inMemorySessionStore("per-visit", Duration.ofHours(1))).withKeySerde(Serdes.ByteArray()).withValueSerde(Serdes.Long()))
+            .count(Materialized.<byte[], Long>as(Stores.inMemorySessionStore("per-visit", Duration.ofDays(1))).withKeySerde(Serdes.ByteArray()).withValueSerde(Serdes.Long()))
             .toStream()
             .map((window, count) -> KeyValue.pair(window.key(), Json.session(window.key(), window.window().start(), window.window().end(), count)))
             .to(Setting.OUTPUT, Produced.with(Serdes.ByteArray(), Serdes.ByteArray()));

@@ -24,10 +24,6 @@ if (setting('JOB') === 'rekey') {
   events.filter((_, event) => event.type !== 'view')
     .map((_, event) => [event.item, { item: event.item, price: event.price, at: event.at }])
     .to(setting('OUTPUT'), { key: string(), value: json() })
-} else if (setting('JOB') === 'join') {
-  const shoppers = app.table(topic(setting('TABLE'), { key: string(), value: json() }))
-  events.join(shoppers, (event, { tier }) => ({ shopper: event.shopper, tier, item: event.item, price: event.price, at: event.at }))
-    .to(setting('OUTPUT'), { key: string(), value: json() })
 } else {
   events.groupBy((_, event) => event.item, { key: string(), value: json() })
     .windowedBy(TimeWindows.of('1m'))

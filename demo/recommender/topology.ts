@@ -48,6 +48,9 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
   const topics = recommenderTopics(options)
   const lists = cooc({ capacity: options.isBasket ? BASKET_CAPACITY : SHOP_CAPACITY, publishMs: options.publishMs })
   const recommendClick = recommend({ compare: options.compare, trace: options.trace, revisit: options.isBasket ? 0 : 1 })
+  // Live, a click goes through `sessionize` and `recommend` to the page while the others work on it too: what they write is due within a second, so they gather it
+  // into fewer transactions. In a replay each slice waits for all of them.
+  const aside = options.trace ? { drainedCommit: '100 ms' } as const : {}
   const described = app(options.name)
     .task('sessionize', ({ read }) => {
       const out = read(topics.events).process('session', { state: json<Session>(), emits: SessionizedOut, onRecord: sessionize(options) })
@@ -57,7 +60,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
     }, { onError: deadLetter(`${options.prefix}shop.events.dead`) })
     .task('cooc', ({ read }) => {
       read(topics.pairs).process('lists', { state: neighborList, emits: Neighbors, ...lists }).write(topics.neighbors)
-    })
+    }, aside)
     .task('hot', ({ read }) => {
       read(topics.mass).process('heat', { state: HeatState, emits: HeatReport, ...heat })
         .keyBy(report => String(report.partition))
@@ -66,7 +69,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
         .map(top => top.partial)
         .write(topics.hotPartial)
       read(topics.hotPartial).process('top', { state: MergeState, emits: HotTop, ...mergeHot }).write(topics.hotTop)
-    })
+    }, aside)
     .task('recommend', ({ read, globalTable }) => {
       const tables = { neighbors: globalTable(topics.neighbors), hot: globalTable(topics.hotTop) }
       read(topics.clicks).process('bought', {
@@ -85,7 +88,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
     })
     .task('learn', ({ read }) => {
       read(topics.intentSamples).process('ftrl', { state: json<LearnState>(), emits: IntentModel, ...learnIntent }).write(topics.intentModel)
-    })
+    }, aside)
     .task('measure', ({ read, globalTable }) => {
       const measureOne = measure(options)
       const lists = read(topics.recs).map((recs): Measured => ({ kind: 'recs', recs }))
@@ -97,6 +100,6 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
         .keyBy(outcome => outcome.group, { partitions: 1 })
         .process('sums', { state: json<SumState>(), emits: Metrics, ...sumOutcomes })
         .write(topics.metrics)
-    })
+    }, aside)
   return { app: described, topics }
 }

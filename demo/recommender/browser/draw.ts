@@ -16,24 +16,27 @@ export function drawCard(card: Card, source: string): HTMLElement {
     element('span', { className: 'name', text: card.name }),
     element('span', { className: 'price', text: card.price }),
   )
-  if (card.why !== '') link.append(element('span', { className: 'why', text: card.why, attributes: { title: card.whyLong } }))
+  if (card.why !== '') link.append(drawWhy(card))
   return link
 }
 
-/** Puts `cards` into `holder`: those that stay are moved, so that pictures do not flicker; what is new fades in. */
+function drawWhy(card: Card): HTMLElement {
+  return element('span', { className: 'why', text: card.why, attributes: { title: card.whyLong } })
+}
+
+/** Puts `cards` into `holder`: those that stay are moved, so that pictures do not flicker and are not asked for again; what is new fades in. */
 export function updateCards(holder: Element, cards: readonly Card[], source: string): void {
   const old = new Map<string, HTMLElement>()
   for (const child of holder.children) if (child instanceof HTMLElement) old.set(child.dataset['item'] ?? '', child)
   const next = cards.map(card => {
-    const fresh = drawCard(card, source)
     const known = old.get(card.id)
     if (known === undefined) {
+      const fresh = drawCard(card, source)
       fresh.classList.add('fresh')
       return fresh
     }
     known.querySelector('.why')?.remove()
-    const why = fresh.querySelector('.why')
-    if (why !== null) known.append(why)
+    if (card.why !== '') known.append(drawWhy(card))
     known.classList.remove('fresh')
     return known
   })

@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { WebSocket } from 'ws'
 import { Admin, Cluster, realEnv } from 'millrace/client'
-import app from '../../../demo/recommender/app.ts'
+import app, { topics } from '../../../demo/recommender/app.ts'
 import { startShop, type RunningShop } from '../../../demo/recommender/shop/server.ts'
 import { ITEMS } from '../../../demo/recommender/shop/catalogue.ts'
 import { startBroker, type BrokerProcess } from '../../support/broker.ts'
@@ -107,6 +107,43 @@ test('an event sent with kcat changes the page without navigation and without a 
   page.close()
 })
 
+interface PageTimes { readonly acknowledged: number, readonly pushed: number, readonly at: number }
+
+/** A second socket of the same visitor, in this process as the shop is: when the shop had the list and sent it. */
+async function alsoLooking(page: Page, onRows: (item: string, at: number) => void): Promise<WebSocket> {
+  const token = await page.evaluate<string>('JSON.parse(document.body.dataset.page).token')
+  const socket = new WebSocket(`ws://localhost:${shop.port}/live?token=${encodeURIComponent(token)}&lang=en`, { headers: { cookie: `visitor=${await visitorOf(page)}`, origin: shop.url.replace(/\/$/, '') } })
+  socket.on('message', data => {
+    const at = Date.now()
+    const item = /"name":"recent".*?"id":"([^"]+)"/.exec(String(data))?.[1]
+    if (item !== undefined) onRows(item, at)
+  })
+  await new Promise((resolve, reject) => {
+    socket.once('open', resolve)
+    socket.once('error', reject)
+  })
+  return socket
+}
+
+/** Where the time goes: what each hop of these events took, by the clocks in the lists. */
+async function sayHops(visitor: string, shown: ReadonlyMap<string, PageTimes>, say: (text: string) => void): Promise<void> {
+  const cluster = await Cluster.connect(realEnv, { bootstrap: bootstrapOf(broker) })
+  const hops: Record<string, number[]> = { 'taken → acknowledged': [], 'taken → sessionized': [], 'sessionized → recommended': [], 'recommended → pushed': [], 'pushed → shown': [] }
+  for (const { key, value } of await readTopic(cluster, topics.recs.name)) {
+    if (key?.toString() !== visitor || value === null) continue
+    const list = topics.recs.value.deserialize(value, 0, value.length)
+    const page = shown.get(list.item)
+    if (page === undefined || list.received === 0) continue
+    const times = [page.acknowledged - list.received, list.sessionized - list.received, list.recommended - list.sessionized, page.pushed - list.recommended, page.at - page.pushed]
+    Object.values(hops).forEach((each, index) => each.push(times[index] ?? Number.NaN))
+  }
+  await cluster.close()
+  for (const [hop, times] of Object.entries(hops)) {
+    times.sort((a, b) => a - b)
+    say(`${hop}: p50 ${times[Math.floor(0.5 * times.length)] ?? '-'} ms, p90 ${times[Math.floor(0.9 * times.length)] ?? '-'} ms (${times.length})`)
+  }
+}
+
 test('from the acknowledgement of an event to the changed page', { timeout: 120_000 }, async t => {
   const page = await chromium.open(shop.url)
   await page.waitFor(live)
@@ -114,17 +151,24 @@ test('from the acknowledgement of an event to the changed page', { timeout: 120_
     window.shownAt = []
     new MutationObserver(() => window.shownAt.push(Date.now())).observe(document.body, { attributes: true, attributeFilter: ['data-shown'] })
   })()`)
+  const pushed = new Map<string, number>()
+  const socket = await alsoLooking(page, (item, at) => { if (!pushed.has(item)) pushed.set(item, at) })
   const milliseconds: number[] = []
+  const shown = new Map<string, PageTimes>()
   for (const item of ITEMS.filter(candidate => !candidate.isNew).slice(0, 60)) {
     const seen = await page.evaluate<number>('window.shownAt.length')
     const acknowledged = await page.evaluate<number>(`fetch('/events', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ item: '${item.id}' }) }).then(answer => answer.json()).then(answer => answer.acknowledged)`)
     await page.waitFor(`document.querySelector('[data-row="recent"] [data-item]')?.dataset.item === '${item.id}'`)
     // Not the last but the first change after the event: shoppers change other rows meanwhile.
-    milliseconds.push(Math.max(0, await page.evaluate<number>(`window.shownAt[${seen}]`) - acknowledged))
+    const at = await page.evaluate<number>(`window.shownAt[${seen}]`)
+    shown.set(item.id, { acknowledged, pushed: pushed.get(item.id) ?? Number.NaN, at })
+    milliseconds.push(Math.max(0, at - acknowledged))
   }
   milliseconds.sort((a, b) => a - b)
   const at = (share: number): number => milliseconds[Math.floor(share * milliseconds.length)] ?? Number.NaN
   t.diagnostic(`produce ack to page, ${milliseconds.length} events: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms`)
+  await sayHops(await visitorOf(page), shown, text => t.diagnostic(text))
+  socket.terminate()
   assert.ok(at(0.5) < 1000, `p50 ${at(0.5)} ms`)
   page.close()
 })

@@ -127,6 +127,8 @@ export class ShardSeats {
     for (const queue of shard.queues) {
       const { topic, partition } = queue.input
       this.#routes.set(`${topic}/${partition}`, seat)
+      // Where a target is ahead of its group (B3 of task-targets), the group is to follow.
+      queue.positionFrozen = Math.min(queue.position, committedOffsets.find(entry => entry.topic === topic && entry.partition === partition)?.offset ?? -1)
       this.#fetcher.assign(topic, partition, queue.position >= 0 ? queue.position : startOf(this.#context, seat.id, topic))
     }
     shard.begin()
@@ -210,6 +212,10 @@ export class ShardSeats {
     return this.#running.some(seat => seat.phase !== 'lost' && seat.shard?.dirty === true)
   }
 
+  get moved(): boolean {
+    return this.#running.some(seat => seat.phase !== 'lost' && seat.shard?.moved === true)
+  }
+
   get dirtyBytes(): number {
     let bytes = 0
     for (const seat of this.#running) bytes += seat.opened?.state.dirtyBytes ?? 0
@@ -262,11 +268,11 @@ export class ShardSeats {
 
   /** Freezes every shard with something to commit; their changes go to the changelogs. Throws what user code throws in a flush. */
   freeze(commitId: string, out: TaskProducer): FrozenShard[] {
-    const dirty = this.#running.filter(seat => seat.phase !== 'lost').flatMap(seat => seat.shard?.dirty === true ? [seat.shard] : [])
-    releaseInOrder(dirty)
-    for (const shard of dirty) shard.flush()
+    const moved = this.#running.filter(seat => seat.phase !== 'lost').flatMap(seat => seat.shard?.moved === true ? [seat.shard] : [])
+    releaseInOrder(moved)
+    for (const shard of moved) shard.flush()
     const now = this.#context.env.clock.now()
-    return dirty.map(shard => {
+    return moved.map(shard => {
       for (const store of this.#seats.get(shard.key)?.opened?.changelogs.keys() ?? []) out.beginChanges(this.#changelogOf(store), shard.id.partition)
       const frozen = shard.freeze(commitId)
       frozen.state.changes((store, key, value) => out.sendChange(this.#changelogOf(store), shard.id.partition, now, key, value))

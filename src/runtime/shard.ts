@@ -75,6 +75,11 @@ export class Shard {
     return this.#timerFired || this.recordsTaken !== this.#takenAtFreeze
   }
 
+  /** There is a position to commit, if only behind control batches, aborted records, or rows that a target has already: without it an idle reader would show a lag for ever. */
+  get moved(): boolean {
+    return this.dirty || this.queues.some(queue => queue.position > queue.positionFrozen)
+  }
+
   push(batches: FetchedBatches): void {
     for (const queue of this.queues) {
       if (queue.input.topic !== batches.topic) continue
@@ -139,6 +144,7 @@ export class Shard {
   freeze(commitId: string): FrozenShard {
     this.#takenAtFreeze = this.recordsTaken
     this.#timerFired = false
+    for (const queue of this.queues) queue.positionFrozen = queue.position
     const clocks = this.run.clocks()
     const offsets = this.queues.filter(queue => queue.position >= 0).map((queue): OffsetEntry => ({
       topic: queue.input.topic, partition: queue.input.partition, offset: queue.position, leaderEpoch: queue.leaderEpoch,

@@ -79,6 +79,8 @@ export class PartitionQueue {
   /** Highest time taken from this partition, −1 before the first; kept in the offset's metadata. */
   timeMax = -1
   recordsTaken = 0
+  /** What the group has: `position` at the last freeze, or the offset that was committed when the queue started. */
+  positionFrozen = -1
   leaderEpoch = -1
 
   constructor(input: SourceInput, hooks: SourceHooks) {
@@ -102,11 +104,12 @@ export class PartitionQueue {
     this.bytes = 0
     this.hasHead = false
     this.#position = offset
+    this.positionFrozen = offset
     this.timeMax = timeMax
   }
 
   push(batches: FetchedBatches): void {
-    if (this.#position < 0) this.#position = batches.offsetWanted
+    if (this.#position < 0) this.positionFrozen = this.#position = batches.offsetWanted
     this.#waiting.push(batches)
     this.bytes += batches.batches.length
   }

@@ -223,7 +223,7 @@ export class TaskRunner implements SourceHooks {
     const fired = this.#seats.tick(clock.now())
     const shard = this.#seats.next()
     if (shard === undefined) {
-      if (fired || this.#seats.dirty) this.#dirtySince ??= clock.monotonic()
+      if (fired || this.#seats.moved) this.#dirtySince ??= clock.monotonic()
       return false
     }
     const began = clock.monotonic()
@@ -303,12 +303,12 @@ export class TaskRunner implements SourceHooks {
   #commitIfDue(busy: boolean): number {
     if (this.#committing || this.#dirtySince === undefined) return Infinity
     const { settings, env } = this.context
-    const drained = !busy && this.#seats.next() === undefined
+    const drained = !busy && this.#seats.dirty && this.#seats.next() === undefined
     const dueInMs = (drained ? this.#commitStartedAt + settings.drainedCommitMs : this.#dirtySince + settings.commitIntervalMs) - env.clock.monotonic()
     if (dueInMs > 0 && this.#seats.dirtyBytes <= settings.dirtyBytesMax && !this.#out.full && !this.#targets.full) return dueInMs
     this.#committing = true
     void this.#exclusive(async () => {
-      if (this.#phase.kind === 'running' && this.#seats.dirty) await this.#commitNow()
+      if (this.#phase.kind === 'running' && this.#seats.moved) await this.#commitNow()
     }).finally(() => {
       this.#committing = false
       this.context.host.wake()

@@ -95,14 +95,20 @@ async function committed(admin: Admin, app: ReturnType<typeof startProcess>): Pr
   void app.exited.then(() => { ended = true })
   for (const since = Date.now(); ;) {
     let left = 0
+    const behind: string[] = []
     for (const [group, topics] of [['sinks.rows', [numbers.name]], ['sinks.counts', [numbers.name, 'sinks.counts.per-group.repartition', 'sinks.counts.out.repartition']]] as const) {
       const partitions = topics.flatMap(topic => [0, 1, 2, 3].map(partition => ({ topic, partition })))
-      const ends = await admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' })
+      // In this order: what a commit wrote for the next sub-topology is in the ends that are asked for after it.
       const at = await admin.groupOffsets(group, partitions, { requireStable: true })
-      for (const end of ends) left += end.offset - Math.max(0, at.find(each => each.topic === end.topic && each.partition === end.partition)?.offset ?? 0)
+      const ends = await admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' })
+      for (const end of ends) {
+        const committed = Math.max(0, at.find(each => each.topic === end.topic && each.partition === end.partition)?.offset ?? 0)
+        left += end.offset - committed
+        if (committed !== end.offset) behind.push(`${group} stands at ${committed} of ${end.offset} in ${end.topic}-${end.partition}`)
+      }
     }
     if (left === 0) return
-    if (ended || Date.now() - since > SETTLE_MS_MAX) throw new Error(`${left} records are not committed${ended ? ', and the app has ended' : ''}\n${app.stdout()}\n${app.stderr()}`)
+    if (ended || Date.now() - since > SETTLE_MS_MAX) throw new Error(`${left} records are not committed${ended ? ', and the app has ended' : ''}: ${behind.join(', ')}\n${app.stdout()}\n${app.stderr()}`)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }

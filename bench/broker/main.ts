@@ -1,9 +1,10 @@
 /**
  * The embedded broker beside Apache Kafka 4.1 in one run, with equal durability: `sync` beside `flush.messages=1`, `os` beside Kafka's default.
  *
- *   node dist/bench/broker/main.js [--records 1000000] [--seconds 20] [--recovery-mib 1024] [--only millrace-sync,kafka-flush,…]
+ *   node dist/bench/broker/main.js [--records 1000000] [--seconds 20] [--recovery-mib 1024] [--only millrace-sync,kafka-flush,…] [--dry]
  *
- * Prints a table and writes it to bench/results. The client is Millrace's own for both, in this process.
+ * Prints a table and writes it to docs/reports, with its figures as JSON in bench/results (`--dry`: to neither). The client is Millrace's own for
+ * both, in this process; brokers are processes of their own, one after the other.
  */
 import { writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
@@ -25,7 +26,7 @@ interface Running {
 }
 
 const { values } = parseArgs({ options: {
-  records: { type: 'string', default: '1000000' }, seconds: { type: 'string', default: '20' }, 'recovery-mib': { type: 'string', default: '1024' }, only: { type: 'string', default: '' },
+  records: { type: 'string', default: '1000000' }, seconds: { type: 'string', default: '20' }, 'recovery-mib': { type: 'string', default: '1024' }, only: { type: 'string', default: '' }, dry: { type: 'boolean', default: false },
 } })
 const records = Number(values.records)
 const CONTENDERS: Readonly<Record<string, () => Promise<Running>>> = {
@@ -42,9 +43,15 @@ for (const name of only) {
   if (start === undefined) throw new Error(`--only takes ${Object.keys(CONTENDERS).join(', ')}`)
   rows.set(name, await measured(name, await start()))
 }
+const ended = load()
 const text = page()
 process.stdout.write(`${text}\n`)
-writeFileSync(join(ROOT, 'bench', 'results', `${started.at.toISOString().slice(0, 10)}-broker.md`), text)
+if (!values.dry) {
+  const day = started.at.toISOString().slice(0, 10)
+  writeFileSync(join(ROOT, 'docs', 'reports', `${day}-broker-beside-kafka.md`), text)
+  const figures = Object.fromEntries([...rows].map(([name, row]) => [name, Object.fromEntries(FIGURES.map((figure, index) => [figure, row[index]]))]))
+  writeFileSync(join(ROOT, 'bench', 'results', `${day}-broker-beside-kafka.json`), `${JSON.stringify({ at: started.at.toISOString(), load: { began: started.load, ended }, records, seconds: Number(values.seconds), recoveryMib: Number(values['recovery-mib']), figures }, null, 1)}\n`)
+}
 process.exit(0)
 
 async function millrace(durability: 'sync' | 'os'): Promise<Running> {
@@ -103,7 +110,7 @@ function page(): string {
   return [
     '# The embedded broker beside Apache Kafka 4.1', '',
     `\`node dist/bench/broker/main.js --records ${values.records} --seconds ${values.seconds} --recovery-mib ${values['recovery-mib']}\`, ${started.at.toISOString().slice(0, 16).replace('T', ' ')} UTC.`,
-    `${type()} ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; load when it began ${started.load}, when it ended ${load()}.`,
+    `${type()} ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; load when it began ${started.load}, when it ended ${ended}.`,
     'One client (Millrace\'s own) for all, idempotent, uncompressed, batches of up to 256 KiB; equal durability: `sync` and `flush.messages=1` acknowledge after an fsync, `os` and Kafka\'s default before it.', '',
     `| | ${names.join(' | ')} |`, `|---|${names.map(() => '---:').join('|')}|`,
     ...FIGURES.map((figure, index) => `| ${figure} | ${names.map(name => shown(rows.get(name)?.[index])).join(' | ')} |`),

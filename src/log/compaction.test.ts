@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadCompression } from '../wire/compression.ts'
+import { errorCode, kafkaCodeOf } from '../wire/error-codes.ts'
 import { simEnv } from '../testing/sim/sim.ts'
 import type { Sim } from '../testing/sim/sim.ts'
 import { appendMarker, appendRecords, NOW_MS, openLog, openManager, readAll } from '../../test/support/log-batches.ts'
@@ -200,4 +201,50 @@ test('a caught-up reader has seen every record: compaction never reaches the log
     if (index % 7 === 0) await table.sim.run(compact(table.log, { nowMs: NOW_MS, force: true }))
   }
   assert.deepEqual(seen, Array.from({ length: 60 }, (_, index) => `${index}`))
+})
+
+test('a record without a key is refused where the topic is compacted, with all of its batch', async () => {
+  const table = await Table.open()
+  assert.throws(() => table.putAll([{ key: 'a', value: '1' }, { key: null, value: '2' }]), (error: unknown) => kafkaCodeOf(error) === errorCode('INVALID_RECORD'))
+  assert.throws(() => table.putAll([{ key: null, value: '2' }], { codec: 'gzip' }), (error: unknown) => kafkaCodeOf(error) === errorCode('INVALID_RECORD'))
+  assert.deepEqual(table.rows(), [])
+})
+
+test('a transaction that spans segments: its marker, wherever it is, decides what stays', async () => {
+  const table = await Table.open()
+  const [committed, aborted] = [{ producerId: 1, producerEpoch: 0, transactional: true }, { producerId: 2, producerEpoch: 0, transactional: true }]
+  table.put('a', 'old')
+  table.put('b', 'old')
+  table.put('a', 'new', { ...committed, baseSequence: 0 })
+  table.put('b', 'never', { ...aborted, baseSequence: 0 })
+  // Both are open: nothing at or behind the first of them is touched.
+  await table.clean()
+  assert.deepEqual(table.rows(), ['0:a=old', '1:b=old', '2:a=new', '3:b=never'])
+  table.put('c', 'new', { ...committed, baseSequence: 1 })
+  table.log.roll()
+  appendMarker(table.log, 'commit', { producerId: 1 })
+  await table.clean()
+  // The other one still holds the stable offset, and lies behind the record that would go with it.
+  assert.deepEqual(table.rows(), ['0:a=old', '1:b=old', '2:a=new', '3:b=never', '4:c=new', '5:marker'])
+  appendMarker(table.log, 'abort', { producerId: 2 })
+  await table.clean()
+  assert.deepEqual(table.rows('committed'), ['1:b=old', '2:a=new', '4:c=new'])
+  assert.deepEqual(table.rows(), ['1:b=old', '2:a=new', '4:c=new', '5:marker', '6:marker'])
+})
+
+test('a delete horizon holds over a restart: it is in the log, and is not armed again', async () => {
+  const table = await Table.open()
+  table.put('a', '1')
+  table.put('gone', null)
+  table.put('z', '1')
+  await table.clean()
+  await table.sim.run(table.manager.close())
+  const manager = await table.sim.run(openManager(table.sim.process('again').env))
+  const again = new Table(table.sim, manager, await table.sim.run(openLog(manager, { cleanupCompact: true, cleanupDelete: false, retentionMs: -1, deleteRetentionMs: 1000 })))
+  await table.sim.advance(500)
+  await again.clean()
+  assert.deepEqual(again.rows(), ['0:a=1', '1:gone=null', '2:z=1'])
+  await table.sim.advance(600)
+  await again.clean()
+  assert.deepEqual(again.rows(), ['0:a=1', '2:z=1'])
 })

@@ -9,6 +9,7 @@ import { Broker } from '../../src/broker/broker.ts'
 import { Clients } from '../../src/broker/clients.ts'
 import { broker } from '../../src/broker/fixture.ts'
 import type { BrokerFixture } from '../../src/broker/fixture.ts'
+import { GroupCoordinator } from '../../src/broker/groups/coordinator.ts'
 import { Listeners } from '../../src/broker/listeners.ts'
 import { Users } from '../../src/broker/security/users.ts'
 import type { Env, Network, Socket } from '../../src/env/env.ts'
@@ -87,6 +88,28 @@ test('one broker has so many partitions at most, however they are asked for', as
     const { results } = await client.request(createPartitions, 3, { topics: [{ name: 't', count: 0x7fff_ffff, assignments: null }], timeoutMs: 1000, validateOnly: false })
     assert.notEqual(errorName(results[0]?.errorCode ?? 0), 'NONE')
   })
+})
+
+test('one broker has so many groups at most, of both protocols together and by commits alone; those that are there go on', async () => {
+  const sim = new Sim({ seed: 1 })
+  const { env } = sim.process('broker')
+  const groups = new GroupCoordinator({
+    clock: env.clock, logger: silentLogger, log: { append: () => ({ baseOffset: 0, durable: Promise.resolve() }) }, initialRebalanceDelayMs: 0, sessionTimeoutMinMs: 6000,
+    topics: { version: 0, names: () => [], find: () => undefined }, consumerSessionTimeoutMs: 45_000, consumerHeartbeatIntervalMs: 5000, newId: () => 'id', groupsMax: 3,
+  })
+  const commit = (groupId: string): Promise<string> => sim.run(groups.commit({ groupId, memberId: '', groupInstanceId: null, generationId: -1, knowsEpochs: false, offsets: [] }))
+  const join = async (groupId: string): Promise<string> => (await sim.run(groups.join(groupId, {
+    memberId: '', groupInstanceId: null, clientId: 'c', clientHost: '/h', sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 10_000, protocolType: 'consumer', protocols: [{ name: 'range', metadata: Buffer.alloc(0) }], requireKnownMemberId: false, supportsSkippingAssignment: false,
+  }))).error
+  const heartbeat = (groupId: string): Promise<unknown> => sim.run(groups.heartbeatConsumer({
+    groupId, memberId: 'm', memberEpoch: 0, instanceId: null, rackId: null, rebalanceTimeoutMs: 10_000, subscribedTopicNames: ['t'], subscribedTopicRegex: null, serverAssignor: null, owned: new Map(), clientId: 'c', clientHost: '/h',
+  }))
+  await heartbeat('consumer')
+  assert.deepEqual([await commit('commits'), await join('joins')], ['NONE', 'NONE'])
+  assert.deepEqual([await commit('more'), await join('more')], ['GROUP_MAX_SIZE_REACHED', 'GROUP_MAX_SIZE_REACHED'])
+  await assert.rejects(heartbeat('more'), { error: 'GROUP_MAX_SIZE_REACHED' })
+  assert.equal(await commit('commits'), 'NONE')
+  await groups.close()
 })
 
 /** A socket that the test holds the other end of; nothing comes over it. */

@@ -88,6 +88,10 @@ export class ConsumerGroups {
     group.take(part, value)
   }
 
+  get count(): number {
+    return this.#groups.size
+  }
+
   /** After the log was read: the groups are put together, and sessions start. */
   start(): void {
     for (const [groupId, restored] of this.#restored) {

@@ -31,6 +31,8 @@ import { Refusal } from './refusal.ts'
 const SESSION_TIMEOUT_MAX_MS = 1_800_000
 export const METADATA_BYTES_MAX = 4096
 const MEMBERS_MAX = 10_000
+/** Groups live on in memory until their offsets expire: who makes up names is stopped somewhere. */
+const GROUPS_MAX = 100_000
 const OFFSETS_RETENTION_MS = 7 * 86_400_000
 const EXPIRY_SCAN_MS = 600_000
 
@@ -61,6 +63,8 @@ export interface GroupCoordinatorOptions {
   readonly consumerSessionTimeoutMs: number
   readonly consumerHeartbeatIntervalMs: number
   readonly newId: () => string
+  /** How many groups there may be, of both protocols. Default 100,000. */
+  readonly groupsMax?: number | undefined
 }
 
 export interface OffsetToCommit extends TopicPartition {
@@ -147,6 +151,7 @@ export class GroupCoordinator {
     const classic = this.#groups.get(request.groupId)
     return this.consumerGroups.heartbeat(request, {
       checkNew: () => {
+        if (classic === undefined && this.#isFull) throw new Refusal('GROUP_MAX_SIZE_REACHED', 'This broker has as many groups as it takes.')
         if (classic === undefined || (classic.state === 'empty' && classic.pendingMembers.size === 0)) return
         throw new Refusal('GROUP_ID_NOT_FOUND', `Group ${request.groupId} is not a consumer group.`)
       },
@@ -170,6 +175,7 @@ export class GroupCoordinator {
     }
     const known = this.#groups.get(groupId)
     if (known === undefined && request.memberId !== '') return fail('UNKNOWN_MEMBER_ID')
+    if (known === undefined && this.#isFull) return fail('GROUP_MAX_SIZE_REACHED')
     const group = known ?? this.#groupFor(groupId)
     if (group.members.size + group.pendingMembers.size >= MEMBERS_MAX && !group.members.has(request.memberId)) return fail('GROUP_MAX_SIZE_REACHED')
     return new Promise(resolve => this.#rebalance.join(group, request, resolve))
@@ -265,6 +271,10 @@ export class GroupCoordinator {
     }
   }
 
+  get #isFull(): boolean {
+    return this.#groups.size + this.consumerGroups.count >= (this.#options.groupsMax ?? GROUPS_MAX)
+  }
+
   #groupFor(groupId: string): Group {
     let group = this.#groups.get(groupId)
     if (group === undefined) this.#groups.set(groupId, group = new Group(groupId, this.#options.clock.now()))
@@ -276,7 +286,8 @@ export class GroupCoordinator {
     const consumerGroup = this.consumerGroups.get(request.groupId)
     if (consumerGroup !== undefined) return consumerCommitError(consumerGroup, request, transactional)
     const group = this.#groups.get(request.groupId)
-    if (group === undefined) return request.generationId < 0 ? 'NONE' : request.knowsEpochs && !transactional ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION'
+    if (group === undefined && request.generationId < 0) return this.#isFull ? 'GROUP_MAX_SIZE_REACHED' : 'NONE'
+    if (group === undefined) return request.knowsEpochs && !transactional ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION'
     if (request.generationId < 0 && group.state === 'empty') return 'NONE'
     if (request.generationId >= 0 || request.memberId !== '' || request.groupInstanceId !== null) {
       const error = this.#rebalance.memberError(group, request.memberId, request.groupInstanceId, request.generationId)

@@ -22,13 +22,13 @@ interface Fixture {
 
 const FLUSH_MS = 5
 
-function fixture(): Fixture {
+function fixture(transactionalIdsMax?: number): Fixture {
   const { sim, env } = simEnv({ seed: 1 })
   const stored = new Map<string, Buffer>()
   const markers: MarkerWrite[] = []
   let producerIds = 100
   const coordinator = new TransactionCoordinator({
-    clock: env.clock, logger: silentLogger, newProducerId: () => Promise.resolve(producerIds++),
+    clock: env.clock, logger: silentLogger, transactionalIdsMax, newProducerId: () => Promise.resolve(producerIds++),
     store: (transaction: Transaction) => {
       stored.set(transaction.transactionalId, transactionValue(transaction))
       return env.clock.sleep(FLUSH_MS)
@@ -210,4 +210,12 @@ test('wrong timeouts and empty ids are refused; an idempotent producer gets a fr
   const idempotent = (): Promise<ProducerAnswer> => made.sim.run(made.coordinator.initProducerId({ transactionalId: null, timeoutMs: 0, expected: undefined }))
   const [one, two] = [await idempotent(), await idempotent()]
   assert.notEqual(one.producerId, two.producerId)
+})
+
+test('so many transactional ids are kept at most: a new one beyond is refused, the known ones go on', async () => {
+  const made = fixture(2)
+  const init = (transactionalId: string): Promise<ProducerAnswer> => made.sim.run(made.coordinator.initProducerId({ transactionalId, timeoutMs: 60_000, expected: undefined }))
+  const answers: string[] = []
+  for (const id of ['a', 'b', 'c', 'a']) answers.push((await init(id)).error)
+  assert.deepEqual(answers, ['NONE', 'NONE', 'POLICY_VIOLATION', 'NONE'])
 })

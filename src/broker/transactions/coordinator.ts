@@ -34,9 +34,14 @@ export interface MarkerWrite {
   readonly partitions: readonly TopicPartition[]
 }
 
+/** Each lives on for `transactional.id.expiration.ms`, a week: who makes up names is stopped somewhere. */
+const TRANSACTIONAL_IDS_MAX = 100_000
+
 export interface TransactionHost {
   readonly clock: Clock
   readonly logger: Logger
+  /** How many transactional ids are kept. Default 100,000. */
+  readonly transactionalIdsMax?: number | undefined
   newProducerId(): Promise<number>
   /** Appends the state now; the promise resolves when it is durable, which `lazy` is in no hurry for. */
   store(transaction: Transaction, options?: { readonly lazy: boolean }): Promise<void>
@@ -149,6 +154,7 @@ export class TransactionCoordinator {
     if (request.timeoutMs <= 0 || request.timeoutMs > TRANSACTION_TIMEOUT_MAX_MS) return refused('INVALID_TRANSACTION_TIMEOUT')
     await this.settled(transactionalId)
     const known = this.#transactions.get(transactionalId)
+    if (known === undefined && this.#transactions.size >= (this.#host.transactionalIdsMax ?? TRANSACTIONAL_IDS_MAX)) return refused('POLICY_VIOLATION')
     // An id in reserve for the two cases that need one: a new transactional id, and the end of the epochs.
     const spareProducerId = known === undefined || known.isEpochExhausted ? await this.#host.newProducerId() : NO_PRODUCER_ID
     const transaction = this.#transactions.get(transactionalId) ?? this.#create(transactionalId, spareProducerId, request.timeoutMs)

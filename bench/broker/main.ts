@@ -114,6 +114,6 @@ function page(): string {
     'One client (Millrace\'s own) for all, idempotent, uncompressed, batches of up to 256 KiB; equal durability: `sync` and `flush.messages=1` acknowledge after an fsync, `os` and Kafka\'s default before it.', '',
     `| | ${names.join(' | ')} |`, `|---|${names.map(() => '---:').join('|')}|`,
     ...FIGURES.map((figure, index) => `| ${figure} | ${names.map(name => shown(rows.get(name)?.[index])).join(' | ')} |`),
-    '', `Recovery is of ${values['recovery-mib']} MiB in four partitions besides what was written before, within one segment each.`, '',
+    '', `Recovery is of ${values['recovery-mib']} MiB in four partitions, besides what was written before and 2,000 empty partitions.`, '',
   ].join('\n')
 }

@@ -197,7 +197,7 @@ async function untilDone(job: Job, output: string, child: Child): Promise<{ read
   }
 }
 
-/** How far the output is; of an open input, how far everything is that the job writes. */
+/** How far the output is; of an open input, how far everything is that the job writes: where its grace is longer than the input, all rows come after the closing events. */
 async function stateOf({ one, admin, name, input, isOpen }: Job, output: string): Promise<{ readonly text: string, readonly isStable: boolean }> {
   const partitions = Array.from({ length: one.partitions }, (_, partition) => ({ topic: output, partition }))
   const others = isOpen ? (await admin.listTopics()).filter(topic => topic.startsWith(name) && topic !== output && !topic.startsWith(input)) : []
@@ -206,7 +206,7 @@ async function stateOf({ one, admin, name, input, isOpen }: Job, output: string)
   const [stable, high] = await Promise.all([admin.listOffsets(partitions, 'latest', { isolation: 'read_committed' }), admin.listOffsets([...partitions, ...more], 'latest')])
   return {
     text: `${stable.map(({ offset }) => offset).join()} ${high.map(({ offset }) => offset).join()}`,
-    isStable: stable.every(({ topic, partition, offset }) => high.some(other => other.topic === topic && other.partition === partition && other.offset === offset)) && stable.some(({ offset }) => offset > 0),
+    isStable: stable.every(({ topic, partition, offset }) => high.some(other => other.topic === topic && other.partition === partition && other.offset === offset)) && (isOpen ? high : stable).some(({ offset }) => offset > 0),
   }
 }
 

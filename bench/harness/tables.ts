@@ -86,7 +86,8 @@ interface Figures { readonly perSecond: Summary | undefined, readonly jobUs: Sum
 
 function figuresOf({ rounds }: ContenderResults) {
   const measured = rounds.flatMap(round => round.kind === 'measured' ? [round] : [])
-  const of = (pick: (round: (typeof measured)[number]) => number): Summary | undefined => summaryOf(measured.map(pick))
+  // A window without records has none.
+  const of = (pick: (round: (typeof measured)[number]) => number): Summary | undefined => summaryOf(measured.map(pick).filter(Number.isFinite))
   return {
     perSecond: summaryOf(measured.flatMap(round => round.windowTooShort ? [] : [round.recordsPerSecond])), jobUs: of(round => round.jobUsPerRecord), brokerUs: of(round => round.brokerUsPerRecord),
     peak: of(round => round.peakBytes), disk: summaryOf(measured.flatMap(({ diskBytes }) => diskBytes === undefined ? [] : [diskBytes])), logBytes: of(round => round.logBytesPerRecord), rows: of(round => round.rowsPerRecord), start: of(round => round.startToFirstRowMs),

@@ -30,6 +30,7 @@ const [records, bytes, partitions, rounds] = [values.records, values.bytes, valu
 const MODES = ['produce', 'consume'] as const
 type Mode = typeof MODES[number]
 const RUN_MS_MAX = 300_000
+const INPUT = 'transport-input'
 
 interface Figures { readonly records: number, readonly seconds: number, readonly cpuSeconds: number }
 interface Client { readonly name: string, readonly title: string, run(mode: Mode, bootstrap: string, topic: string): Promise<Figures> }
@@ -59,6 +60,7 @@ async function main(): Promise<void> {
   const seen: { readonly client: string, readonly mode: Mode, readonly round: number, readonly load: number, readonly brokerCpuSeconds: number, readonly figures: Figures | undefined, readonly why: string | undefined }[] = []
   for (let round = 0; round < rounds; round++) {
     for (const mode of MODES) {
+      if (mode === 'consume' && round === 0) await fill()
       for (const client of running) {
         const [load, before] = [loadavg()[0] ?? 0, cpuUsOf([broker.pid])]
         let [figures, why]: [Figures | undefined, string | undefined] = [undefined, undefined]
@@ -94,16 +96,24 @@ ${failures.length === 0 ? '' : `\nRounds that do not count:\n\n${failures.join('
   console.log(pathOf({ date, name: values.name }, 'md'))
 }
 
+/** What is read, before anybody's processor time is looked at. */
+async function fill(): Promise<void> {
+  const cluster = await Cluster.connect(realEnv, { bootstrap: broker.bootstrap, clientId: 'transport' })
+  try {
+    await new Admin(cluster).createTopics([{ name: INPUT, partitions, replicas: 1, configs: { 'retention.ms': '-1' } }])
+    await CLIENTS[0]?.run('produce', broker.bootstrap, INPUT)
+  } finally {
+    await cluster.close()
+  }
+}
+
 /** T2: what is read was produced by Millrace, once. */
 async function judged(client: Client, mode: Mode, round: number): Promise<Figures> {
   const cluster = await Cluster.connect(realEnv, { bootstrap: broker.bootstrap, clientId: 'transport' })
   try {
     const admin = new Admin(cluster)
-    const topic = mode === 'consume' ? 'transport-input' : `transport-${client.name}-${round}`
-    if (!(await admin.listTopics()).includes(topic)) {
-      await admin.createTopics([{ name: topic, partitions, replicas: 1, configs: { 'retention.ms': '-1' } }])
-      if (mode === 'consume') await CLIENTS[0]?.run('produce', broker.bootstrap, topic)
-    }
+    const topic = mode === 'consume' ? INPUT : `transport-${client.name}-${round}`
+    if (mode === 'produce') await admin.createTopics([{ name: topic, partitions, replicas: 1, configs: { 'retention.ms': '-1' } }])
     const figures = await client.run(mode, broker.bootstrap, topic)
     const ends = await admin.listOffsets(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })), 'latest')
     const there = ends.reduce((sum, { offset }) => sum + offset, 0)

@@ -23,7 +23,17 @@ export function residentMib(pid: number): number {
 
 export async function makeTopic(cluster: Cluster, name: string, partitions: number): Promise<void> {
   await new Admin(cluster).createTopics([{ name, partitions, replicas: 1 }])
-  while ((await cluster.partitions(name)).length < partitions) await sleep(50)
+  // Apache Kafka's brokers hear of a topic after its controller has answered.
+  while (await known(cluster, name) < partitions) await sleep(50)
+}
+
+async function known(cluster: Cluster, name: string): Promise<number> {
+  try {
+    return (await cluster.partitions(name)).length
+  } catch (error) {
+    if (error instanceof Error && 'retriable' in error && error.retriable === true) return 0
+    throw error
+  }
 }
 
 /** `count` records written as fast as the broker acknowledges them, then read back from the start. */

@@ -147,5 +147,6 @@ async function runCase(results: Results, one: Case, broker: BenchBroker, started
 
 function textOf(round: Round): string {
   if (round.kind === 'failed') return `does not count: ${round.why}`
+  if (round.windowRecords === 0) return `equal; no window: every row came after the closing events, ${(round.peakBytes / 2 ** 20).toFixed(0)} MiB, load ${round.load.toFixed(1)}`
   return `${round.windowTooShort ? 'window too short, ' : ''}${(round.recordsPerSecond / 1_000).toFixed(0)}k/s over ${(round.windowMs / 1_000).toFixed(1)} s, CPU µs ${round.jobUsPerRecord.toFixed(2)} + ${round.brokerUsPerRecord.toFixed(2)}, ${(round.peakBytes / 2 ** 20).toFixed(0)} MiB, load ${round.load.toFixed(1)}`
 }

@@ -9,6 +9,8 @@
  * R1. Only leaves count: a suite (`describe`, or a test with subtests) adds nothing by itself unless it fails on its own.
  * R2. A skipped test is printed with its reason. With MILLRACE_SKIP=forbid a skipped test is a failure.
  * R3. A run that executed no test fails.
+ * R4. Files of a plain run go two at a time. Those on real parts go one at a time in each of two lanes, engines and clusters in one, all else in the other:
+ *     a lane waits for JVMs most of its time, and never do two files of engines share the two cores. Those that take long go alone.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -49,8 +51,14 @@ function testFiles(folder: string): string[] {
 async function runFiles(files: readonly string[]): Promise<void> {
   if (files.length === 0) return
   const started = Date.now()
-  // Tests on real parts share two cores with the JVMs they start: one file at a time.
-  const stream = run({ files: [...files], concurrency: real ? 1 : 2, timeout: real ? 900_000 : 240_000 })
+  const hasJobs = (file: string): boolean => ['engines', 'cluster'].some(folder => relative(dist, file).startsWith(join('test', 'real', folder)))
+  const lanes = kind === 'real' ? [files.filter(hasJobs), files.filter(file => !hasJobs(file))].filter(lane => lane.length > 0) : [files]
+  await Promise.all(lanes.map(lane => runLane(lane, kind === 'plain' ? 2 : 1)))
+  console.log(`${files.length} files in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+}
+
+async function runLane(files: readonly string[], concurrency: number): Promise<void> {
+  const stream = run({ files: [...files], concurrency, timeout: real ? 900_000 : 240_000 })
   let output = ''
   stream.on('test:stdout', event => { if (real) process.stdout.write(event.message); else output += event.message })
   stream.on('test:stderr', event => process.stderr.write(event.message))
@@ -60,7 +68,6 @@ async function runFiles(files: readonly string[]): Promise<void> {
   stream.on('test:fail', event => record(event))
   for await (const _ of stream) { /* events are handled above; the loop only waits for the end */ }
   if (failures.length > 0 && output !== '') process.stdout.write(output)
-  console.log(`${files.length} files in ${((Date.now() - started) / 1000).toFixed(1)} s`)
 }
 
 interface TestEvent {

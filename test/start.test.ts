@@ -100,7 +100,7 @@ test('it opens the ports that it prints and no other, all on loopback, and talks
 })
 
 test('it prints rates, event → page and the ledger, once these are known', async () => {
-  await demo.waitFor(/● in \d+\/s {3}lag \d+ {3}event → page p50 \d+ p99 \d+ ms {3}ledger in \d+ counted \d+ lost 0 doubled 0: balanced/, 120_000)
+  await demo.waitFor(/● in \d+\/s {3}lag \d+ {3}event → page p50 \d+ p90 \d+ p99 \d+ ms {3}ledger in \d+ counted \d+ lost 0 doubled 0: balanced/, 120_000)
 })
 
 test('the shop is served with products and rows in its first bytes', async () => {

@@ -49,7 +49,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
   const lists = cooc({ capacity: options.isBasket ? BASKET_CAPACITY : SHOP_CAPACITY, publishMs: options.publishMs })
   const recommendClick = recommend({ compare: options.compare, trace: options.trace, revisit: options.isBasket ? 0 : 1 })
   // Live, a click goes through `sessionize` and `recommend` to the page while the others work on it too: what they write is due within a second, so they gather it
-  // into fewer transactions. In a replay each slice waits for all of them.
+  // into fewer transactions. In a replay each slice waits for all of them. A hint of intent may come a little later than the lists.
   const aside = options.trace ? { drainedCommit: '100 ms' } as const : {}
   const described = app(options.name)
     .task('sessionize', ({ read }) => {
@@ -85,7 +85,7 @@ export function recommender(options: RecommenderOptions): { readonly app: App; r
       })
       out.flatMap(({ intent: row }) => row === undefined ? [] : [row], { as: Intent }).write(topics.intent)
       out.flatMap(({ samples }) => samples, { as: IntentSample }).write(topics.intentSamples, { key: () => 'model' })
-    })
+    }, options.trace ? { drainedCommit: '50 ms' } : {})
     .task('learn', ({ read }) => {
       read(topics.intentSamples).process('ftrl', { state: json<LearnState>(), emits: IntentModel, ...learnIntent }).write(topics.intentModel)
     }, aside)

@@ -132,14 +132,15 @@ function sayBrokers(call: Call, host: Host, line: (name: string, value: string, 
   line('Brokers', `Apache Kafka ${version}`, `${counted(places.length, 'broker')}, replication ${replicas}, ${inSyncMin} in sync at least · controllers on ${places.map(place => place.controllerPort).join(', ')}`)
 }
 
-interface Latency { readonly p50: number, readonly p99: number }
+interface Latency { readonly p50: number, readonly p90: number, readonly p99: number }
 
 /** From the shop's `{ stats: { eventToPageMs } }`; anything else says nothing. */
 function latencyOf(message: object): Latency | undefined {
   const stats: unknown = 'stats' in message ? message.stats : undefined
   const times: unknown = typeof stats === 'object' && stats !== null && 'eventToPageMs' in stats ? stats.eventToPageMs : undefined
-  if (typeof times !== 'object' || times === null || !('p50' in times) || !('p99' in times)) return undefined
-  return typeof times.p50 === 'number' && typeof times.p99 === 'number' ? { p50: times.p50, p99: times.p99 } : undefined
+  if (typeof times !== 'object' || times === null || !('p50' in times) || !('p90' in times) || !('p99' in times)) return undefined
+  const { p50, p90, p99 } = times
+  return typeof p50 === 'number' && typeof p90 === 'number' && typeof p99 === 'number' ? { p50, p90, p99 } : undefined
 }
 
 function progressText(host: Host, latency: Latency | undefined): string {
@@ -148,7 +149,7 @@ function progressText(host: Host, latency: Latency | undefined): string {
   const lag = status.tasks.reduce((sum, task) => sum + (task.lagRecords ?? 0), 0)
   const balance = ledger?.balances[0]
   const books = balance === undefined ? 'ledger counting …' : `ledger in ${balance.in} counted ${balance.counted} lost ${balance.lost} doubled ${balance.doubled}: ${ledger?.balanced === true ? 'balanced' : 'NOT BALANCED'}`
-  const page = latency === undefined ? '' : `event → page p50 ${latency.p50} p99 ${latency.p99} ms   `
+  const page = latency === undefined ? '' : `event → page p50 ${latency.p50} p90 ${latency.p90} p99 ${latency.p99} ms   `
   return `  ● in ${(first?.inPerSecond ?? 0).toFixed(0)}/s   lag ${lag}   ${page}${books}   ${formatBytes(process.memoryUsage.rss())}`
 }
 

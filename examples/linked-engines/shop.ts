@@ -1,8 +1,8 @@
 /**
  * The shop of this example as a process: `node shop.js --bootstrap HOST:PORT [--port N] [--shoppers N] [--seed N]`, started by `millrace demo linked`.
  *
- * Simulated shoppers act on the blended lists; with `--port` there is a page too. It counts what each engine has contributed, and tells its parent
- * over IPC, `{ contributions }`, once a second. Ends on SIGTERM, SIGINT or when the parent goes away.
+ * Simulated shoppers act on the blended lists; with `--port` there is a page too. It counts what each engine has contributed, keeps the
+ * books of the lists, and tells its parent over IPC, `{ contributions, books }`, once a second. Ends on SIGTERM, SIGINT or when the parent goes away.
  */
 import { parseArgs } from 'node:util'
 import { Admin, Cluster, realEnv } from 'millrace/client'
@@ -14,6 +14,7 @@ import { startShop } from '../../demo/recommender/shop/server.ts'
 import type { ShopperEvent } from '../../demo/recommender/shop/shoppers.ts'
 import { Traffic } from '../../demo/recommender/shop/traffic.ts'
 import { isInComparison } from '../../demo/recommender/tasks/recommend.ts'
+import { ListBooks } from './books.ts'
 import { Bots } from './bots.ts'
 import { ContributionTally } from './contributions.ts'
 import { blended, categories, profiles, scores, shop, shopTopics, trends } from './topics.ts'
@@ -31,7 +32,13 @@ const startedAt = Date.now()
 const cluster = await Cluster.connect(realEnv, { bootstrap: values.bootstrap, clientId: 'millrace-shop' })
 const follower = new TopicFollower(cluster, { onError })
 const tally = new ContributionTally({ startedAt, nameOf: item => itemOf(item)?.names.en ?? item })
-await follower.follow(blended, (_visitor, list) => { if (list !== undefined) tally.list(list) })
+const books = new ListBooks({ since: startedAt })
+await follower.follow(blended, (visitor, list) => {
+  if (list === undefined) return
+  tally.list(list)
+  books.blended(visitor, list)
+})
+await follower.follow(shop.topics.recs, (visitor, list) => { if (list !== undefined) books.made(visitor, list) })
 await follower.follow(trends, () => tally.row('flink'))
 await follower.follow(categories, () => tally.row('spark'))
 await follower.follow(scores, () => tally.row('storm'))
@@ -43,7 +50,7 @@ const botTimer = setInterval(() => {
   for (const event of bots.until(Date.now())) sendEvent(event)
   writer.flush().catch(onError)
 }, BOTS_EVERY_MS)
-const teller = setInterval(() => process.send?.({ contributions: tally.all() }), TELL_EVERY_MS)
+const teller = setInterval(() => process.send?.({ contributions: tally.all(), books: books.all() }), TELL_EVERY_MS)
 const page = values.port === undefined ? await simulate() : await startShop({ env: realEnv, bootstrap: values.bootstrap, port: Number(values.port), shoppers, seed, history: HISTORY, topics: shopTopics, onError })
 process.send?.({ ready: {} })
 

@@ -1,7 +1,7 @@
 /**
  * What `millrace demo linked` prints every few seconds and at its end: each task, whichever engine runs it, and what each engine has contributed to the lists.
  *
- * Rates, lag and restarts are those of the status page. What an engine has contributed is counted by the example's own process (`{ contributions }` over IPC).
+ * Rates, lag and restarts are those of the status page. What an engine has contributed is counted by the example's own process, which keeps the books of the lists too (`{ contributions, books }` over IPC).
  */
 import type { AppStatus, TaskStatus } from '../http/status.ts'
 import { counted, groupDigits, type Output } from './render.ts'
@@ -19,6 +19,15 @@ export interface EngineContribution {
 export interface Contributed {
   readonly lists: number
   readonly engines: readonly EngineContribution[]
+}
+
+/** As examples/linked-engines/books.ts keeps them. */
+export interface BooksOfLists {
+  readonly made: number
+  readonly blended: number
+  readonly doubled: number
+  readonly unasked: number
+  readonly open: readonly number[]
 }
 
 export interface LinkedRow {
@@ -59,6 +68,15 @@ function isContribution(value: unknown): value is EngineContribution {
   if (typeof value !== 'object' || value === null) return false
   const fields = new Map<string, unknown>(Object.entries(value))
   return typeof fields.get('engine') === 'string' && ['rows', 'lists', 'moved'].every(name => typeof fields.get(name) === 'number') && typeof fields.get('isMissing') === 'boolean'
+}
+
+export function booksOf(message: object): BooksOfLists | undefined {
+  const said: unknown = 'books' in message ? message.books : undefined
+  if (typeof said !== 'object' || said === null || !('open' in said) || !Array.isArray(said.open)) return undefined
+  const fields = new Map<string, unknown>(Object.entries(said))
+  const [made, blended, doubled, unasked] = ['made', 'blended', 'doubled', 'unasked'].map(name => fields.get(name))
+  if (typeof made !== 'number' || typeof blended !== 'number' || typeof doubled !== 'number' || typeof unasked !== 'number') return undefined
+  return { made, blended, doubled, unasked, open: said.open.filter(each => typeof each === 'number') }
 }
 
 export function linkedReport(seconds: number, status: AppStatus, contributed: Contributed | undefined, leftOut: ReadonlyMap<string, string>): LinkedReport {

@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { contributedOf, type LinkedReport, showLinked } from '../../src/cli/linked-report.ts'
+import { booksOf, contributedOf, type LinkedReport, type LinkedRow, showLinked } from '../../src/cli/linked-report.ts'
+import { ANSWER_SECONDS_MAX, balanceOf, balanceText, ComingUp } from '../../src/cli/linked-window.ts'
 import { Output } from '../../src/cli/render.ts'
 import { freePorts } from '../support/kafka.ts'
 import { millrace, startMillrace } from '../support/millrace.ts'
+import { ListBooks } from '../../examples/linked-engines/books.ts'
 import { until } from '../support/watched.ts'
 
 test('without any engine installed the recommender works, each engine is left out with what to do, and Ctrl-C ends it', async () => {
@@ -76,4 +78,54 @@ test('what another process says over IPC is taken as it is declared, or not at a
   assert.equal(contributedOf({ contributions: { lists: '7', engines: [] } }), undefined)
   const flink = { engine: 'flink', rows: 1, lists: 2, moved: 1, example: null, isMissing: false }
   assert.deepEqual(contributedOf({ contributions: { lists: 7, engines: [flink, { engine: 'spark' }] } }), { lists: 7, engines: [flink] })
+})
+
+function reportAt(seconds: number, states: Readonly<Record<string, { readonly state: string, readonly rows?: number, readonly reason?: string }>>): LinkedReport {
+  const row = { inPerSecond: null, outPerSecond: null, out: null, lagRecords: null, restarts: null, copies: null }
+  return {
+    seconds, lists: 0, missing: [], tasks: Object.entries(states).map(([engine, { state, rows = 0, reason = null }]): LinkedRow => ({
+      ...row, task: `${engine}-task`, engine, state, reason, contribution: engine === 'millrace' ? null : { engine, rows, lists: 0, moved: 0, example: null, isMissing: rows === 0 },
+    })),
+  }
+}
+
+test('the time of --seconds begins when every engine contributes or is known to be missing, and each is said once', () => {
+  const up = new ComingUp()
+  assert.deepEqual(up.take(reportAt(10, { flink: { state: 'starting' }, spark: { state: 'failed', reason: 'no memory' }, storm: { state: 'left out' }, millrace: { state: 'running' } })), [])
+  assert.equal(up.isUp, false, 'a job that failed may be tried again while others are started')
+  assert.deepEqual(up.take(reportAt(40, { flink: { state: 'running' }, spark: { state: 'failed', reason: 'no memory\n at x' } })), ["flink runs 'flink-task' after 40 s"])
+  up.jobsStarted(41)
+  assert.deepEqual(up.take(reportAt(42, { flink: { state: 'running' }, spark: { state: 'failed', reason: 'no memory\n at x' } })), ['spark is missing: no memory'])
+  assert.deepEqual([up.isUp, up.coming], [false, ['flink-task']])
+  assert.deepEqual(up.take(reportAt(55, { flink: { state: 'running', rows: 3 }, spark: { state: 'failed' } })), ['flink contributes after 55 s'])
+  assert.equal(up.isUp, true)
+})
+
+test('an engine that runs and says nothing is missing after its time, and is not waited for', () => {
+  const up = new ComingUp()
+  up.jobsStarted(20)
+  assert.equal(up.take(reportAt(20 + ANSWER_SECONDS_MAX, { samza: { state: 'running' } })).join(), `samza runs 'samza-task' after ${20 + ANSWER_SECONDS_MAX} s`)
+  assert.equal(up.isUp, false)
+  assert.match(up.take(reportAt(21 + ANSWER_SECONDS_MAX, { samza: { state: 'running' } })).join(), /^samza is missing: 'samza-task' has said nothing within 120 s of its start$/)
+  assert.equal(up.isUp, true)
+})
+
+test('the books of the lists: what is not out yet is waited for, what is lost or comes twice is named, and what is older than the run is none of it', () => {
+  const books = new ListBooks({ since: 100 })
+  const list = (at: number): { at: number, origin: string, session: number, position: number } => ({ at, origin: `0@${at}`, session: 1, position: 1 })
+  books.made('v', list(99))
+  books.blended('v', list(99))
+  books.made('v', list(101))
+  books.blended('v', list(102))
+  books.made('v', list(102))
+  books.made('w', list(102))
+  assert.deepEqual(books.all(), { made: 3, blended: 1, doubled: 0, unasked: 0, open: [0, 2] })
+  assert.deepEqual(balanceOf(books.all(), 2), { isSettled: false, isBalanced: false, made: 2, lost: 1, doubled: 0 })
+  books.blended('v', list(101))
+  assert.match(balanceText(balanceOf(books.all(), 2)), /^the books balance: 2 lists of the recommender, 2 came out once, 0 lost, 0 doubled$/)
+  books.blended('v', list(101))
+  const twice = balanceOf(booksOf({ books: books.all() }) ?? assert.fail(), 2)
+  assert.deepEqual([twice.isSettled, twice.isBalanced], [true, false])
+  assert.match(balanceText(twice), /DO NOT BALANCE: .*, 1 doubled$/)
+  assert.equal(booksOf({ books: { made: '3', open: [] } }), undefined)
 })

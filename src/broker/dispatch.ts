@@ -182,9 +182,18 @@ export class Dispatch {
   }
 }
 
-/** Over TLS the name by which the client came, as that is the one it found in the certificate. */
+/**
+ * Over TLS the name by which the client came, as that is the one it found in the certificate. Java tells no name without a dot (`localhost`):
+ * then it is the listener's own, if that is a name.
+ */
 function addressFor({ listener, tls }: Session, socket: Socket): HostPort {
-  return listener.advertise ?? { host: tls?.serverName ?? plainAddress(socket.localAddress), port: listener.port }
+  const name = tls?.serverName ?? (tls !== undefined && isName(listener.host) ? listener.host : undefined)
+  return listener.advertise ?? { host: name ?? plainAddress(socket.localAddress), port: listener.port }
+}
+
+/** No address of IPv4 or IPv6. */
+function isName(host: string): boolean {
+  return !host.includes(':') && !/^[\d.]+$/.test(host)
 }
 
 /** `::ffff:127.0.0.1` is 127.0.0.1. */

@@ -63,6 +63,9 @@ test('TLS: the client that trusts the CA comes in, and is told the name by which
   assert.equal(broker.listeners[0]?.protocol, 'SSL')
   assert.equal(await visit(at(broker), { tls: { ca: authority.ca } }), at(broker))
   assert.equal(await visit(at(broker, 0, '127.0.0.1'), { tls: { ca: authority.ca } }), at(broker, 0, '127.0.0.1'))
+  // Of a client that tells no name, as Java's do by `localhost`: an address is not in the usual certificate.
+  const named = await start({ listen: ['SSL://localhost:0'], tls: server })
+  assert.equal(await visit(at(named, 0, '127.0.0.1'), { tls: { ca: authority.ca } }), at(named))
 })
 
 test('TLS: an authority that nobody knows, an expired certificate, another host: each says what and what to do', async () => {

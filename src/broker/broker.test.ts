@@ -21,6 +21,7 @@ import { errorCode, errorName } from '../wire/error-codes.ts'
 import { encodeRequest } from '../wire/frames.ts'
 import { readPartition, textBatch, textValues, WireClient } from '../../test/support/wire-client.ts'
 import { Broker } from './broker.ts'
+import type { ClientActivity } from './clients.ts'
 import { Control } from './control.ts'
 import { SERVED } from './handlers/index.ts'
 import type { BrokerOptions } from './options.ts'
@@ -103,6 +104,8 @@ test('answers leave in the order of the requests, however long each takes', asyn
 
 test('what is not served closes the connection and is remembered', async () => {
   const running = await start(new Sim({ seed: 4 }))
+  let changes = 0
+  const seen = running.broker.watchClients(() => { changes += 1 })
   const client = await running.client()
   const answer = client.request(apiVersions, 0, {})
   const served = await running.sim.run(answer)
@@ -117,6 +120,8 @@ test('what is not served closes the connection and is remembered', async () => {
     assert.equal(stranger.closed, true)
   }
   assert.deepEqual(running.broker.describe().refusals.map(({ apiKey, version, software, count }) => [apiKey, version, software, count]), [[76, 0, 'stranger', 1], [0, 2, 'stranger', 1], [1, 99, 'stranger', 1]])
+  assert.deepEqual(seen().refused, running.broker.describe().refusals)
+  assert.ok(changes >= 3, 'who watches is told')
   await running.sim.run(running.broker.close())
 })
 
@@ -309,7 +314,8 @@ test('who uses which topics is told as it changes, also of a client that only as
   const sim = new Sim({ seed: 9 })
   const running = await start(sim)
   let changes = 0
-  const activity = running.broker.watchClients(() => { changes += 1 })
+  const seen = running.broker.watchClients(() => { changes += 1 })
+  const activity = (): readonly ClientActivity[] => seen().clients
   const client = await running.client()
   await sim.run(client.request(apiVersions, 3, { clientSoftwareName: 'some-client', clientSoftwareVersion: '1.2' }))
   await sim.run(client.request(createTopics, 5, create('t')))

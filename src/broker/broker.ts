@@ -24,7 +24,7 @@ import { Authorizer, principalOf } from './authorization/authorizer.ts'
 import type { AuthorizerOptions } from './authorization/authorizer.ts'
 import { ClientQuotas } from './client-quotas.ts'
 import { Clients } from './clients.ts'
-import type { ClientActivity, ClientDescription, RefusedRequest } from './clients.ts'
+import type { ClientDescription, ClientsSeen, RefusedRequest } from './clients.ts'
 import { appendRecords, replay } from './coordinator-log.ts'
 import { Dispatch } from './dispatch.ts'
 import { FetchSessions } from './fetch-sessions.ts'
@@ -158,10 +158,11 @@ export class Broker {
     }
   }
 
-  /** Who uses which topics, those that left a moment ago among them; `changed` is called when that has changed. */
-  watchClients(changed: () => void): () => ClientActivity[] {
-    this.#core.clients.onChange = changed
-    return () => this.#core.clients.activity()
+  /** Who uses which topics, those that left a moment ago among them, and what was refused; `changed` is called when that has changed. */
+  watchClients(changed: () => void): () => ClientsSeen {
+    const { clients } = this.#core
+    clients.onChange = changed
+    return () => ({ clients: clients.activity(), refused: clients.refusals() })
   }
 
   async #stop(): Promise<void> {

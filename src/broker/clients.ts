@@ -3,7 +3,7 @@
  *
  * C1. Names of clients come from the network: whoever shows them escapes them, and each kind of list here has a limit.
  * C2. A client that has gone stays in `activity()` for `GONE_MS`: one that only asked for the metadata is connected for milliseconds.
- * C3. `onChange` is called when `activity()` has changed, never for a request like the ones before it.
+ * C3. `onChange` is called when `activity()` has changed or `refusals()` has one more, never for a request like the ones before it.
  */
 export interface ClientDescription {
   readonly connectionId: number
@@ -30,6 +30,12 @@ export interface ClientActivity {
   readonly connections: number
   /** Epoch milliseconds of its last connection's end; `null` while it has one. */
   readonly goneAt: number | null
+}
+
+/** What is told of clients while a broker runs. */
+export interface ClientsSeen {
+  readonly clients: readonly ClientActivity[]
+  readonly refused: readonly RefusedRequest[]
 }
 
 /** A request that is not served; the same one asked again is counted, not listed again. */
@@ -104,6 +110,7 @@ export class Clients {
     else if (this.#refused.size < REFUSED_MAX) {
       this.#refused.set(key, { apiKey, apiName, version, software, count: 1 })
       this.onRefused?.()
+      this.onChange?.()
     }
   }
 

@@ -2,7 +2,7 @@
  * From a frame to its answer: header, the handler from the one list, fault hooks, body, response.
  *
  * S1. An API or version that is not served closes the connection, as Kafka does, and is remembered (`describe().refusals`), so
- *     that somebody can see why; ApiVersions alone answers a version that is too high, in version 0 (KIP-511).
+ *     that somebody can see why; ApiVersions alone answers a version that is too high, in version 0 (KIP-511), which is no refusal.
  * S2. A malformed frame costs the connection and nothing else.
  * S3. A failure inside a handler is logged and closes the connection: no client ever sees a half-made answer.
  * S4. Before a connection has logged in, or when its log-in has expired, it gets ApiVersions and SASL alone; asking for more closes it.
@@ -144,12 +144,12 @@ export class Dispatch {
   #refuse(header: RequestHeader, handler: Handler | undefined, connection: Connection): FrameOutcome {
     const client = this.#core.clients.get(connection.id)
     const apiName = handler?.api.name ?? apiNameOf(header.apiKey)
-    if (client !== undefined) this.#core.clients.refused(client, header.apiKey, apiName, header.apiVersion)
     if (header.apiKey === API_VERSIONS_KEY && handler !== undefined && header.apiVersion > handler.versionMax) {
       const apiKeys = this.#core.served.map(served => ({ apiKey: served.api.key, minVersion: served.advertisedFrom ?? served.versionMin, maxVersion: served.versionMax }))
       const body = { errorCode: errorCode('UNSUPPORTED_VERSION'), apiKeys: apiKeys.filter(({ apiKey }) => apiKey === API_VERSIONS_KEY) }
       return encodeResponse(handler.api, 0, header.correlationId, body as Parameters<typeof encodeResponse>[3]) // As in `#encode`.
     }
+    if (client !== undefined) this.#core.clients.refused(client, header.apiKey, apiName, header.apiVersion)
     this.#core.logger.warn('a request is not served; closing its connection', { api: apiName, version: header.apiVersion, client: client?.softwareName === '' ? client.clientId : `${client?.softwareName} ${client?.softwareVersion}` })
     return 'close'
   }

@@ -16,13 +16,13 @@ import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { realEnv } from '../env/real/env.ts'
 import { commandSecurity, forgetCommandConfig } from './security.ts'
-import { GONE_MS, type ClientActivity } from '../broker/clients.ts'
+import { GONE_MS, type ClientActivity, type ClientsSeen } from '../broker/clients.ts'
 import type { JobStatus } from '../engines/engine.ts'
 import type { Graph } from '../http/graph.ts'
 import type { Happened, ShownEvent } from '../http/happened.ts'
 import type { JobRequest } from '../http/job-request.ts'
 import { type LedgerAccount, parseAccount } from '../http/ledger.ts'
-import { type OutsideClient, outsideOf, parseActivity } from '../http/outside.ts'
+import { type OutsideClient, outsideOf, parseSeen, type Refused, refusedOf } from '../http/outside.ts'
 import { type Live, startStatusServer, type StatusServer } from '../http/server.ts'
 import { type AppStatus, StatusCollector } from '../http/status.ts'
 import { describe } from '../topology/describe.ts'
@@ -117,6 +117,7 @@ export class Host {
   #ledger: LedgerAccount | null = null
   #clients: readonly ClientActivity[] = []
   #outside: readonly OutsideClient[] = []
+  #refused: readonly Refused[] = []
   #cluster: Cluster | undefined
   #collector: StatusCollector | undefined
   #server: StatusServer | undefined
@@ -203,7 +204,7 @@ export class Host {
     return {
       status, advice: adviceOf(adviceFacts(status.app, status.tasks, this.#declared, this.#collector.widths())), processes: this.#supervisor.list(), ledger: this.#ledger,
       guard: this.#guarantee === 'atLeastOnce' ? 'off' : 'on', events: this.#events, links: this.#links, kafka: this.#bootstrap, ...this.#declared,
-      outside: this.#hasEmbeddedBroker ? this.#fromActivity() : this.#collector.outside(),
+      outside: this.#hasEmbeddedBroker ? this.#fromActivity() : this.#collector.outside(), refused: this.#refused,
     }
   }
 
@@ -242,7 +243,7 @@ export class Host {
     await this.#supervisor.start({
       name: 'broker', kind: 'broker', ipc: true,
       ...nodeChild(this.#footprint, [mainScript, 'broker', 'start', '--port', String(port), '--data', join(dataDirectory, 'broker'), '--durability', durability, '--cache', String(BROKER_CACHE_MIB)]),
-      onMessage: message => this.#clientsSaid(parseActivity(message)),
+      onMessage: message => this.#clientsSaid(parseSeen(message)),
     })
     return `${HOST}:${port}`
   }
@@ -306,9 +307,9 @@ export class Host {
     }
   }
 
-  #clientsSaid(clients: readonly ClientActivity[] | undefined): void {
-    if (clients === undefined) return
-    this.#clients = clients
+  #clientsSaid(seen: ClientsSeen | undefined): void {
+    if (seen === undefined) return
+    this.#clients = seen.clients
     const [before, now] = [this.#outside, this.#fromActivity()]
     this.#outside = now
     for (const client of now) {
@@ -316,6 +317,11 @@ export class Host {
       const who = client.about === '' ? client.name : `${client.name} (${client.about})`
       if (known === undefined || (known.isGone && !client.isGone)) this.#note(`${who} has connected`, { kind: 'client_came', values: { who } })
       if (known?.isGone !== true && client.isGone) this.#note(`${who} has left`, { kind: 'client_left', values: { who } })
+    }
+    const refusedBefore = new Set(this.#refused.map(each => JSON.stringify(each)))
+    this.#refused = refusedOf(this.#refused, seen.refused)
+    for (const { client, api, apiKey, version } of this.#refused.filter(each => !refusedBefore.has(JSON.stringify(each)))) {
+      this.#note(`${client} asked for ${api} (${apiKey}) v${version}, which is not served: its connection was closed`, { kind: 'client_refused', values: { who: client, api, key: apiKey, version } })
     }
     this.#server?.push()
   }

@@ -1,5 +1,5 @@
 /** What the page tells in "What happened": a kind with its values, so that it can say it in its reader's language. */
-export const HAPPENED_KINDS = ['killed', 'ended', 'back', 'restored', 'broken', 'recovered', 'guard_on', 'guard_off', 'port_taken', 'client_came', 'client_left', 'job_started', 'job_stopped', 'job_scaled', 'job_failed', 'job_unclean', 'note'] as const
+export const HAPPENED_KINDS = ['killed', 'ended', 'back', 'restored', 'broken', 'recovered', 'guard_on', 'guard_off', 'port_taken', 'client_came', 'client_left', 'client_refused', 'job_started', 'job_stopped', 'job_scaled', 'job_failed', 'job_unclean', 'note'] as const
 export type HappenedKind = typeof HAPPENED_KINDS[number]
 
 export interface Happened {

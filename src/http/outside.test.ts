@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import type { ClientActivity } from '../broker/clients.ts'
-import { outsideOf, parseActivity } from './outside.ts'
+import { outsideOf, parseSeen, refusedOf } from './outside.ts'
 
 const client = (more: Partial<ClientActivity>): ClientActivity => ({ clientId: 'x', softwareName: '', softwareVersion: '', reads: [], writes: [], groups: [], connections: 1, goneAt: null, ...more })
 
@@ -27,7 +27,17 @@ test('one that has gone is shown for a while', () => {
   assert.deepEqual(outsideOf(own, activity, 1000), [])
 })
 
-test('a long name is cut; a message that is no list of clients is none', () => {
+test('a long name is cut; a message that says nothing of clients is none', () => {
   assert.equal(outsideOf(own, [client({ clientId: 'n'.repeat(5000) })], 0)[0]?.name.length, 60)
-  assert.equal(parseActivity({ ready: 1 }), undefined)
+  assert.equal(parseSeen({ ready: 1 }), undefined)
+  assert.deepEqual(parseSeen({ clients: [], refused: [] }), { clients: [], refused: [] })
+})
+
+test('what is not served is told once for each client, API and version, also when the broker has begun anew', () => {
+  const request = { apiKey: 78, apiName: 'ShareFetch', version: 0, software: 'new-client 1', count: 1 }
+  const first = refusedOf([], [request, { ...request, version: 1, count: 7 }])
+  assert.deepEqual(first, [{ client: 'new-client 1', api: 'ShareFetch', apiKey: 78, version: 0 }, { client: 'new-client 1', api: 'ShareFetch', apiKey: 78, version: 1 }])
+  assert.deepEqual(refusedOf(first, [{ ...request, version: 1 }, { ...request, software: '' }]), [...first, { client: '?', api: 'ShareFetch', apiKey: 78, version: 0 }])
+  assert.equal(refusedOf([], Array.from({ length: 100 }, (_, version) => ({ ...request, version }))).at(-1)?.version, 99)
+  assert.equal(refusedOf([], Array.from({ length: 100 }, (_, version) => ({ ...request, version }))).length, 24)
 })

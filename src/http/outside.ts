@@ -5,8 +5,9 @@
  *      members of consumer groups alone, since Kafka tells of nobody else.
  * OC2. Ours are left out: clients with the app's own groups, transactional ids or client ids, this page, the shop, the ledger's verifier.
  * OC3. Names and topics come from the network: they are data here, and text on the page.
+ * OC4. Whose request is not served is named, though it may be gone before anybody looks: its client alone often says no more than that the connection ended.
  */
-import type { ClientActivity } from '../broker/clients.ts'
+import type { ClientActivity, ClientsSeen, RefusedRequest } from '../broker/clients.ts'
 import type { AdminGroups } from '../client/admin-groups.ts'
 import { SOFTWARE_NAME } from '../client/broker-connection.ts'
 
@@ -22,6 +23,15 @@ export interface OutsideClient {
   readonly isGone: boolean
 }
 
+/** What a client asked for and is not served. */
+export interface Refused {
+  /** Software and version, or what it calls itself. */
+  readonly client: string
+  readonly api: string
+  readonly apiKey: number
+  readonly version: number
+}
+
 /** By what the app's own clients are known. */
 export interface Own {
   readonly app: string
@@ -32,13 +42,20 @@ export interface Own {
 }
 
 const OUTSIDE_MAX = 24
+const REFUSED_MAX = 24
 const TEXT_MAX = 60
 
-/** What a child process said is `unknown`: `undefined` where it is no list of clients. */
-export function parseActivity(message: object): readonly ClientActivity[] | undefined {
-  if (!('clients' in message) || !Array.isArray(message.clients)) return undefined
+/** What a child process said is `unknown`: `undefined` where it says nothing of clients. */
+export function parseSeen(message: object): ClientsSeen | undefined {
+  if (!('clients' in message) || !Array.isArray(message.clients) || !('refused' in message) || !Array.isArray(message.refused)) return undefined
   // Our own broker's message, from this same build.
-  return message.clients as ClientActivity[]
+  return message as ClientsSeen
+}
+
+/** What was told before stays: a broker that was killed begins anew. The newest last. */
+export function refusedOf(before: readonly Refused[], requests: readonly RefusedRequest[]): Refused[] {
+  const now = requests.map(({ software, apiName, apiKey, version }): Refused => ({ client: short(software === '' ? '?' : software), api: apiName, apiKey, version }))
+  return [...new Map([...before, ...now].map(each => [JSON.stringify(each), each])).values()].slice(-REFUSED_MAX)
 }
 
 export function outsideOf(own: Own, activity: readonly ClientActivity[], shownSince: number): OutsideClient[] {

@@ -29,7 +29,7 @@ const live: Live = {
   },
   processes: [{ name: '<img src=x>', kind: 'tasks', task: null, state: 'running', pid: 1, restarts: 0, kills: 0, gapMs: null, error: null }],
   ledger: { balanced: true, balances: [{ name: 'b"1', in: 7, counted: 7, pending: 0, lost: 0, doubled: 0, foreign: 0, outOfOrder: 0, examples: [] }] },
-  guard: 'on', events: [], links: [], kafka: 'localhost:9092', options: [], edges: [], advice: [], outside: [],
+  guard: 'on', events: [], links: [], kafka: 'localhost:9092', options: [], edges: [], advice: [], outside: [], refused: [{ client: '<b>old</b> 1', api: 'ShareFetch', apiKey: 78, version: 0 }],
 }
 
 interface Answer { readonly status: number, readonly body: string, readonly headers: Readonly<Record<string, unknown>> }

@@ -17,7 +17,7 @@ import { Guard } from './guard.ts'
 import type { ShownEvent } from './happened.ts'
 import { type JobRequest, parseJobRequest } from './job-request.ts'
 import type { LedgerAccount } from './ledger.ts'
-import type { OutsideClient } from './outside.ts'
+import type { OutsideClient, Refused } from './outside.ts'
 import type { AppGraph } from '../topology/describe.ts'
 import type { Advice } from '../planner/advice-facts.ts'
 import type { OptionRow } from '../topology/options.ts'
@@ -58,6 +58,8 @@ export interface Live {
   readonly advice: readonly Advice[]
   /** Clients that are no part of the app. */
   readonly outside: readonly OutsideClient[]
+  /** What clients asked for and is not served by the embedded broker; of another cluster nobody tells. */
+  readonly refused: readonly Refused[]
 }
 
 export interface StatusServerOptions {

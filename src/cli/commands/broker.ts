@@ -108,13 +108,13 @@ export const brokerStart = defineCommand({
   },
 })
 
-/** Tells the supervisor who uses which topics, a moment after that has changed: what came together is told together. */
+/** Tells the supervisor who uses which topics and what was refused, a moment after that has changed: what came together is told together. */
 function tellClients(broker: Broker): void {
   let timer: NodeJS.Timeout | undefined
-  const activity = broker.watchClients(() => { timer ??= setTimeout(tell, TELL_AFTER_MS).unref() })
+  const seen = broker.watchClients(() => { timer ??= setTimeout(tell, TELL_AFTER_MS).unref() })
   const tell = (): void => {
     timer = undefined
-    if (process.connected) process.send?.({ clients: activity() })
+    if (process.connected) process.send?.(seen())
   }
   tell()
 }

@@ -28,6 +28,7 @@ interface Live {
   readonly events: readonly { readonly at: number, readonly text: string, readonly kind: string, readonly values: Readonly<Record<string, string | number>> }[]
   readonly kafka: string
   readonly outside: readonly OutsideClient[]
+  readonly refused: readonly { readonly client: string, readonly api: string, readonly apiKey: number, readonly version: number }[]
   readonly advice: readonly ShownAdvice[]
   readonly links: readonly { readonly name: string, readonly url: string }[]
 }
@@ -65,6 +66,9 @@ interface View {
   readonly guardButton: HTMLButtonElement
   readonly processes: HTMLElement
   readonly replication: HTMLElement
+  /** Hidden while there is none. */
+  readonly refused: HTMLElement
+  readonly refusedRows: HTMLElement
   readonly tasks: HTMLElement
   readonly jobs: JobsView
   readonly advice: AdviceView
@@ -85,6 +89,9 @@ function build(): View {
   guardButton.addEventListener('click', () => void post('/api/guard', { guard: live?.guard === 'off' ? 'on' : 'off' }))
   const processes = element('div', 'processes')
   const replication = element('p', 'replication')
+  const refused = element('div', 'refused')
+  const refusedRows = element('ul')
+  refused.append(element('b', '', strings.not_served), refusedRows, element('span', 'muted', strings.not_served_note))
   const tasks = element('tbody')
   const jobs = new JobsView(strings, pageData.canControl ? control : undefined)
   const advice = new AdviceView(strings)
@@ -105,7 +112,7 @@ function build(): View {
   header.append(element('h1', '', strings.title), links, switchLanguage)
   root.replaceChildren(
     header, verdict, errors,
-    section(strings.graph, strings.graph_note, graphBox, replication, processes),
+    section(strings.graph, strings.graph_note, graphBox, replication, processes, refused),
     pageData.hasLedger
       ? section(strings.ledger, strings.ledger_note, ledgerVerdict, table(['', strings.in, strings.counted, strings.pending, strings.lost, strings.doubled, strings.foreign, strings.out_of_order], ledgerRows), guardPanel)
       : section(strings.guard, undefined, guardPanel),
@@ -113,7 +120,7 @@ function build(): View {
     section(strings.advice, strings.advice_note, advice.element),
     section(strings.events, undefined, events),
   )
-  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, replication, tasks, jobs, advice, events, links }
+  return { strings, verdict, errors, graph, ledgerVerdict, ledgerRows, guardState, guardButton, processes, replication, refused, refusedRows, tasks, jobs, advice, events, links }
 }
 
 function draw(): void {
@@ -134,6 +141,8 @@ function draw(): void {
   drawLedger(live, strings)
   drawProcesses(live.processes, strings)
   drawReplication(live.status.replication, strings)
+  view.refused.hidden = live.refused.length === 0
+  setList(view.refusedRows, live.refused.map(({ client, api, apiKey, version }) => `${client}: ${api} (${apiKey}) v${version}`))
   setList(view.events, live.events.length === 0 ? [strings.nothing_yet] : live.events.slice(-12).reverse().map(event => `${new Date(event.at).toLocaleTimeString(language === 'zh' ? 'zh-CN' : 'en-GB')}  ${happenedText(event, strings)}`))
   if (view.links.childElementCount !== live.links.length) {
     view.links.replaceChildren(...live.links.map(link => {

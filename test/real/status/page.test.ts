@@ -4,6 +4,7 @@
  */
 import { strict as assert } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -89,6 +90,17 @@ test('kcat, a Java console consumer and six lines of Python join the graph as da
   await page.waitFor(`document.querySelectorAll('.graph .outside:not(.gone)').length === 0`, 30_000)
   const names = await page.evaluate<string[]>(outsideNames)
   assert.ok(names.every(name => !/millrace|ledger|shop-/.test(name)), names.join(', '))
+})
+
+test('a client whose request is not served is named, with what it asked for', async () => {
+  assert.equal(await page.evaluate<boolean>("document.querySelector('.refused').hidden"), true)
+  // ShareFetch (78) v1 of client 'new-client'.
+  const name = Buffer.from('new-client')
+  const frame = Buffer.concat([Buffer.from([0, 0, 0, 10 + name.length, 0, 78, 0, 1, 0, 0, 0, 1, 0, name.length]), name])
+  const socket = connect({ host: '127.0.0.1', port: Number(bootstrap.split(':')[1]) })
+  await new Promise<void>((resolve, reject) => socket.once('close', () => resolve()).once('error', reject).end(frame))
+  await page.waitFor("document.querySelector('.refused').innerText.includes('new-client: ShareFetch (78) v1')", 20_000)
+  assert.match(await page.evaluate<string>("document.querySelector('.events').innerText"), /new-client asked for ShareFetch \(78\) v1, which is not served/)
 })
 
 test('three kills, one of them by keyboard: gaps in seconds, records restored, books balanced', async () => {

@@ -13,6 +13,7 @@ import { findCoordinator } from '../wire/apis/10-find-coordinator.ts'
 import { apiVersions } from '../wire/apis/18-api-versions.ts'
 import { createTopics } from '../wire/apis/19-create-topics.ts'
 import { deleteTopics } from '../wire/apis/20-delete-topics.ts'
+import { deleteRecords } from '../wire/apis/21-delete-records.ts'
 import { initProducerId } from '../wire/apis/22-init-producer-id.ts'
 import { endTxn } from '../wire/apis/26-end-txn.ts'
 import { txnOffsetCommit } from '../wire/apis/28-txn-offset-commit.ts'
@@ -122,6 +123,16 @@ test('what is not served closes the connection and is remembered', async () => {
   assert.deepEqual(running.broker.describe().refusals.map(({ apiKey, version, software, count }) => [apiKey, version, software, count]), [[76, 0, 'stranger', 1], [0, 2, 'stranger', 1], [1, 99, 'stranger', 1]])
   assert.deepEqual(seen().refused, running.broker.describe().refusals)
   assert.ok(changes >= 3, 'who watches is told')
+  await running.sim.run(running.broker.close())
+})
+
+test('records are deleted from topics that delete, not from those that are only compacted', async () => {
+  const running = await start(new Sim({ seed: 11 }))
+  const client = await running.client()
+  const configs = (value: string): { name: string; value: string }[] => [{ name: 'cleanup.policy', value }]
+  await running.sim.run(client.request(createTopics, 5, { topics: ['compact', 'compact,delete'].map(policy => ({ name: policy.replace(',', '-'), numPartitions: 1, replicationFactor: 1, configs: configs(policy) })), timeoutMs: 1000 }))
+  const { topics } = await running.sim.run(client.request(deleteRecords, 2, { topics: ['compact', 'compact-delete'].map(name => ({ name, partitions: [{ partitionIndex: 0, offset: 0 }] })), timeoutMs: 1000 }))
+  assert.deepEqual(topics.map(({ partitions }) => partitions.map(each => [errorName(each.errorCode), Number(each.lowWatermark)])), [[['POLICY_VIOLATION', -1]], [['NONE', 0]]])
   await running.sim.run(running.broker.close())
 })
 

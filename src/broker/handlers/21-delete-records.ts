@@ -1,5 +1,6 @@
 /**
  * DeleteRecords (21), versions 0–2: moves the start of a partition; −1 means up to the high watermark.
+ * A topic that is only compacted keeps its records, as with Kafka.
  */
 import { deleteRecords } from '../../wire/apis/21-delete-records.ts'
 import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
@@ -22,6 +23,7 @@ async function trim(core: Core, topic: string, partition: number, offset: number
   const log = core.topics.log(topic, partition)
   if (log === undefined) return { lowWatermark: -1, errorCode: errorCode('UNKNOWN_TOPIC_OR_PARTITION') }
   if (core.topics.get(topic)?.isInternal === true) return { lowWatermark: -1, errorCode: errorCode('INVALID_TOPIC_EXCEPTION') }
+  if (log.config.cleanupCompact && !log.config.cleanupDelete) return { lowWatermark: -1, errorCode: errorCode('POLICY_VIOLATION') }
   const target = offset === UP_TO_HIGH_WATERMARK ? log.highWatermark : offset
   if (target < 0 || target > log.highWatermark) return { lowWatermark: -1, errorCode: errorCode('OFFSET_OUT_OF_RANGE') }
   try {

@@ -57,7 +57,7 @@ public class Profiles implements TaskApplication {
         KVSerde<String, String> texts = KVSerde.of(new StringSerde(), new StringSerde());
         app.withInputStream(kafka.getInputDescriptor("clicks", texts).withPhysicalName(System.getenv("MILLRACE_READS")));
         app.withOutputStream(kafka.getOutputDescriptor("profiles-out", texts).withPhysicalName(System.getenv("MILLRACE_WRITES")));
-        app.withTable(new RocksDbTableDescriptor<>(STORE, KVSerde.of(new StringSerde(), new StringSerde())).withChangelogEnabled());
+        app.withTable(new RocksDbTableDescriptor<>(STORE, KVSerde.of(new StringSerde(), new StringSerde())).withChangelogEnabled().withObjectCacheSize(0));
         app.withTaskFactory((StreamTaskFactory) Joiner::new);
     }
 

@@ -5,6 +5,7 @@
  * SA2. One instance: its coordinator (`PassthroughJobCoordinator`) gives it every task. More would need ZooKeeper, and each would do all the work again.
  * SA3. Samza commits to no group. Its metrics, which it writes into its log, tell lag and rates; errors are read there too.
  * SA4. Samza asks for a number of copies of the topics that it makes and does not take the cluster's own: it is as many as the task's topics have.
+ * SA5. A store whose state may not fit the positions after a kill is warned of (`samza-stores.ts`), once.
  */
 import { join } from 'node:path'
 import type { SamzaSpec } from '../topology/foreign.ts'
@@ -13,6 +14,7 @@ import type { Job, JobContext } from './engine.ts'
 import { ErrorLog } from './java-trace.ts'
 import { type SettingsContext, soleJvm } from './jvm-instances.ts'
 import { metricsLogged, SamzaMetrics } from './samza-metrics.ts'
+import { cachedStores, cachedStoreWarning } from './samza-stores.ts'
 
 type Task = ForeignTaskPlan & { readonly on: SamzaSpec }
 
@@ -21,12 +23,17 @@ const METRICS_SECONDS = '2'
 export function samzaJob(task: Task, context: JobContext): Job {
   const errors = new ErrorLog()
   const metrics = new SamzaMetrics(() => context.clock.monotonic())
+  let warned = false
   return soleJvm(task, context, {
     distribution: 'samza', settings: async name => samzaSettings(task, context, name, await replicasOf(task, context)), readiness: () => ({ kind: 'line', pattern: /Entering run loop/ }),
     prepare: () => errors.forget(),
     heard: line => {
       errors.take(line)
       metrics.take(line)
+      const cached = warned ? [] : cachedStores(line)
+      if (cached.length === 0) return
+      warned = true
+      context.logger.warn(cachedStoreWarning(task.name, cached))
     },
     status: () => ({ ...metrics.status(), lastError: errors.last }),
   })

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import { jobContext } from '../../test/support/job-context.ts'
+import { type Logger, silentLogger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { app } from '../dsl/app.ts'
@@ -32,13 +33,13 @@ function taskOf(on: ForeignSpec): ForeignTaskPlan {
 interface StartedJob { readonly job: Job; readonly process: EngineProcess; readonly settings: string; readonly directory: string }
 
 /** The job of `on` and the process that it starts, on a cluster whose topics have three copies. */
-async function started(on: ForeignSpec, javaOptions: readonly string[] = []): Promise<StartedJob> {
+async function started(on: ForeignSpec, javaOptions: readonly string[] = [], logger: Logger = silentLogger): Promise<StartedJob> {
   const processes: EngineProcess[] = []
   const manifest = { name: 'engine', version: '1.0.0', describe: '', java: 17, javaOptions, jars: [], wheels: [] }
   const admin = new Admin(Object.create(Cluster.prototype))
   admin.describeTopics = names => Promise.resolve(names.map(name => ({ name, topicId: '', internal: false, partitions: [{ partition: 0, leader: 1, leaderEpoch: 0, replicas: [1, 2, 3], inSync: [1] }] })))
   const context = jobContext({
-    admin, java: () => Promise.resolve('java'), installation: () => ({ manifest, directory: '/d', classpath: ['/d/a.jar', '/d/b.jar'], pythonPath: undefined }),
+    admin, logger, java: () => Promise.resolve('java'), installation: () => ({ manifest, directory: '/d', classpath: ['/d/a.jar', '/d/b.jar'], pythonPath: undefined }),
     supervise: each => { processes.push(each); return Promise.resolve() },
   })
   const job = jobOf(taskOf(on), context)
@@ -74,6 +75,22 @@ test('samza: at least once with a partitioner of its own, positions of its own, 
   told(settings, ['app.name=shop-score', 'task.checkpoint.replication.factor=3', 'systems.kafka.default.stream.replication.factor=3', 'task.transactional.state.restore.enabled=true'])
   assert.ok(isLine(process, '[main] INFO org.apache.samza.container.SamzaContainer - Entering run loop.'))
   assert.deepEqual([job.rescale, job.status().instances], [undefined, null])
+})
+
+test('a store of Samza behind an object cache is warned of, once; one without it, and what only looks like one, is not', async () => {
+  const warnings: string[] = []
+  const { process } = await started(samza({ mainClass: 'Score' }), [], { ...silentLogger, warn: message => warnings.push(message) })
+  const configured = (...settings: readonly string[]): void => process.onLine?.(`[main] INFO org.apache.samza.container.SamzaContainer$ - Using configuration: {${settings.join(', ')}}`)
+  const changelog = (store: string): string => `stores.${store}.changelog=shop-score-1-table-${store}`
+  configured('stores.default.changelog.replication.factor=1', changelog('seen'), 'stores.seen.object.cache.size=0')
+  configured('stores.seen.object.cache.size=0', 'stores.seen.object.cache.size.max=0', changelog('seen'))
+  process.onLine?.(`[main] INFO x - has generated configs {${changelog('per-key')}}`)
+  assert.deepEqual(warnings, [])
+  const settings = [changelog('seen'), 'stores.seen.object.cache.size=0', changelog('per-key'), 'task.commit.ms=1000', changelog('larger'), 'stores.larger.object.cache.size=01']
+  configured(...settings)
+  configured(...settings)
+  assert.equal(warnings.length, 1)
+  assert.match(warnings[0] ?? '', /^task 'score': Samza keeps larger, per-key behind an object cache.*withObjectCacheSize\(0\)/)
 })
 
 test('the last error in the log is the innermost cause of its trace, and goes with the next start', async () => {

@@ -17,7 +17,7 @@ export const chainOf = (engine: 'flink' | 'kafka-streams'): Omit<LinkedKillsOpti
 
 /** `clicks → clean (ours) → count (the engine's, at least once) → once (ours, takes the repeated ones out) → counted`. */
 export const repeatingChainOf = (engine: 'storm' | 'samza'): Omit<LinkedKillsOptions, 'bootstrap' | 'kills'> => ({
-  entry: join(ROOT, 'dist', 'examples', 'linked', `${engine}.js`), input: 'linked.clicks', output: 'linked.counted',
+  entry: join(ROOT, 'dist', 'examples', 'linked', `${engine}.js`), input: 'linked.clicks', output: 'linked.counted', between: ['linked.clean', 'linked.raw'],
   balances: [hop('clean', 'linked.clicks', 'linked.clean'), { ...hop('once', 'linked.clean', 'linked.counted'), name: 'count and once' }],
 })
 

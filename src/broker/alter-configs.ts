@@ -33,7 +33,8 @@ export async function alterOne(core: Core, resourceType: number, resourceName: s
   try {
     for (const [name, value] of change(topic.configs)) {
       const problem = configProblem(name, value)
-      if (problem !== undefined || value === null) return result('INVALID_CONFIG', problem ?? `Null value not supported for topic configs: ${name}`)
+      if (value === null) return result('INVALID_REQUEST', `Null value not supported for topic configs: ${name}`)
+      if (problem !== undefined) return result('INVALID_CONFIG', problem)
       configs.set(name, value)
     }
   } catch (error) {

@@ -33,6 +33,8 @@ const ENTITIES_MAX = 1000
 const CLIENT_KEYS = ['producer_byte_rate', 'consumer_byte_rate', 'request_percentage', 'controller_mutation_rate']
 /** What may be limited, by type of entity; those given in whole numbers below. */
 const KEYS: Readonly<Record<string, readonly string[]>> = { user: CLIENT_KEYS, 'client-id': CLIENT_KEYS, ip: ['connection_creation_rate'] }
+/** Four numbers or an address of version 6: names are not looked up here. */
+const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]*)$/i
 const WHOLE = ['producer_byte_rate', 'consumer_byte_rate', 'connection_creation_rate']
 
 export class ClientQuotas {
@@ -60,6 +62,8 @@ export class ClientQuotas {
     if (unknown !== undefined) return invalid(`Unhandled client quota entity type: ${unknown}`)
     if (types.includes('ip') && types.length > 1) return invalid('Invalid quota entity combination, IP entity should not be used with user/client ID entity.')
     if (entity.some(component => component.entityName === '')) return invalid('Empty names are not quota entities; null is the default')
+    const address = entity.find(component => component.entityType === 'ip')?.entityName
+    if (typeof address === 'string' && !ADDRESS.test(address)) return invalid(`${address} is not a valid IP address.`)
     if (!this.#entries.has(keyOf(entity)) && this.#entries.size >= ENTITIES_MAX) return { error: 'POLICY_VIOLATION', message: `At most ${ENTITIES_MAX} entities have quotas here.` }
     const known = types.flatMap(type => KEYS[type] ?? [])
     for (const { key, value, remove } of changes) {

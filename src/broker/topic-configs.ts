@@ -29,7 +29,11 @@ export interface ConfigRow {
 }
 
 /** Broker-wide names whose default is another one's, in other units. */
-const WITHOUT_BROKER_DEFAULT = new Set(['log.retention.ms', 'log.roll.ms', 'log.roll.jitter.ms', 'log.flush.interval.ms'])
+const WITHOUT_BROKER_DEFAULT = new Set([
+  'log.retention.ms', 'log.roll.ms', 'log.roll.jitter.ms', 'log.flush.interval.ms',
+  // These are of topics alone.
+  'remote.log.copy.disable', 'remote.log.delete.on.disable', 'remote.storage.enable', 'leader.replication.throttled.replicas', 'follower.replication.throttled.replicas',
+])
 
 const LONG_MAX = '9223372036854775807'
 const INT_MAX = 2_147_483_647

@@ -349,7 +349,7 @@ export class PartitionLog implements FlushTarget {
     if (producerId === -1) return undefined
     const verdict = this.producerStates.check(view, { origin: options.origin, transactionVersion: options.transactionVersion ?? 1 })
     if (verdict.kind === 'duplicate') {
-      return { baseOffset: verdict.baseOffset, lastOffset: verdict.lastOffset, appendTimeMs: this.config.timestampType === 'LogAppendTime' ? verdict.timestamp : -1, duplicate: true }
+      return { baseOffset: verdict.baseOffset, lastOffset: verdict.lastOffset, appendTimeMs: verdict.timestamp, duplicate: true }
     }
     const refused = verdict.opensTransaction ? options.verifyTransaction?.({ producerId, producerEpoch }) : undefined
     // The coordinator names errors of the same table; a wrong name is its bug and answered as such by errorCode.

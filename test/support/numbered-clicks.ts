@@ -20,7 +20,8 @@ export class NumberedClicks {
   sent = 0
 
   constructor(cluster: Cluster, options: NumberedClicksOptions) {
-    this.#producer = new Producer(cluster, { lingerMs: 5 })
+    // Whole clusters die under it, and come back on a machine that is busy: what they were asked to take is not given up.
+    this.#producer = new Producer(cluster, { lingerMs: 5, deliveryTimeoutMs: 900_000 })
     this.#options = options
   }
 

@@ -36,6 +36,7 @@ interface Pending {
 const DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
 const DECOMPRESSED_TIMES_MAX = 20
 
+const RECORD_FORMAT = 2
 const ZSTD_SINCE_VERSION = 7
 const ABORTABLE_SINCE_VERSION = 11
 const IMPLICIT_ADD_SINCE_VERSION = 12
@@ -96,9 +97,10 @@ function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic:
   if (records === null || records.length === 0) return refuse('INVALID_RECORD', 'the partition has no batch')
   try {
     const view = new BatchView(records)
+    if (view.magic !== RECORD_FORMAT) return refuse('INVALID_RECORD', `records of format ${view.magic}: only ${RECORD_FORMAT} is taken`)
     if (view.sizeBytes !== records.length) return refuse('INVALID_RECORD', 'a produce request has exactly one batch for each partition')
     if (view.codec === CODECS.zstd && call.version < ZSTD_SINCE_VERSION) return refuse('UNSUPPORTED_COMPRESSION_TYPE')
-    if (view.isControl) return refuse('INVALID_RECORD', 'clients do not write control batches')
+    if (view.isControl) return { ...refuse('INVALID_RECORD', 'clients do not write control batches'), logStartOffset: log.logStartOffset }
     if (view.isTransactional) {
       const error = transactionError(core, request, call, view, pending)
       if (error !== 'NONE') return refuse(error)
@@ -125,8 +127,12 @@ function append(core: Core, call: Call, topic: Topic, index: number, log: Partit
 /** Transactions v2: partitions join the transaction with their first batch. v1 said so before, and the log has it verified. */
 function transactionError(core: Core, request: ProduceRequest, call: Call, view: BatchView, pending: Pending): KafkaErrorName {
   if (request.transactionalId === null || request.transactionalId === '') return 'INVALID_TXN_STATE'
-  if (call.version < IMPLICIT_ADD_SINCE_VERSION) return 'NONE'
   const { producerId, producerEpoch } = view
+  if (call.version < IMPLICIT_ADD_SINCE_VERSION) {
+    // A producer of the past is told so before its sequence is looked at.
+    const owner = core.transactions.coordinator.get(request.transactionalId)
+    return owner !== undefined && owner.producerId === producerId && owner.producerEpoch > producerEpoch ? 'INVALID_PRODUCER_EPOCH' : 'NONE'
+  }
   const owner = `${producerId}/${producerEpoch}`
   const known = pending.joined.get(owner)
   if (known !== undefined) return known

@@ -26,7 +26,9 @@ const LATEST_TIERED = -5
 export const listOffsetsHandler = handler(listOffsets, [1, 10], (core, request, call) => withCodecs(() => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
-    partitions: partitions.map(partition => {
+    partitions: [...new Map(partitions.map(partition => [partition.partitionIndex, partition])).values()].map(partition => {
+      // Asked for twice: answered once, and by a refusal.
+      if (partitions.filter(({ partitionIndex }) => partitionIndex === partition.partitionIndex).length > 1) return failed(partition, 'INVALID_REQUEST')
       const log = core.topics.log(name, partition.partitionIndex)
       if (log === undefined) return failed(partition, 'UNKNOWN_TOPIC_OR_PARTITION')
       const fenced = leaderEpochError(log, partition.currentLeaderEpoch)

@@ -19,7 +19,7 @@ export const describeGroupsHandler = handler(describeGroups, [0, 6], (core, requ
     const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_UNKNOWN
     if (group === undefined) {
       const known = call.version >= 6 ? { errorCode: errorCode('GROUP_ID_NOT_FOUND'), errorMessage: core.groups.consumerGroups.get(groupId) === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a classic group.` } : { errorCode: 0 }
-      return { ...known, groupId, groupState: groupStateName(undefined), protocolType: '', protocolData: '', members: [], authorizedOperations }
+      return { ...known, groupId, groupState: groupStateName(undefined), protocolType: '', protocolData: '', members: [], authorizedOperations: call.version >= 6 ? OPERATIONS_UNKNOWN : authorizedOperations }
     }
     const isStable = group.state === 'stable'
     return {

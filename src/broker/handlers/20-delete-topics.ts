@@ -19,9 +19,21 @@ interface Result {
 export const deleteTopicsHandler = handler(deleteTopics, [1, 6], async (core, request, call) => {
   const wanted = call.version >= 6 ? request.topics : request.topicNames.map(name => ({ name, topicId: ZERO_UUID }))
   const responses: Result[] = []
-  for (const { name, topicId } of wanted) responses.push(await remove(core, name, topicId))
+  const keys = wanted.map(({ name, topicId }) => name ?? topicId)
+  for (const [index, { name, topicId }] of wanted.entries()) {
+    const key = name ?? topicId
+    if (keys.indexOf(key) < index) continue
+    const problem = keys.lastIndexOf(key) > index ? 'Duplicate topic name or id.' : identityProblem(name, topicId)
+    responses.push(problem === undefined ? await remove(core, name, topicId) : { name, topicId, errorCode: errorCode('INVALID_REQUEST'), errorMessage: problem })
+  }
   return { responses }
 })
+
+/** A topic is named by its name or by its id, and once in a request. */
+function identityProblem(name: string | null, topicId: string): string | undefined {
+  if (name === null && topicId === ZERO_UUID) return 'Neither topic name nor id were specified.'
+  return name !== null && topicId !== ZERO_UUID ? 'You may not specify both topic name and topic id.' : undefined
+}
 
 async function remove(core: Core, name: string | null, topicId: string): Promise<Result> {
   const topic = name === null ? core.topics.byId(topicId) : core.topics.get(name)

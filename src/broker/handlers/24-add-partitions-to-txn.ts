@@ -36,8 +36,8 @@ export const addPartitionsToTxnHandler = handler(addPartitionsToTxn, [0, 5], asy
 async function results(core: Core, wanted: Wanted, version: number): Promise<TopicResults> {
   const { coordinator } = core.transactions
   const partitions = wanted.topics.flatMap(({ name, partitions }) => partitions.map(partition => ({ topic: name, partition })))
-  if (wanted.verifyOnly) return byPartition(wanted, (topic, partition) => coordinator.verifyError(wanted, { topic, partition }))
   const isUnknown = (topic: string, partition: number): boolean => core.topics.log(topic, partition) === undefined
+  if (wanted.verifyOnly) return byPartition(wanted, (topic, partition) => isUnknown(topic, partition) ? 'UNKNOWN_TOPIC_OR_PARTITION' : coordinator.verifyError(wanted, { topic, partition }))
   if (partitions.some(({ topic, partition }) => isUnknown(topic, partition))) {
     return byPartition(wanted, (topic, partition) => isUnknown(topic, partition) ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'OPERATION_NOT_ATTEMPTED')
   }

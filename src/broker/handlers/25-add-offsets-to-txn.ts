@@ -9,7 +9,6 @@ import { handler } from '../handler.ts'
 import { GROUPS_TOPIC } from '../topics.ts'
 
 export const addOffsetsToTxnHandler = handler(addOffsetsToTxn, [0, 4], async (core, request, call) => {
-  if (request.groupId === '') return { errorCode: errorCode('INVALID_GROUP_ID') }
   const { coordinator } = core.transactions
   await coordinator.settled(request.transactionalId)
   const added = coordinator.addPartitions({ ...request, partitions: [{ topic: GROUPS_TOPIC, partition: 0 }], version: 0 })

@@ -6,7 +6,7 @@
 import { describeConfigs } from '../../wire/apis/32-describe-configs.ts'
 import { errorCode } from '../../wire/error-codes.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
-import { brokerConfigs, describedEntry, effectiveConfigs, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_GROUP, RESOURCE_TOPIC } from '../describe-configs.ts'
+import { brokerConfigs, describedEntry, effectiveConfigs, RESOURCE_BROKER, RESOURCE_BROKER_LOGGER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC } from '../describe-configs.ts'
 import type { EffectiveConfig } from '../describe-configs.ts'
 import { handler } from '../handler.ts'
 import type { Core } from '../handler.ts'
@@ -22,7 +22,7 @@ export const describeConfigsHandler = handler(describeConfigs, [1, 4], (core, re
     const wanted = configurationKeys === null || configurationKeys.length === 0 ? undefined : new Set(configurationKeys)
     const configs = found.configs.filter(config => wanted === undefined || wanted.has(config.name))
     const options = { synonyms: request.includeSynonyms, documentation: request.includeDocumentation }
-    return { errorCode: 0, errorMessage: null, resourceType, resourceName, configs: configs.map(config => describedEntry(config, options)) }
+    return { errorCode: 0, errorMessage: '', resourceType, resourceName, configs: configs.map(config => describedEntry(config, options)) }
   }),
 }))
 
@@ -43,6 +43,7 @@ function find(core: Core, resourceType: number, resourceName: string): Found {
         ? { configs: brokerConfigs(core.options, core.options.directory) }
         : { error: 'INVALID_REQUEST', message: `Unexpected broker id, expected ${NODE_ID}, but received ${resourceName}` }
     case RESOURCE_GROUP:
+    case RESOURCE_CLIENT_METRICS:
     case RESOURCE_BROKER_LOGGER:
       return { configs: [] }
     default:

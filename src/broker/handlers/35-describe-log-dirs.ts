@@ -8,7 +8,7 @@ export const describeLogDirsHandler = handler(describeLogDirs, [1, 4], (core, re
     name: topic.name,
     partitions: topic.partitions.flatMap((log, partitionIndex) => wanted === undefined || wanted.get(topic.name)?.has(partitionIndex) === true
       ? [{ partitionIndex, partitionSize: log.sizeBytes, offsetLag: 0, isFutureKey: false }] : []),
-  }))
+  })).filter(topic => topic.partitions.length > 0)
   const totalBytes = core.topics.all().flatMap(topic => topic.partitions).reduce((sum, log) => sum + log.sizeBytes, 0)
   const { directory } = core.options
   const freeBytes = core.env.disk.freeBytes(directory)

@@ -13,7 +13,8 @@ type Wanted = RequestOf<typeof createPartitions>['topics'][number]
 
 export const createPartitionsHandler = handler(createPartitions, [0, 3], async (core, request) => {
   const results = []
-  for (const wanted of request.topics) {
+  // A topic that is named twice is refused, and answered once.
+  for (const wanted of new Map(request.topics.map(topic => [topic.name, topic])).values()) {
     const twice = request.topics.filter(other => other.name === wanted.name).length > 1
     const refused = twice ? { error: 'INVALID_REQUEST', message: 'Duplicate topic name.' } as const : problem(core, wanted)
     const failed = refused ?? (request.validateOnly ? undefined : await core.topics.grow(wanted.name, wanted.count))

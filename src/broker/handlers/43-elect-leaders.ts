@@ -7,8 +7,8 @@ const ELECTION_TYPES = [0, 1]
 
 export const electLeadersHandler = handler(electLeaders, [0, 2], (core, request) => {
   if (!ELECTION_TYPES.includes(request.electionType)) return { errorCode: errorCode('INVALID_REQUEST'), replicaElectionResults: [] }
-  // Asked for all, Kafka names only those that it elected a leader of.
-  if (request.topicPartitions === null) return { errorCode: 0, replicaElectionResults: [] }
+  // Asked for all, Kafka names every topic, and of its partitions those that it elected a leader of.
+  if (request.topicPartitions === null) return { errorCode: 0, replicaElectionResults: core.topics.all().map(({ name }) => ({ topic: name, partitionResult: [] })) }
   return {
     errorCode: 0,
     replicaElectionResults: request.topicPartitions.map(({ topic, partitions }) => ({

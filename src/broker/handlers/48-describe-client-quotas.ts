@@ -17,7 +17,7 @@ export const describeClientQuotasHandler = handler(describeClientQuotas, [0, 1],
   const refused = problem(request.components)
   if (refused !== undefined) return { errorCode: errorCode(refused.error), errorMessage: refused.message, entries: null }
   const entries = core.quotas.list().filter(entry => matches(entry, request.components, request.strict))
-  return { errorCode: 0, errorMessage: null, entries: entries.map(({ entity, values }) => ({ entity, values: [...values].map(([key, value]) => ({ key, value })) })) }
+  return { errorCode: 0, errorMessage: '', entries: entries.map(({ entity, values }) => ({ entity, values: [...values].map(([key, value]) => ({ key, value })) })) }
 })
 
 function problem(components: readonly Component[]): { readonly error: KafkaErrorName; readonly message: string } | undefined {

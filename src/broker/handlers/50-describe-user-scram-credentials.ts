@@ -10,12 +10,12 @@ type Result = ResponseInput<typeof describeUserScramCredentials>['results'][numb
 
 export const describeUserScramCredentialsHandler = handler(describeUserScramCredentials, [0, 0], (core, request) => {
   const names = request.users === null || request.users.length === 0 ? core.users.names() : request.users.map(user => user.name)
-  return { errorCode: 0, errorMessage: null, results: [...new Set(names)].map(name => result(core, name, names.filter(other => other === name).length > 1)) }
+  return { errorCode: 0, errorMessage: '', results: [...new Set(names)].map(name => result(core, name, names.filter(other => other === name).length > 1)) }
 })
 
 function result(core: Core, user: string, isRepeated: boolean): Result {
   if (isRepeated) return { user, errorCode: errorCode('DUPLICATE_RESOURCE'), errorMessage: `Cannot describe SCRAM credentials for the same user twice in a single request: ${user}`, credentialInfos: [] }
   const credentials = core.users.of(user)
   if (credentials === undefined) return { user, errorCode: errorCode('RESOURCE_NOT_FOUND'), errorMessage: `Attempt to describe a user credential that does not exist: ${user}`, credentialInfos: [] }
-  return { user, errorCode: 0, errorMessage: null, credentialInfos: [...credentials].map(([mechanism, { iterations }]) => ({ mechanism: SCRAM_MECHANISMS[mechanism].type, iterations })) }
+  return { user, errorCode: 0, errorMessage: '', credentialInfos: [...credentials].map(([mechanism, { iterations }]) => ({ mechanism: SCRAM_MECHANISMS[mechanism].type, iterations })) }
 }

@@ -49,14 +49,14 @@ function mechanismOf(type: number): ScramMechanism | undefined {
 function problemsOf(core: Core, { deletions, upsertions }: Request): Map<string, Problem> {
   const problems = new Map<string, Problem>()
   const seen = new Set<string>()
-  const note = (user: string, mechanism: number, problem: Problem | undefined): void => {
-    const key = `${mechanism} ${user}`
-    if (seen.has(key)) problems.set(user, ['DUPLICATE_RESOURCE', 'A user credential cannot be altered twice in the same request'])
+  const note = (user: string, problem: Problem | undefined): void => {
+    // As Apache Kafka 4.1: also where the two are of different mechanisms.
+    if (seen.has(user)) problems.set(user, ['DUPLICATE_RESOURCE', 'A user credential cannot be altered twice in the same request'])
     else if (problem !== undefined && !problems.has(user)) problems.set(user, problem)
-    seen.add(key)
+    seen.add(user)
   }
-  for (const { name, mechanism, iterations } of upsertions) note(name, mechanism, upsertionProblem(name, mechanism, iterations))
-  for (const { name, mechanism } of deletions) note(name, mechanism, deletionProblem(core, name, mechanism))
+  for (const { name, mechanism, iterations } of upsertions) note(name, upsertionProblem(name, mechanism, iterations))
+  for (const { name, mechanism } of deletions) note(name, deletionProblem(core, name, mechanism))
   return problems
 }
 

@@ -31,7 +31,7 @@ export const consumerGroupDescribeHandler = handler(consumerGroupDescribe, [0, 1
       errorCode: 0, groupId, groupState: CONSUMER_GROUP_STATE_NAMES[group.state], groupEpoch: group.epoch, assignmentEpoch: group.targetEpoch, assignorName: preferredAssignor(group),
       members: [...group.members.values()].map(({ memberId, facts, current }) => ({
         memberId, instanceId: facts.instanceId, rackId: facts.rackId, memberEpoch: current.memberEpoch, clientId: facts.clientId, clientHost: facts.clientHost,
-        subscribedTopicNames: facts.subscribedNames, subscribedTopicRegex: facts.subscribedRegex,
+        subscribedTopicNames: facts.subscribedNames, subscribedTopicRegex: facts.subscribedRegex ?? '',
         assignment: described(core, current.assigned), targetAssignment: described(core, group.targets.get(memberId)), memberType: MEMBER_TYPE_CONSUMER,
       })),
       authorizedOperations: request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_UNKNOWN,

@@ -17,6 +17,10 @@ const PARTITIONS_MAX = 2000
 export const describeTopicPartitionsHandler = handler(describeTopicPartitions, [0, 0], (core, request): Response => {
   const names = [...new Set(request.topics.length === 0 ? core.topics.all().map(topic => topic.name) : request.topics.map(topic => topic.name))].sort()
   const { cursor } = request
+  // A page that cannot begin there: Kafka answers with the first topic alone, refused.
+  const first = names.find(name => cursor === null || name >= cursor.topicName)
+  const isAstray = cursor !== null && (cursor.partitionIndex < 0 || core.topics.get(cursor.topicName) === undefined)
+  if (isAstray && first !== undefined) return { topics: [{ errorCode: errorCode('INVALID_REQUEST'), name: first, topicId: ZERO_UUID, partitions: [], topicAuthorizedOperations: OPERATIONS_UNKNOWN }], nextCursor: null }
   let left = Math.min(PARTITIONS_MAX, Math.max(1, request.responsePartitionLimit))
   const topics: TopicResponse[] = []
   for (const name of names) {
@@ -24,7 +28,7 @@ export const describeTopicPartitionsHandler = handler(describeTopicPartitions, [
     const topic = core.topics.get(name)
     if (topic === undefined) {
       const error = nameProblem(name) === undefined ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'INVALID_TOPIC_EXCEPTION'
-      topics.push({ errorCode: errorCode(error), name, topicId: ZERO_UUID, partitions: [], topicAuthorizedOperations: OPERATIONS_UNKNOWN })
+      topics.push({ errorCode: errorCode(error), name, topicId: ZERO_UUID, partitions: [], topicAuthorizedOperations: TOPIC_OPERATIONS })
       continue
     }
     const from = cursor !== null && name === cursor.topicName ? cursor.partitionIndex : 0

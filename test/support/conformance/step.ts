@@ -7,6 +7,7 @@
  * S3. Answers that only say "not yet" (a coordinator that loads, the end of a transaction still being written) are asked again.
  */
 import { realEnv } from '../../../src/env/real/env.ts'
+import { listOffsets } from '../../../src/wire/apis/02-list-offsets.ts'
 import { metadata } from '../../../src/wire/apis/03-metadata.ts'
 import { createTopics } from '../../../src/wire/apis/19-create-topics.ts'
 import { errorName } from '../../../src/wire/error-codes.ts'
@@ -161,10 +162,19 @@ async function served(run: Run, names: readonly string[], partitions: readonly n
       if (partitions[index] === 0) return topic?.errorCode !== 0
       return topic !== undefined && topic.partitions.length === partitions[index] && topic.partitions.every(each => each.leaderId >= 0 && each.errorCode === 0)
     })
-    if (ready) return
+    if (ready && await led(run, names, partitions)) return
     await new Promise(resolve => setTimeout(resolve, 20))
   }
   throw new Error(`topics ${names.join(', ')} are not as wanted on port ${run.port}`)
+}
+
+/** Metadata tells of a leader before the broker has begun to lead: a question to each partition tells when it has. */
+async function led(run: Run, names: readonly string[], partitions: readonly number[]): Promise<boolean> {
+  const client = await run.client()
+  const { topics } = await client.request(listOffsets, 7, {
+    topics: names.map((name, index) => ({ name: run.name(name), partitions: Array.from({ length: partitions[index] ?? 0 }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1 })) })).filter(topic => topic.partitions.length > 0),
+  })
+  return topics.every(topic => topic.partitions.every(partition => partition.errorCode === 0))
 }
 
 async function exchange<A extends Api>(run: Run, api: A, body: Body<A>, options: StepOptions<A>): Promise<Exchange> {

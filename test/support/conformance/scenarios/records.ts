@@ -62,7 +62,7 @@ export const produced: Scenario = {
     ask('of the past format', produce, produceTo('r1', bent(16, 1, true))),
     ask('a wrong count', produce, produceTo('r1', bent(60, 9, true))),
     ask('a wrong last offset', produce, produceTo('r1', bent(26, 9, true))),
-    ask('from the future', produce, produceTo('r1', run => textBatch(['a'], undefined, run.now + 7_200_000))),
+    ask('from the future', produce, produceTo('r1', () => textBatch(['a'], undefined, 4_102_444_800_000))),
     ask('two batches', produce, produceTo('r1', run => Buffer.concat([texts('a')(run), texts('b')(run)]))),
     ask('two partitions, one bad', produce, run => ({ acks: -1, timeoutMs: 5000, topicData: [{ name: run.name('r1'), topicId: run.topicId(run.name('r1')), partitionData: [{ index: 1, records: texts('x')(run) }, { index: 9, records: texts('y')(run) }] }] })),
     ask('nothing at all', produce, { acks: -1, timeoutMs: 5000, topicData: [] }),

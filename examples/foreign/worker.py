@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -25,6 +26,10 @@ reads = os.environ["MILLRACE_READS"].split(",")
 writes = os.environ["MILLRACE_WRITES"].split(",")[0]
 # Taken off, records of transactions that were aborted come in as well: for those who want to see the ledger turn red.
 isolation = os.environ.get("WORKER_ISOLATION", "read_committed")
+# So long the scoring of one click takes: for those who want to see a slow worker lag, and its neighbours go on.
+score_ms = float(os.environ.get("WORKER_SCORE_MS", "0"))
+# Half a second of work in a transaction, at the most.
+batch = 500 if score_ms == 0 else max(1, int(500 / score_ms))
 identity = f"{group}.{os.environ.get('MILLRACE_INSTANCE', '0')}"
 
 running = True
@@ -82,10 +87,11 @@ def score(click):
 try:
     # A supervisor that was killed leaves no orphan.
     while running and os.getppid() == supervisor:
-        messages = consumer.consume(500, 0.2)
+        messages = consumer.consume(batch, 0.2)
         if not messages:
             continue
         producer.begin_transaction()
+        time.sleep(len(messages) * score_ms / 1000)
         for message in messages:
             if message.error():
                 raise KafkaException(message.error())

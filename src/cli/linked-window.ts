@@ -27,7 +27,8 @@ export class ComingUp {
     return report.tasks.flatMap(row => {
       if (row.engine === 'millrace' || row.state === 'left out') return []
       const before = this.#stages.get(row.task) ?? 'coming'
-      const now = this.#stageOf(row, report.seconds)
+      // One that has contributed is up, though it may be slow to answer again.
+      const now = before === 'contributes' ? before : this.#stageOf(row, report.seconds)
       this.#stages.set(row.task, now)
       return now === before ? [] : textOf(row, now, report.seconds)
     })

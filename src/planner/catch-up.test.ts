@@ -101,3 +101,21 @@ test('of an engine that tells offsets alone, the backlog it works off gives its 
   assert.equal(watch.catchUp({ ...engine, backPressure: 0.7 }, 8_000).cause?.kind, 'output')
   assert.equal(watch.catchUp({ ...engine, state: 'stopped' }, 8_000).cause?.kind, 'stopped')
 })
+
+test('of an engine that kept up until a burst came, the drain is known some seconds into its backlog, and is never there as long as more arrives', () => {
+  const engine = { task: 'trend', group: 'shop.trend', state: 'running' }
+  const watch = new LagWatch()
+  // It keeps up until second 10; from then on 500 a second come, and it takes 100.
+  for (let second = 0; second <= 10; second++) watch.takeLag(second * 1000, [{ ...row(second * 20, second * 20), group: 'shop.trend' }])
+  const burst = (second: number): void => watch.takeLag(second * 1000, [{ ...row(200 + (second - 10) * 100, 200 + (second - 10) * 500), group: 'shop.trend' }])
+  for (let second = 11; second <= 14; second++) burst(second)
+  assert.equal(watch.catchUp(engine, 14_000).verdict, 'unknown')
+  for (let second = 15; second <= 18; second++) burst(second)
+  const early = watch.catchUp(engine, 18_000)
+  assert.deepEqual([early.verdict, early.drainPerSecond, early.cause?.kind], ['never', 100, 'slow'])
+  for (let second = 19; second <= 24; second++) burst(second)
+  assert.deepEqual([watch.catchUp(engine, 24_000).verdict, watch.catchUp(engine, 24_000).drainPerSecond], ['never', 100])
+  for (let second = 25; second <= 34; second++) watch.takeLag(second * 1000, [{ ...row(1600 + (second - 24) * 100, 7200), group: 'shop.trend' }])
+  const after = watch.catchUp(engine, 34_000)
+  assert.deepEqual([after.verdict, after.seconds, after.drainFrom], ['in', 46, 'backlog'])
+})

@@ -177,11 +177,18 @@ export class LagWatch {
     return { drainPerSecond: before, drainFrom: before === null ? null : workers.length === 0 && isBacklog(looks) && (offsetRates(looks)?.moved ?? 0) > 0 ? 'backlog' : 'before' }
   }
 
-  /** Of engines that tell no more than offsets: where all looks found a backlog and the group moved, that is its drain. */
+  /**
+   * Of engines that tell no more than offsets: where all looks found a backlog and the group moved, that is its drain. One of which nothing is known yet is
+   * measured as soon as there is a backlog for some seconds: a burst is not to pass before anybody knows how long it takes.
+   */
   #measureBacklog(group: string): void {
     const looks = this.#looks.get(group) ?? []
-    const rates = offsetRates(looks)
-    if (this.#isOurs(group) || rates === undefined || !isBacklog(looks) || rates.moved <= 0) return
+    if (this.#isOurs(group)) return
+    const isWhole = isBacklog(looks)
+    const measured = isWhole ? looks : this.#drains.has(group) ? [] : backlogAtEnd(looks)
+    const rates = offsetRates(measured)
+    const [first, last] = [measured[0], measured.at(-1)]
+    if (rates === undefined || rates.moved <= 0 || first === undefined || last === undefined || (!isWhole && last.at - first.at < ENDS_SPAN_MS_MIN)) return
     this.#drains.set(group, rates.moved)
   }
 
@@ -341,6 +348,11 @@ function offsetRates(looks: readonly Look[]): { readonly arrival: number, readon
 }
 
 function isBacklog(looks: readonly Look[]): boolean {
+  return looks.length >= 2 && backlogAtEnd(looks).length === looks.length
+}
+
+/** The last looks, as far back as each of them found a backlog. */
+function backlogAtEnd(looks: readonly Look[]): readonly Look[] {
   const arrival = offsetRates(looks)?.arrival ?? 0
-  return looks.length >= 2 && looks.every(look => !isUnderWay(sumBy(look.rows, row => row.records), arrival))
+  return looks.slice(looks.findLastIndex(look => isUnderWay(sumBy(look.rows, row => row.records), arrival)) + 1)
 }

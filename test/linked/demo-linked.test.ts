@@ -99,6 +99,7 @@ test('the time of --seconds begins when every engine contributes or is known to 
   assert.deepEqual([up.isUp, up.coming], [false, ['flink-task']])
   assert.deepEqual(up.take(reportAt(55, { flink: { state: 'running', rows: 3 }, spark: { state: 'failed' } })), ['flink contributes after 55 s'])
   assert.equal(up.isUp, true)
+  assert.deepEqual(up.take(reportAt(60, { flink: { state: 'restarting' }, spark: { state: 'failed' } })), [], 'it has contributed, and is up')
 })
 
 test('an engine that runs and says nothing is missing after its time, and is not waited for', () => {

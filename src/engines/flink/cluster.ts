@@ -4,11 +4,14 @@
  * C1. Started without Flink's scripts, so every piece of a task manager's memory is named (FLIP-49), and nothing is derived.
  * C2. A task manager keeps its resource id over its restarts: the job manager replaces the dead one at once and does not wait for its heartbeats.
  * C3. Everything listens on loopback only.
+ * C4. A port that was free when it was chosen may be taken when Flink opens it: that is said, and the next start chooses others.
  */
 import { join } from 'node:path'
+import { messageOf, MillraceError } from '../../base/errors.ts'
 import type { FlinkSpec } from '../../topology/foreign.ts'
 import type { JobContext, Readiness } from '../engine.ts'
 import { writeText } from '../files.ts'
+import { ErrorLog } from '../java-trace.ts'
 import { FlinkRest, SqlGateway } from './rest.ts'
 
 const JAVA_MIN = 17
@@ -49,11 +52,12 @@ export async function startCluster(name: string, spec: FlinkSpec, context: JobCo
     writeText(context.disk, join(folder, 'config.yaml'), yaml(settings))
     const log = join(folder, 'log4j2.properties')
     writeText(context.disk, log, LOG_CONFIG)
+    const log4j = new StartLog()
     await context.supervise({
       name: box, command: java, cwd: undefined, readyMsMax: READY_MS_MAX,
       args: [...manifest.javaOptions, `-Xmx${heapMb}m`, '-XX:+UseSerialGC', `-Dlog4j.configurationFile=${log}`, '-cp', classpath.join(':'), main, ...main === GATEWAY ? [] : ['--configDir', folder]],
-      env: { FLINK_CONF_DIR: folder }, ready,
-    })
+      env: { FLINK_CONF_DIR: folder }, ready, onLine: line => log4j.take(line),
+    }).catch((error: unknown) => { throw startFailure(box, error, log4j, context.directory) })
   }
   const common = { ...clusterSettings(spec, context), 'jobmanager.rpc.address': HOST, 'jobmanager.rpc.port': String(rpcPort), 'rest.address': HOST, 'rest.port': String(restPort) }
   const managers = Array.from({ length: spec.taskManagers }, (_, index) => spec.taskManagers === 1 ? `${name}-taskmanager` : `${name}-taskmanager-${index + 1}`)
@@ -79,6 +83,32 @@ export async function startCluster(name: string, spec: FlinkSpec, context: JobCo
       await context.release(`${name}-jobmanager`)
     },
   }
+}
+
+/** What Flink logs while it starts: on its standard output, where nobody looks for a reason. */
+class StartLog {
+  readonly #errors = new ErrorLog()
+  /** Of a port: later errors are of its end. */
+  portTaken: string | undefined
+
+  take(line: string): void {
+    this.#errors.take(line)
+    if (/BindException|[Ff]ailed to bind/.test(line)) this.portTaken ??= line.replace(/^[\d:,]+ \w+ +\S+ +- /, '').trim()
+  }
+
+  get last(): string | null {
+    return this.#errors.last
+  }
+}
+
+/** C4. */
+function startFailure(box: string, error: unknown, log: StartLog, directory: string): unknown {
+  const file = join(directory, `${box}.log`)
+  if (log.portTaken !== undefined) return new MillraceError('ENGINE_FAILED', `${box} found a port taken that was free a moment ago (${log.portTaken}); others are tried. Its log: ${file}`, { retriable: true, cause: error })
+  const [first = ''] = messageOf(error).split('\n')
+  // The supervisor knows no more than how it ended.
+  if (!(error instanceof MillraceError) || log.last === null || !/exit code \d+$/.test(first)) return error
+  return new MillraceError('ENGINE_FAILED', `${first}: ${log.last}\nIts log: ${file}`, { cause: error })
 }
 
 function clusterSettings(spec: FlinkSpec, context: JobContext): Record<string, string> {

@@ -38,8 +38,11 @@ export function sparkJob(task: Task, context: JobContext): Job {
   return new SparkJob(task, context)
 }
 
+/** `local[N]`; the cores are the first group. */
+const LOCAL_MASTER = /^local\[(\d+)\]$/
+
 class SparkJob implements Job {
-  readonly #task: Task
+  #task: Task
   readonly #context: JobContext
   #status: JobStatus = { ...UNKNOWN_STATUS, state: 'stopped' }
   #isUp = false
@@ -77,8 +80,20 @@ class SparkJob implements Job {
     this.#set({ state: 'stopped', inPerSecond: null, outPerSecond: null, lagRecords: null })
   }
 
+  /** SP6. */
+  async rescale(cores: number): Promise<void> {
+    const { name, on } = this.#task
+    if (coresOf(on.master) === null) throw new MillraceError('USAGE', `Task '${name}' runs on master ${on.master}: how many cores it has is that one's to say. Here a driver with local[N] can be rescaled.`)
+    if (on.api === 'receiver' && cores < 2) throw new MillraceError('USAGE', `A Receiver takes one core of '${name}' for itself: it needs at least 2.`)
+    if (cores === coresOf(on.master)) return
+    const wasUp = this.#isUp
+    if (wasUp) await this.stop()
+    this.#task = { ...this.#task, on: { ...on, master: `local[${cores}]` } }
+    if (wasUp) await this.start()
+  }
+
   status(): JobStatus {
-    return this.#status
+    return { ...this.#status, instances: coresOf(this.#task.on.master) }
   }
 
   #heard(told: Told | undefined): void {
@@ -111,6 +126,11 @@ class SparkJob implements Job {
   #set(change: Partial<JobStatus>): void {
     this.#status = { ...this.#status, ...change }
   }
+}
+
+function coresOf(master: string): number | null {
+  const cores = LOCAL_MASTER.exec(master)?.[1]
+  return cores === undefined ? null : Number(cores)
 }
 
 /** What the driver of SQL says of a statement that Spark refuses, among its last words. */

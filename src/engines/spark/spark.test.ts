@@ -198,6 +198,27 @@ test('the status follows the driver\'s log: a batch, a failed query, a driver th
   assert.equal(job.status().state, 'stopped')
 })
 
+test('a driver with its tasks inside it is rescaled by a stop and a start with other cores; one that does not run gets them at its start', async () => {
+  const started: EngineProcess[] = []
+  const released: string[] = []
+  const job = jobOf(taskOf({ source: SOURCE }), contextWith(started, { release: name => { released.push(name); return Promise.resolve() } }))
+  const masters = (): (string | undefined)[] => started.map(each => each.args.find(arg => arg.startsWith('-Dspark.master=')))
+  await job.rescale?.(3)
+  assert.deepEqual([job.status().instances, started.length, released.length], [3, 0, 0])
+  await job.start()
+  await job.rescale?.(1)
+  assert.deepEqual([masters(), released, job.status().instances, job.status().state], [['-Dspark.master=local[3]', '-Dspark.master=local[1]'], ['trend'], 1, 'running'])
+  await job.rescale?.(1)
+  assert.equal(started.length, 2, 'as many as there are: nothing is touched')
+})
+
+test('what cannot be rescaled is refused with the reason: another master, a Receiver without a core for its records', async () => {
+  const remote = jobOf(taskOf({ source: SOURCE, master: 'spark://far:7077' }), contextWith([]))
+  assert.equal(remote.status().instances, null)
+  await assert.rejects(async () => remote.rescale?.(2), /runs on master spark:\/\/far:7077/)
+  await assert.rejects(async () => jobOf(taskOf({ source: SOURCE, api: 'receiver' }), contextWith([])).rescale?.(1), /takes one core of 'trend' for itself: it needs at least 2/)
+})
+
 test('a driver that does not start fails the job with what its query said last', async () => {
   const job = jobOf(taskOf({ source: SOURCE }), contextWith([], {
     supervise: each => {

@@ -4,7 +4,7 @@ import { loadCompression } from '../wire/compression.ts'
 import { errorName, kafkaCodeOf } from '../wire/error-codes.ts'
 import { simEnv } from '../testing/sim/sim.ts'
 import type { Sim } from '../testing/sim/sim.ts'
-import { appendMarker, appendRecords, batchOf, openLog, openManager, readAll } from '../../test/support/log-batches.ts'
+import { appendMarker, appendRecords, batchOf, NOW_MS, openLog, openManager, readAll } from '../../test/support/log-batches.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { decodeKafkaSnapshot, decodeProducers, encodeKafkaSnapshot, encodeProducers } from './producer-snapshot.ts'
 import { advanceSequence } from './producer-state.ts'
@@ -33,7 +33,7 @@ const send = (log: PartitionLog, baseSequence: number, options: { epoch?: number
 test('an exact repeat of one of the last five batches is answered with its offset and not appended', async () => {
   const { log } = await fresh()
   for (let sequence = 0; sequence < 14; sequence += 2) send(log, sequence, { count: 2 })
-  for (let sequence = 4; sequence < 14; sequence += 2) assert.deepEqual(send(log, sequence, { count: 2 }), { baseOffset: sequence, lastOffset: sequence + 1, appendTimeMs: -1, duplicate: true })
+  for (let sequence = 4; sequence < 14; sequence += 2) assert.deepEqual(send(log, sequence, { count: 2 }), { baseOffset: sequence, lastOffset: sequence + 1, appendTimeMs: NOW_MS, duplicate: true })
   refused(() => send(log, 2, { count: 2 }), 'OUT_OF_ORDER_SEQUENCE_NUMBER')
   refused(() => send(log, 12, { count: 1 }), 'OUT_OF_ORDER_SEQUENCE_NUMBER')
   assert.equal(log.logEndOffset, 14)

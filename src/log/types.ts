@@ -98,7 +98,7 @@ export interface AppendOptions {
 export interface AppendResult {
   readonly baseOffset: number
   readonly lastOffset: number
-  /** The time stamped on the batch; -1 unless the topic's timestamp type is LogAppendTime. */
+  /** The time stamped on the batch; -1 unless the topic's timestamp type is LogAppendTime. Of a duplicate always the first one's, as Kafka answers. */
   readonly appendTimeMs: number
   /** The batch was here already: the offsets are those of the first append; wait for `flushed(lastOffset + 1)` all the same. */
   readonly duplicate: boolean

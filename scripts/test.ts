@@ -6,16 +6,20 @@
  *   node dist/scripts/test.js --long [part …]      those that take too long for each change (test/long), on real parts too
  *   node dist/scripts/test.js path-part …          files whose path contains the part
  *
+ * `--results=FILE` writes what became of each test, for scripts/compatibility.ts.
+ *
  * R1. Only leaves count: a suite (`describe`, or a test with subtests) adds nothing by itself unless it fails on its own.
  * R2. A skipped test is printed with its reason. With MILLRACE_SKIP=forbid a skipped test is a failure.
  * R3. A run that executed no test fails.
  * R4. Files of a plain run go two at a time. Those on real parts go one at a time in each of two lanes, engines and clusters in one, all else in the other:
  *     a lane waits for JVMs most of its time, and never do two files of engines share the two cores. Those that take long go alone.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
 import { run } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Outcome, Run, TestResult } from '../test/compatibility/results.ts'
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..')
 const args = process.argv.slice(2)
@@ -28,6 +32,9 @@ const realApart = process.env['MILLRACE_REAL'] === 'apart'
 interface Tally { passed: number; failed: number; skipped: number }
 const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
 const failures: string[] = []
+const resultsFile = args.find(arg => arg.startsWith('--results='))?.slice('--results='.length)
+const results: TestResult[] = []
+const startedAt = new Date().toISOString()
 
 const all = testFiles(dist)
 const kindOf = (file: string): 'long' | 'real' | 'plain' => {
@@ -82,23 +89,46 @@ function record(event: TestEvent & { readonly nesting: number }): void {
   const where = event.file === undefined ? '' : `${relative(dist, event.file)}: `
   const error = event.details.error
   if (event.details.type === 'suite') return
+  const keep = (outcome: Outcome): void => keepResult(event, outcome)
   if (event.skip !== undefined && event.skip !== false) {
     tally.skipped++
+    keep('skipped')
     console.log(`skipped  ${where}${event.name}: ${typeof event.skip === 'string' && event.skip !== '' ? event.skip : 'no reason given'}`)
   } else if (event.todo !== undefined && event.todo !== false) {
     tally.failed++
+    keep('failed')
     failures.push(`${where}${event.name}: marked todo`)
   } else if (error === undefined) {
     // node:test reports each file as a test of its own on some versions; it has no assertion and does not count.
     if (event.name.endsWith('.test.js')) return
     tally.passed++
+    keep('passed')
     if (real) console.log(`ok       ${where}${event.name} (${(event.details.duration_ms / 1000).toFixed(1)} s)`)
   } else if (causeOf(error)?.failureType === 'subtestsFailed') return
   else {
     tally.failed++
+    keep('failed')
     failures.push(`${where}${event.name}`)
     console.log(`FAILED   ${where}${event.name}\n${indent(causeOf(error)?.text ?? String(error))}`)
   }
+}
+
+/** From the repository's root, as the source is called. */
+function sourceOf(file: string): string {
+  return relative(dist, file).split(sep).join('/').replace(/\.js$/, '.ts')
+}
+
+/** A file that fails as a whole comes as a test of the file's name. */
+function keepResult({ name, file, details }: TestEvent, outcome: Outcome): void {
+  const isFile = name.endsWith('.test.js')
+  const path = file ?? (isFile ? name : undefined)
+  if (path !== undefined) results.push({ file: sourceOf(path), name: isFile ? null : name, outcome, ms: Math.round(details.duration_ms) })
+}
+
+function writeResults(to: string): void {
+  const git = (...words: readonly string[]): string => execFileSync('git', words, { cwd: join(dist, '..'), encoding: 'utf8' }).trim()
+  const ran: Run = { format: 1, commit: git('rev-parse', '--short', 'HEAD'), changed: git('status', '--porcelain') !== '', date: startedAt, node: process.version, files: files.map(sourceOf), tests: results }
+  writeFileSync(to, `${JSON.stringify(ran, null, 1)}\n`)
 }
 
 function causeOf(error: unknown): { readonly failureType: string | undefined; readonly text: string } | undefined {
@@ -124,6 +154,7 @@ function listReal(files: readonly string[]): void {
 }
 
 function finish(): void {
+  if (resultsFile !== undefined) writeResults(resultsFile)
   const forbidden = process.env['MILLRACE_SKIP'] === 'forbid' && tally.skipped > 0
   if (forbidden) console.log('A test was skipped, and MILLRACE_SKIP=forbid is set.')
   if (tally.passed + tally.failed === 0) console.log('No test ran.')

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 arguments = argparse.ArgumentParser()
@@ -71,10 +71,21 @@ def committed_offsets():
     return offsets
 
 
+# A leader has moved, or a broker come back: the client knows where to when it has asked for the metadata again.
+MOVED = {KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+
+
 def offset_of(topic, partition, spec):
-    # Uncommitted on purpose: what an open transaction holds back may be records like any others, and is waited for.
     place = TopicPartition(topic, partition)
-    return admin.list_offsets({place: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED)[place].result().offset
+    while True:
+        try:
+            # Uncommitted on purpose: what an open transaction holds back may be records like any others, and is waited for.
+            return admin.list_offsets({place: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED)[place].result().offset
+        except KafkaException as error:
+            if error.args[0].code() not in MOVED or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+            admin.list_topics(timeout=30)
 
 
 def read_to_the_end(topics):
@@ -99,6 +110,8 @@ def read_to_the_end(topics):
             reached = message.offset() + 1
         elif message.error().code() == KafkaError._PARTITION_EOF:
             reached = message.offset()
+        elif message.error().code() in MOVED:
+            continue
         else:
             raise RuntimeError(message.error().str())
         if place in ends and reached >= ends[place]:

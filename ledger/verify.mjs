@@ -22,14 +22,14 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
+import { withoutAborted } from './aborted.mjs'
 import { readEveryCodec } from './codecs.mjs'
 
-// kafkajs 2.2 expects a fetch's aborted transactions in the order of their first offsets. Brokers list them in the order in which they were aborted,
-// and then it hands on records of overlapping transactions that were aborted. So the list is put in order before its filter gets it.
+// Before the rest of kafkajs is loaded, which takes its filter of aborted records from this file.
 const require = createRequire(import.meta.url)
-const filter = require('kafkajs/src/consumer/filterAbortedMessages.js')
-require.cache[require.resolve('kafkajs/src/consumer/filterAbortedMessages.js')].exports = ({ messages, abortedTransactions }) =>
-  filter({ messages, abortedTransactions: abortedTransactions?.toSorted((a, b) => Number(a.firstOffset) - Number(b.firstOffset)) })
+const filter = 'kafkajs/src/consumer/filterAbortedMessages.js'
+require(filter)
+require.cache[require.resolve(filter)].exports = withoutAborted
 const kafkajs = require('kafkajs')
 readEveryCodec(kafkajs)
 

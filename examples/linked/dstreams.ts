@@ -5,7 +5,7 @@
  *   millrace start dist/examples/linked/dstreams.js
  *
  * All three do the same with the same clicks: count them by shopper. `npm run receiver-direct` kills them at the same point of their work, and counts.
- * They read what a plain producer writes: a Direct stream waits in vain behind the end of a transaction for a record that may not come (docs/guide/spark.md).
+ * They read what a plain producer writes: a Direct stream waits in vain behind the end of a transaction for a record that may not come (docs/guide/spark-streaming.md).
  */
 import { fileURLToPath } from 'node:url'
 import { app, int64, record, text, topic } from 'millrace'

@@ -13,6 +13,7 @@ import type { KafkaErrorName } from '../../wire/error-codes.ts'
 import type { RequestOf, ResponseInput } from '../../wire/schema.ts'
 import { handler } from '../handler.ts'
 import { leaderEpochError } from '../leader-epoch.ts'
+import { onceEach } from '../once-each.ts'
 
 type PartitionRequest = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number]
 type PartitionResponse = ResponseInput<typeof listOffsets>['topics'][number]['partitions'][number]
@@ -26,9 +27,8 @@ const LATEST_TIERED = -5
 export const listOffsetsHandler = handler(listOffsets, [1, 10], (core, request, call) => withCodecs(() => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
-    partitions: [...new Map(partitions.map(partition => [partition.partitionIndex, partition])).values()].map(partition => {
-      // Asked for twice: answered once, and by a refusal.
-      if (partitions.filter(({ partitionIndex }) => partitionIndex === partition.partitionIndex).length > 1) return failed(partition, 'INVALID_REQUEST')
+    partitions: onceEach(partitions, ({ partitionIndex }) => partitionIndex).map(({ item: partition, isRepeated }) => {
+      if (isRepeated) return failed(partition, 'INVALID_REQUEST')
       const log = core.topics.log(name, partition.partitionIndex)
       if (log === undefined) return failed(partition, 'UNKNOWN_TOPIC_OR_PARTITION')
       const fenced = leaderEpochError(log, partition.currentLeaderEpoch)

@@ -13,6 +13,7 @@ import { ZERO_UUID } from '../../wire/uuid.ts'
 import { handler } from '../handler.ts'
 import type { Core } from '../handler.ts'
 import { CLUSTER_OPERATIONS, TOPIC_OPERATIONS } from '../operations.ts'
+import { onceEach } from '../once-each.ts'
 import { NODE_ID } from '../options.ts'
 import { isInternalName, nameProblem } from '../topics.ts'
 import type { Topic } from '../topics.ts'
@@ -24,18 +25,13 @@ export const metadataHandler = handler(metadata, [0, 13], async (core, request, 
   const wantsAll = request.topics === null || (call.version === 0 && request.topics.length === 0)
   const topics: TopicResponse[] = []
   if (wantsAll) for (const topic of core.topics.all()) topics.push(described(topic, request))
-  else for (const wanted of onceEach(request.topics ?? [])) topics.push(await answer(core, request, wanted))
+  else for (const { item } of onceEach(request.topics ?? [], ({ topicId, name }) => `${topicId} ${name ?? ''}`)) topics.push(await answer(core, request, item))
   return {
     brokers: [{ nodeId: NODE_ID, host: call.address.host, port: call.address.port }],
     clusterId: core.clusterId, controllerId: NODE_ID, topics,
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : OPERATIONS_UNKNOWN,
   }
 })
-
-/** A topic that is asked for twice is answered once. */
-function onceEach(topics: NonNullable<MetadataRequest['topics']>): NonNullable<MetadataRequest['topics']> {
-  return [...new Map(topics.map(topic => [`${topic.topicId} ${topic.name ?? ''}`, topic])).values()]
-}
 
 async function answer(core: Core, request: MetadataRequest, wanted: { readonly name: string | null; readonly topicId: string }): Promise<TopicResponse> {
   const { name, topicId } = wanted

@@ -8,6 +8,7 @@ import { errorCode } from '../../wire/error-codes.ts'
 import { ZERO_UUID } from '../../wire/uuid.ts'
 import { handler } from '../handler.ts'
 import type { Core } from '../handler.ts'
+import { onceEach } from '../once-each.ts'
 
 interface Result {
   readonly name: string | null
@@ -19,11 +20,8 @@ interface Result {
 export const deleteTopicsHandler = handler(deleteTopics, [1, 6], async (core, request, call) => {
   const wanted = call.version >= 6 ? request.topics : request.topicNames.map(name => ({ name, topicId: ZERO_UUID }))
   const responses: Result[] = []
-  const keys = wanted.map(({ name, topicId }) => name ?? topicId)
-  for (const [index, { name, topicId }] of wanted.entries()) {
-    const key = name ?? topicId
-    if (keys.indexOf(key) < index) continue
-    const problem = keys.lastIndexOf(key) > index ? 'Duplicate topic name or id.' : identityProblem(name, topicId)
+  for (const { item: { name, topicId }, isRepeated } of onceEach<{ readonly name: string | null; readonly topicId: string }>(wanted, ({ name, topicId }) => name ?? topicId)) {
+    const problem = isRepeated ? 'Duplicate topic name or id.' : identityProblem(name, topicId)
     responses.push(problem === undefined ? await remove(core, name, topicId) : { name, topicId, errorCode: errorCode('INVALID_REQUEST'), errorMessage: problem })
   }
   return { responses }

@@ -5,6 +5,7 @@ import type { KafkaErrorName } from '../../wire/error-codes.ts'
 import type { RequestOf } from '../../wire/schema.ts'
 import { handler } from '../handler.ts'
 import type { Core } from '../handler.ts'
+import { onceEach } from '../once-each.ts'
 import { NODE_ID } from '../options.ts'
 import { PARTITIONS_MAX } from '../topics.ts'
 import type { TopicProblem } from '../topics.ts'
@@ -13,10 +14,8 @@ type Wanted = RequestOf<typeof createPartitions>['topics'][number]
 
 export const createPartitionsHandler = handler(createPartitions, [0, 3], async (core, request) => {
   const results = []
-  // A topic that is named twice is refused, and answered once.
-  for (const wanted of new Map(request.topics.map(topic => [topic.name, topic])).values()) {
-    const twice = request.topics.filter(other => other.name === wanted.name).length > 1
-    const refused = twice ? { error: 'INVALID_REQUEST', message: 'Duplicate topic name.' } as const : problem(core, wanted)
+  for (const { item: wanted, isRepeated } of onceEach(request.topics, ({ name }) => name)) {
+    const refused = isRepeated ? { error: 'INVALID_REQUEST', message: 'Duplicate topic name.' } as const : problem(core, wanted)
     const failed = refused ?? (request.validateOnly ? undefined : await core.topics.grow(wanted.name, wanted.count))
     results.push({ name: wanted.name, errorCode: errorCode(failed?.error ?? 'NONE'), errorMessage: failed?.message ?? null })
   }

@@ -5,12 +5,13 @@ import type { ResponseInput } from '../../wire/schema.ts'
 import { SCRAM_MECHANISMS } from '../../wire/scram.ts'
 import { handler } from '../handler.ts'
 import type { Core } from '../handler.ts'
+import { onceEach } from '../once-each.ts'
 
 type Result = ResponseInput<typeof describeUserScramCredentials>['results'][number]
 
 export const describeUserScramCredentialsHandler = handler(describeUserScramCredentials, [0, 0], (core, request) => {
   const names = request.users === null || request.users.length === 0 ? core.users.names() : request.users.map(user => user.name)
-  return { errorCode: 0, errorMessage: '', results: [...new Set(names)].map(name => result(core, name, names.filter(other => other === name).length > 1)) }
+  return { errorCode: 0, errorMessage: '', results: onceEach(names, name => name).map(({ item, isRepeated }) => result(core, item, isRepeated)) }
 })
 
 function result(core: Core, user: string, isRepeated: boolean): Result {

@@ -20,6 +20,7 @@ for (const problem of problems) console.error(problem)
 if (problems.length > 0) process.exit(1)
 let recorded = readResults()
 for (const file of process.argv.slice(2)) recorded = withRun(recorded, readRun(file), FILES)
+// A file that the manifest names no longer.
 recorded = Object.fromEntries(Object.entries(recorded).filter(([file]) => FILES.has(file)))
 const page = pageOf(CLIENTS, recorded, ALLOWED)
 writeFileSync(RESULTS, `${JSON.stringify(recorded, null, 1)}\n`)

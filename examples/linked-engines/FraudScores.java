@@ -39,6 +39,7 @@ public class FraudScores {
             config.load(file);
         }
         String bootstrap = config.getProperty("bootstrap.servers");
+        int parallelism = Integer.parseInt(config.getProperty("parallelism"));
 
         KafkaSpoutConfig<String, String> clicks = KafkaSpoutConfig.builder(bootstrap, System.getenv("MILLRACE_READS"))
             .setProp("group.id", config.getProperty("group.id"))
@@ -56,12 +57,12 @@ public class FraudScores {
         producer.put("value.serializer", SERIALIZER);
 
         TopologyBuilder builder = new TopologyBuilder();
-        builder.setSpout("clicks", new KafkaSpout<>(clicks), 1);
+        builder.setSpout("clicks", new KafkaSpout<>(clicks), parallelism);
         // One visitor, one bolt: its clicks are seen in their order.
-        builder.setBolt("score", new Scorer(), 1).fieldsGrouping("clicks", new Fields("key"));
+        builder.setBolt("score", new Scorer(), parallelism).fieldsGrouping("clicks", new Fields("key"));
         builder.setBolt("scores", new KafkaBolt<String, String>()
             .withProducerProperties(producer).withTopicSelector(System.getenv("MILLRACE_WRITES"))
-            .withTupleToKafkaMapper(new FieldNameBasedTupleToKafkaMapper<>("key", "message")), 1).fieldsGrouping("score", new Fields("key"));
+            .withTupleToKafkaMapper(new FieldNameBasedTupleToKafkaMapper<>("key", "message")), parallelism).fieldsGrouping("score", new Fields("key"));
 
         Config topology = new Config();
         topology.setNumWorkers(1);

@@ -44,6 +44,7 @@ public class CountClicksStorm {
         }
         String bootstrap = config.getProperty("bootstrap.servers");
         String writes = System.getenv("MILLRACE_WRITES");
+        int parallelism = Integer.parseInt(config.getProperty("parallelism"));
 
         KafkaSpoutConfig<String, String> clicks = KafkaSpoutConfig.builder(bootstrap, System.getenv("MILLRACE_READS"))
             .setProp("group.id", config.getProperty("group.id"))
@@ -61,11 +62,11 @@ public class CountClicksStorm {
         producer.put("value.serializer", SERIALIZER);
 
         TopologyBuilder builder = new TopologyBuilder();
-        builder.setSpout("clicks", new KafkaSpout<>(clicks), 1);
-        builder.setBolt("count", new Counter(bootstrap, writes), 1).fieldsGrouping("clicks", new Fields("key"));
+        builder.setSpout("clicks", new KafkaSpout<>(clicks), parallelism);
+        builder.setBolt("count", new Counter(bootstrap, writes), parallelism).fieldsGrouping("clicks", new Fields("key"));
         builder.setBolt("counted", new KafkaBolt<String, String>()
             .withProducerProperties(producer).withTopicSelector(writes)
-            .withTupleToKafkaMapper(new FieldNameBasedTupleToKafkaMapper<>("key", "message")), 1).fieldsGrouping("count", new Fields("key"));
+            .withTupleToKafkaMapper(new FieldNameBasedTupleToKafkaMapper<>("key", "message")), parallelism).fieldsGrouping("count", new Fields("key"));
 
         Config topology = new Config();
         topology.setNumWorkers(1);

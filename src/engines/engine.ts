@@ -28,7 +28,7 @@ export type JobState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopp
 
 export interface JobStatus {
   readonly state: JobState
-  /** What `rescale` changes: processes that are alike, Flink's parallelism, or the cores of a Spark driver. `null` where nothing can be rescaled. */
+  /** What `rescale` changes: processes that are alike, the parallelism of Flink, Storm and Samza, or the cores of a Spark driver. `null` where nothing can be rescaled. */
   readonly instances: number | null
   /** Of the job, as its engine counts; restarts of processes are the supervisor's to count. */
   readonly restarts: number | null

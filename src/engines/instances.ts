@@ -27,12 +27,18 @@ export class Instances implements Job {
   #isUp = false
   #state: JobState = 'stopped'
 
-  constructor(task: ForeignTaskPlan & { readonly on: { readonly instances: number } }, context: JobContext, kind: InstanceKind) {
+  /** `declared`: as many as it begins with. */
+  constructor(task: ForeignTaskPlan, declared: number, context: JobContext, kind: InstanceKind) {
     this.#task = task.name
-    this.#declared = task.on.instances
-    this.#count = task.on.instances
+    this.#declared = declared
+    this.#count = declared
     this.#kind = kind
     this.#release = context.release
+  }
+
+  /** Started, and not stopped since. */
+  get isUp(): boolean {
+    return this.#isUp
   }
 
   async start(): Promise<void> {

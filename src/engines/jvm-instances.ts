@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { assert } from '../base/assert.ts'
-import type { JvmSpec } from '../topology/foreign.ts'
+import type { JvmSpec, SoleJvmSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Job, JobContext, JobStatus, Readiness } from './engine.ts'
 import { writeText } from './files.ts'
@@ -40,14 +40,47 @@ export interface JvmEngine {
   status?(): Partial<JobStatus>
 }
 
-export function jvmInstances(task: JvmTask, context: JobContext, engine: JvmEngine): Instances {
-  return new Instances(task, context, new JvmKind(task, context, engine))
+export function jvmInstances(task: JvmTask, instances: number, context: JobContext, engine: JvmEngine): Instances {
+  return new Instances(task, instances, context, new JvmKind(task, context, engine))
 }
 
-/** Of an engine that does not share work between JVMs without a cluster of its own: one of them, which is not rescaled. */
-export function soleJvm(task: JvmTask, context: JobContext, engine: JvmEngine): Job {
-  const job = jvmInstances(task, context, engine)
-  return { start: () => job.start(), stop: () => job.stop(), status: () => ({ ...job.status(), instances: null }) }
+type SoleTask<Spec extends SoleJvmSpec> = ForeignTaskPlan & { readonly on: Spec }
+
+/** Of an engine that shares no work between JVMs without a cluster of its own: one of them. It is rescaled by a stop and a start with as many threads. */
+export class SoleJvm<Spec extends SoleJvmSpec> implements Job {
+  readonly #context: JobContext
+  readonly #engineOf: (task: SoleTask<Spec>) => JvmEngine
+  #task: SoleTask<Spec>
+  #job: Instances
+
+  /** `engineOf` is asked anew for each parallelism. */
+  constructor(task: SoleTask<Spec>, context: JobContext, engineOf: (task: SoleTask<Spec>) => JvmEngine) {
+    this.#context = context
+    this.#engineOf = engineOf
+    this.#task = task
+    this.#job = jvmInstances(task, 1, context, engineOf(task))
+  }
+
+  start(): Promise<void> {
+    return this.#job.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#job.stop()
+  }
+
+  async rescale(parallelism: number): Promise<void> {
+    if (parallelism === this.#task.on.parallelism) return
+    const wasUp = this.#job.isUp
+    if (wasUp) await this.#job.stop()
+    this.#task = { ...this.#task, on: { ...this.#task.on, parallelism } }
+    this.#job = jvmInstances(this.#task, 1, this.#context, this.#engineOf(this.#task))
+    if (wasUp) await this.#job.start()
+  }
+
+  status(): JobStatus {
+    return { ...this.#job.status(), instances: this.#task.on.parallelism }
+  }
 }
 
 class JvmKind implements InstanceKind {

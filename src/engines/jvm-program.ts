@@ -1,6 +1,7 @@
 /** What a user says of a program for a JVM, checked: the same for every engine whose tasks are programs. */
 import { MillraceError } from '../base/errors.ts'
 import type { JvmProgram } from '../topology/foreign.ts'
+import { countOf } from './count-of.ts'
 
 export interface JvmOptions {
   /** A `.java` file: compiled by the JVM as it starts (needs a JDK), with the distribution on its class path. */
@@ -13,17 +14,24 @@ export interface JvmOptions {
   readonly classPath?: readonly string[] | undefined
   /** `{config}` in one becomes the path of the properties file. */
   readonly args?: readonly string[] | undefined
-  /** Processes; 1 without it. */
-  readonly instances?: number | undefined
   /** `['-Xmx256m']` without it. */
   readonly javaOptions?: readonly string[] | undefined
 }
 
 /** The fields of a spec that come from these options. `engine`: the function that was called, for its messages. */
-export function jvmFields(engine: string, options: JvmOptions): { readonly program: JvmProgram; readonly args: readonly string[]; readonly instances: number; readonly javaOptions: readonly string[] } {
-  const { instances = 1, args = [], javaOptions = ['-Xmx256m'] } = options
-  if (!Number.isInteger(instances) || instances < 1) throw new MillraceError('TOPOLOGY_INVALID', `${engine}({ instances }): a whole number of at least 1, not ${instances}`)
-  return { program: programOf(engine, options), args, instances, javaOptions }
+export function jvmFields(engine: string, options: JvmOptions): { readonly program: JvmProgram; readonly args: readonly string[]; readonly javaOptions: readonly string[] } {
+  const { args = [], javaOptions = ['-Xmx256m'] } = options
+  return { program: programOf(engine, options), args, javaOptions }
+}
+
+/** Of an engine that shares no work between JVMs. */
+export interface SoleJvmOptions extends JvmOptions {
+  /** Threads that share its partitions: of Storm the executors of each spout and bolt, of Samza the tasks that run at once. 1 without it. */
+  readonly parallelism?: number | undefined
+}
+
+export function soleJvmFields(engine: string, options: SoleJvmOptions): ReturnType<typeof jvmFields> & { readonly parallelism: number } {
+  return { ...jvmFields(engine, options), parallelism: countOf(engine, 'parallelism', options.parallelism ?? 1) }
 }
 
 function programOf(engine: string, { source, jar, mainClass, classPath = [] }: JvmOptions): JvmProgram {

@@ -16,7 +16,7 @@ type Task = ForeignTaskPlan & { readonly on: KafkaStreamsSpec }
 
 export function kafkaStreamsJob(task: Task, context: JobContext): Job {
   const membersSeen = new Set<string>()
-  return jvmInstances(task, context, {
+  return jvmInstances(task, task.on.instances, context, {
     distribution: 'kafka-streams', settings: name => streamsConfig(task, context, name),
     readiness: name => ({ kind: 'probe', check: () => isMember(task.group, context, name, membersSeen) }),
   })

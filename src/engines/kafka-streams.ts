@@ -10,6 +10,7 @@
  */
 import { MillraceError } from '../base/errors.ts'
 import type { KafkaStreamsSpec, Link } from '../topology/foreign.ts'
+import { countOf } from './count-of.ts'
 import { jvmFields, type JvmOptions } from './jvm-program.ts'
 
 export interface KafkaStreamsOptions extends JvmOptions {
@@ -17,6 +18,8 @@ export interface KafkaStreamsOptions extends JvmOptions {
   readonly version?: string | undefined
   /** Of `StreamsConfig`: `{ 'num.stream.threads': '2' }`. */
   readonly config?: Readonly<Record<string, string>> | undefined
+  /** Processes; 1 without it. */
+  readonly instances?: number | undefined
 }
 
 /** `processing.guarantee=exactly_once_v2`, whose transactions Kafka Streams ends within 10 s. */
@@ -32,8 +35,7 @@ const USUAL: Link = {
  *   .task('trend', { on: kafkaStreams({ source: 'Trend.java', instances: 2 }), reads: [sales], writes: [trends] })
  */
 export function kafkaStreams(options: KafkaStreamsOptions): KafkaStreamsSpec {
-  const { version = '4.1', config = {} } = options
-  const fields = jvmFields('kafkaStreams', options)
+  const { version = '4.1', config = {}, instances = 1 } = options
   if ('application.id' in config) throw new MillraceError('TOPOLOGY_INVALID', 'kafkaStreams({ config }): application.id is the task\'s group; name another with the task\'s `group`')
-  return { engine: 'kafkaStreams', link: USUAL, version, config, ...fields }
+  return { engine: 'kafkaStreams', link: USUAL, version, config, ...jvmFields('kafkaStreams', options), instances: countOf('kafkaStreams', 'instances', instances) }
 }

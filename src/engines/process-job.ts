@@ -12,7 +12,7 @@ const READY_MS_MAX = 30_000
 
 export function processJob(task: ForeignTaskPlan & { readonly on: ProcessSpec }, context: JobContext): Job {
   const { command, args, env, directory } = task.on
-  return new Instances(task, context, {
+  return new Instances(task, task.on.instances, context, {
     startInstance: (name, instance) => context.supervise({
       name, command, args, cwd: directory, ready: { kind: 'started' }, readyMsMax: READY_MS_MAX,
       env: { ...env, ...processEnvironment(context.app, task, context.bootstrap, instance) },

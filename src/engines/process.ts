@@ -14,6 +14,7 @@
 import { MillraceError } from '../base/errors.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { ExternalSpec, Link, ProcessSpec } from '../topology/foreign.ts'
+import { countOf } from './count-of.ts'
 
 export interface ProcessOptions {
   /** Program to start, found by `PATH`. */
@@ -42,8 +43,7 @@ const USUAL: Link = {
 export function process(options: ProcessOptions): ProcessSpec {
   const { command, instances = 1 } = options
   if (command.trim() === '') throw new MillraceError('TOPOLOGY_INVALID', 'process({ command }): the command is empty')
-  if (!Number.isInteger(instances) || instances < 1) throw new MillraceError('TOPOLOGY_INVALID', `process({ instances }): a whole number of at least 1, not ${instances}`)
-  return { engine: 'process', link: USUAL, command, args: options.args ?? [], env: options.env ?? {}, directory: options.directory, instances }
+  return { engine: 'process', link: USUAL, command, args: options.args ?? [], env: options.env ?? {}, directory: options.directory, instances: countOf('process', 'instances', instances) }
 }
 
 /**

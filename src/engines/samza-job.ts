@@ -2,7 +2,8 @@
  * The job of a `samza()` task: what a JVM with a `LocalApplicationRunner` is told, when it runs, and what is heard of it.
  *
  * SA1. It runs when Samza's container enters its loop: it says so, and nothing in Kafka does.
- * SA2. One instance: its coordinator (`PassthroughJobCoordinator`) gives it every task. More would need ZooKeeper, and each would do all the work again.
+ * SA2. One instance: its coordinator (`PassthroughJobCoordinator`) gives it every task. More would need ZooKeeper, and each would do all the work again. Its
+ *      parallelism is Samza's own pool of threads; a task, and so a partition, is on one of them at a time.
  * SA3. Samza commits to no group. Its metrics, which it writes into its log, tell lag and rates; errors are read there too.
  * SA4. Samza asks for a number of copies of the topics that it makes and does not take the cluster's own: it is as many as the task's topics have.
  * SA5. A store whose state may not fit the positions after a kill is warned of (`samza-stores.ts`), once.
@@ -12,7 +13,7 @@ import type { SamzaSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Job, JobContext } from './engine.ts'
 import { ErrorLog } from './java-trace.ts'
-import { type SettingsContext, soleJvm } from './jvm-instances.ts'
+import { type SettingsContext, SoleJvm } from './jvm-instances.ts'
 import { metricsLogged, SamzaMetrics } from './samza-metrics.ts'
 import { cachedStores, cachedStoreWarning } from './samza-stores.ts'
 
@@ -24,8 +25,8 @@ export function samzaJob(task: Task, context: JobContext): Job {
   const errors = new ErrorLog()
   const metrics = new SamzaMetrics(() => context.clock.monotonic())
   let warned = false
-  return soleJvm(task, context, {
-    distribution: 'samza', settings: async name => samzaSettings(task, context, name, await replicasOf(task, context)), readiness: () => ({ kind: 'line', pattern: /Entering run loop/ }),
+  return new SoleJvm(task, context, scaled => ({
+    distribution: 'samza', settings: async name => samzaSettings(scaled, context, name, await replicasOf(task, context)), readiness: () => ({ kind: 'line', pattern: /Entering run loop/ }),
     prepare: () => errors.forget(),
     heard: line => {
       errors.take(line)
@@ -36,7 +37,7 @@ export function samzaJob(task: Task, context: JobContext): Job {
       context.logger.warn(cachedStoreWarning(task.name, cached))
     },
     status: () => ({ ...metrics.status(), lastError: errors.last }),
-  })
+  }))
 }
 
 /** SA4. */
@@ -61,7 +62,7 @@ export function samzaSettings(task: Task, context: SettingsContext, name: string
     'task.checkpoint.factory': 'org.apache.samza.checkpoint.kafka.KafkaCheckpointManagerFactory', 'task.checkpoint.system': 'kafka', 'task.checkpoint.replication.factor': String(replicas),
     'systems.kafka.default.stream.replication.factor': String(replicas), 'stores.default.changelog.replication.factor': String(replicas),
     'task.commit.ms': '1000', 'task.transactional.state.restore.enabled': 'true', 'job.changelog.system': 'kafka',
-    'job.logged.store.base.dir': state, 'job.non-logged.store.base.dir': state,
+    'job.logged.store.base.dir': state, 'job.non-logged.store.base.dir': state, 'job.container.thread.pool.size': String(task.on.parallelism),
     'metrics.reporters': 'log', 'metrics.reporter.log.class': 'org.apache.samza.metrics.reporter.LoggingMetricsReporterFactory',
     'metrics.reporter.log.log.regex': metricsLogged(task.reads.map(topic => topic.name)), 'metrics.reporter.log.logging.interval.seconds': METRICS_SECONDS,
     ...task.on.config,

@@ -10,10 +10,10 @@
  * checkpoint: what was written since is written again, with the same content.
  */
 import type { Link, SamzaSpec } from '../topology/foreign.ts'
-import { jvmFields, type JvmOptions } from './jvm-program.ts'
+import { soleJvmFields, type SoleJvmOptions } from './jvm-program.ts'
 
-/** One instance: without ZooKeeper Samza's coordinator gives each all the work. */
-export interface SamzaOptions extends Omit<JvmOptions, 'instances'> {
+/** One JVM: without ZooKeeper Samza's coordinator gives each all the work. Samza has a task for each partition; a pool of threads runs them. */
+export interface SamzaOptions extends SoleJvmOptions {
   /** `1.8` without it. */
   readonly version?: string | undefined
   /** Of Samza: `{ 'task.commit.ms': '1000' }`. */
@@ -34,5 +34,5 @@ const USUAL: Link = {
  */
 export function samza(options: SamzaOptions): SamzaSpec {
   const { version = '1.8', config = {} } = options
-  return { engine: 'samza', link: USUAL, version, config, ...jvmFields('samza', options) }
+  return { engine: 'samza', link: USUAL, version, config, ...soleJvmFields('samza', options) }
 }

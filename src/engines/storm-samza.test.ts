@@ -30,23 +30,41 @@ function taskOf(on: ForeignSpec): ForeignTaskPlan {
   return task
 }
 
-interface StartedJob { readonly job: Job; readonly process: EngineProcess; readonly settings: string; readonly directory: string }
+interface StartedJob {
+  readonly job: Job
+  readonly process: EngineProcess
+  readonly settings: string
+  readonly directory: string
+  /** Processes that were ended. */
+  readonly released: readonly string[]
+  /** What each process was told of one setting, as they were started. */
+  tellings(setting: string): readonly (string | undefined)[]
+}
 
 /** The job of `on` and the process that it starts, on a cluster whose topics have three copies. */
 async function started(on: ForeignSpec, javaOptions: readonly string[] = [], logger: Logger = silentLogger): Promise<StartedJob> {
   const processes: EngineProcess[] = []
+  const files: string[] = []
+  const released: string[] = []
   const manifest = { name: 'engine', version: '1.0.0', describe: '', java: 17, javaOptions, jars: [], wheels: [] }
   const admin = new Admin(Object.create(Cluster.prototype))
   admin.describeTopics = names => Promise.resolve(names.map(name => ({ name, topicId: '', internal: false, partitions: [{ partition: 0, leader: 1, leaderEpoch: 0, replicas: [1, 2, 3], inSync: [1] }] })))
   const context = jobContext({
     admin, logger, java: () => Promise.resolve('java'), installation: () => ({ manifest, directory: '/d', classpath: ['/d/a.jar', '/d/b.jar'], pythonPath: undefined }),
-    supervise: each => { processes.push(each); return Promise.resolve() },
+    release: name => { released.push(name); return Promise.resolve() },
+    supervise: each => {
+      processes.push(each)
+      files.push(readText(realEnv.disk, each.env['MILLRACE_CONFIG'] ?? ''))
+      return Promise.resolve()
+    },
   })
   const job = jobOf(taskOf(on), context)
   await job.start()
   const [process] = processes
-  assert.ok(process !== undefined)
-  return { job, process, settings: readText(realEnv.disk, process.env['MILLRACE_CONFIG'] ?? ''), directory: context.directory }
+  const [settings] = files
+  assert.ok(process !== undefined && settings !== undefined)
+  const tellings = (setting: string): (string | undefined)[] => files.map(file => file.split('\n').find(line => line.startsWith(`${setting}=`))?.slice(setting.length + 1))
+  return { job, process, settings, directory: context.directory, released, tellings }
 }
 
 const isLine = ({ ready }: EngineProcess, line: string): boolean => ready.kind === 'line' && ready.pattern.test(line)
@@ -59,9 +77,9 @@ test('storm: at least once with Kafka\'s partitioner; its JVM is told of the spo
   const { job, process, settings, directory } = await started(on)
   assert.deepEqual(process.args, ['-Dlog4j2.level=INFO', `-Djava.io.tmpdir=${directory}/scratch`, stormOptions(), '-Xmx256m', '-cp', ['/d/a.jar', '/d/b.jar'].join(delimiter), 'Score'])
   assert.ok(realEnv.disk.exists(join(directory, 'scratch')), 'Java does not make its temporary folder')
-  told(settings, ['group.id=shop.score', 'isolation.level=read_committed', 'topology.message.timeout.secs=5'])
+  told(settings, ['group.id=shop.score', 'isolation.level=read_committed', 'topology.message.timeout.secs=5', 'parallelism=1'])
   assert.ok(isLine(process, '12:00:00 INFO  o.a.s.e.s.SpoutExecutor - Activating spout clicks:[2]'))
-  assert.deepEqual([job.rescale, job.status().instances], [undefined, null])
+  assert.equal(job.status().instances, 1)
   assert.throws(() => storm({ mainClass: 'Score', config: { 'group.id': 'x' } }), /the task's `group`/)
   assert.throws(() => storm({}), /storm\(\) needs what to run/)
 })
@@ -72,9 +90,25 @@ test('samza: at least once with a partitioner of its own, positions of its own, 
   assert.deepEqual([link.guarantee, link.partitioner, link.commitsOffsets], ['atLeastOnce', 'hashCode', false])
   const { job, process, settings } = await started(on, ['--add-opens=x'])
   assert.deepEqual(process.args.slice(0, 2), ['--add-opens=x', '-Xmx256m'])
-  told(settings, ['app.name=shop-score', 'task.checkpoint.replication.factor=3', 'systems.kafka.default.stream.replication.factor=3', 'task.transactional.state.restore.enabled=true'])
+  told(settings, ['app.name=shop-score', 'task.checkpoint.replication.factor=3', 'systems.kafka.default.stream.replication.factor=3', 'task.transactional.state.restore.enabled=true', 'job.container.thread.pool.size=1'])
   assert.ok(isLine(process, '[main] INFO org.apache.samza.container.SamzaContainer - Entering run loop.'))
-  assert.deepEqual([job.rescale, job.status().instances], [undefined, null])
+  assert.equal(job.status().instances, 1)
+})
+
+test('a sole JVM is rescaled by a stop and a start with other threads; one that does not run gets them at its start', async () => {
+  for (const [on, told] of [[storm({ mainClass: 'Score', parallelism: 2 }), 'parallelism'], [samza({ mainClass: 'Score', parallelism: 2 }), 'job.container.thread.pool.size']] as const) {
+    const { job, released, tellings } = await started(on)
+    assert.equal(job.status().instances, 2)
+    await job.rescale?.(3)
+    await job.rescale?.(3)
+    assert.deepEqual([tellings(told), released, job.status().instances, job.status().state], [['2', '3'], ['score'], 3, 'running'])
+    await job.stop()
+    await job.rescale?.(1)
+    assert.deepEqual([job.status().instances, job.status().state], [1, 'stopped'])
+    await job.start()
+    assert.deepEqual([tellings(told), job.status().state], [['2', '3', '1'], 'running'])
+  }
+  assert.throws(() => storm({ mainClass: 'Score', parallelism: 0 }), /storm\(\{ parallelism \}\): a whole number of at least 1, not 0/)
 })
 
 test('a store of Samza behind an object cache is warned of, once; one without it, and what only looks like one, is not', async () => {

@@ -3,18 +3,18 @@
  *
  * The program finds what it needs in its environment, as every foreign process does (`process.ts`), and in addition
  *
- *   MILLRACE_CONFIG   a properties file: bootstrap.servers, group.id (for the spout), isolation.level, topology.name, topology.message.timeout.secs and what
- *                     `config` says
+ *   MILLRACE_CONFIG   a properties file: bootstrap.servers, group.id (for the spout), isolation.level, topology.name, topology.message.timeout.secs,
+ *                     parallelism (the hint of each spout and bolt) and what `config` says
  *
  * Storm's state of bolts is in memory without a Redis, so a kill of the JVM loses it: a bolt that counts has to find its counts again, from its own output, say.
  * A `.java` source is loaded by a class loader of its own: its main calls `Utils.setClassLoaderForJavaDeSerialize(…)` before it submits.
  */
 import { MillraceError } from '../base/errors.ts'
 import type { Link, StormSpec } from '../topology/foreign.ts'
-import { jvmFields, type JvmOptions } from './jvm-program.ts'
+import { soleJvmFields, type SoleJvmOptions } from './jvm-program.ts'
 
-/** One instance: two would each read every partition, since a spout takes its partitions without asking a group. Its own parallelism is the topology's. */
-export interface StormOptions extends Omit<JvmOptions, 'instances'> {
+/** One JVM: two would each read every partition, since a spout takes its partitions without asking a group. The executors of one spout share them. */
+export interface StormOptions extends SoleJvmOptions {
   /** `2.8` without it. */
   readonly version?: string | undefined
   /** Of the program's properties file. */
@@ -36,5 +36,5 @@ const USUAL: Link = {
 export function storm(options: StormOptions): StormSpec {
   const { version = '2.8', config = {} } = options
   if ('group.id' in config) throw new MillraceError('TOPOLOGY_INVALID', 'storm({ config }): group.id is the task\'s group; name another with the task\'s `group`')
-  return { engine: 'storm', link: USUAL, version, config, ...jvmFields('storm', options) }
+  return { engine: 'storm', link: USUAL, version, config, ...soleJvmFields('storm', options) }
 }

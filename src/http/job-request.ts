@@ -3,7 +3,7 @@ import { MillraceError } from '../base/errors.ts'
 
 export type JobAction =
   | { readonly kind: 'start' | 'stop' | 'restart' }
-  /** `instances`: what the engine counts in: processes, or Flink's parallelism. */
+  /** `instances`: what the engine counts in: processes, parallelism (Flink, Storm, Samza) or cores (Spark). */
   | { readonly kind: 'scale'; readonly instances: number }
 
 export interface JobRequest {

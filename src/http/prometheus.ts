@@ -29,7 +29,7 @@ const TASK_METRICS: readonly Metric[] = [
 /** Of tasks on other engines, as far as they tell. */
 const JOB_METRICS: readonly { readonly name: string, readonly help: string, readonly of: (task: TaskStatus, job: JobStatus, now: number) => number | null }[] = [
   { name: 'millrace_job_running', help: '1 while the job runs, 0 else.', of: (_, job) => job.state === 'external' ? null : job.state === 'running' ? 1 : 0 },
-  { name: 'millrace_job_instances', help: 'Processes that are alike, or Flink\'s parallelism.', of: (_, job) => job.instances },
+  { name: 'millrace_job_instances', help: 'Processes that are alike; of Flink, Storm and Samza the parallelism, of Spark the cores.', of: (_, job) => job.instances },
   { name: 'millrace_job_processes', help: 'Processes of the job that run on this machine.', of: (task, job) => job.state === 'external' ? null : task.processes },
   { name: 'millrace_job_restarts', help: 'Restarts of the job, as its engine counts.', of: (_, job) => job.restarts },
   { name: 'millrace_job_process_restarts', help: 'Restarts of its processes, as their supervisor counts.', of: task => task.processRestarts },

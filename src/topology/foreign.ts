@@ -79,19 +79,27 @@ export interface JvmSpec<Engine extends JvmEngineName = JvmEngineName> extends S
   readonly version: string
   readonly program: JvmProgram
   readonly args: readonly string[]
-  readonly instances: number
   /** Written into the properties file that the program gets, over Millrace's own. */
   readonly config: Readonly<Record<string, string>>
   readonly javaOptions: readonly string[]
 }
 
-export type KafkaStreamsSpec = JvmSpec<'kafkaStreams'>
+export interface KafkaStreamsSpec extends JvmSpec<'kafkaStreams'> {
+  /** Processes that share its partitions. */
+  readonly instances: number
+}
+
+/** Of an engine that shares no work between JVMs without a cluster of its own: one of them, with so many threads for its partitions. */
+export interface SoleJvmSpec<Engine extends 'storm' | 'samza' = 'storm' | 'samza'> extends JvmSpec<Engine> {
+  /** Storm: executors of each spout and bolt. Samza: tasks that run at once. */
+  readonly parallelism: number
+}
 
 /** A topology that its program runs by `LocalCluster`. */
-export type StormSpec = JvmSpec<'storm'>
+export type StormSpec = SoleJvmSpec<'storm'>
 
 /** An application that its program runs by `LocalApplicationRunner`. */
-export type SamzaSpec = JvmSpec<'samza'>
+export type SamzaSpec = SoleJvmSpec<'samza'>
 
 export interface FlinkSpec extends Spec {
   readonly engine: 'flink'

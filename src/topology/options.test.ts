@@ -26,8 +26,8 @@ test('one table: each option with its value, default, range, what it governs and
     'count.commitInterval', 'count.drainedCommit', 'count.linger', 'count.batch', 'count.fetch', 'count.fetchWait',
     'trend.parallelism', 'trend.checkpointInterval', 'stats.trigger', 'stats.maxOffsetsPerTrigger',
     'streams.instances', 'streams.commitInterval', 'streams.linger', 'streams.batch', 'streams.fetchWait', 'score.instances',
-    // A second JVM of Storm or Samza would do all the work again.
-    'alerts.commitInterval', 'alerts.pending', 'profiles.commitInterval', 'profiles.linger', 'profiles.batch', 'export.instances', 'export.commitInterval',
+    // Threads: a second JVM of Storm or Samza would do all the work again.
+    'alerts.parallelism', 'alerts.commitInterval', 'alerts.pending', 'profiles.parallelism', 'profiles.commitInterval', 'profiles.linger', 'profiles.batch', 'export.instances', 'export.commitInterval',
     'shop.clicks.partitions', 'shop.clicks.replicas', 'shop.counts.partitions', 'shop.counts.replicas',
   ])
   for (const row of rows) {

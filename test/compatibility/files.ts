@@ -1,12 +1,11 @@
 /** Where the matrix of compatibility is kept, and how it is read. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ROOT } from '../support/need.ts'
 import { CLIENTS } from './clients.ts'
 import type { Sources } from './manifest-check.ts'
 import type { Recorded, Run } from './results.ts'
 
-/** The repository's root, from dist/test/compatibility. */
-const ROOT = join(import.meta.dirname, '..', '..', '..')
 export const PAGE = join(ROOT, 'docs', 'COMPATIBILITY.md')
 export const RESULTS = join(ROOT, 'test', 'compatibility', 'results.json')
 

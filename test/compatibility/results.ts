@@ -36,7 +36,7 @@ export interface FileResults extends Omit<Run, 'format' | 'files' | 'tests'> {
 /** By file. */
 export type Recorded = Readonly<Record<string, FileResults>>
 
-/** What is recorded when `run` has been added, of the files that `wanted` names alone; in order of file names. */
+/** What is recorded when `run`, of the files that `wanted` names alone, has been added; in order of file names. What was recorded before stays. */
 export function withRun(recorded: Recorded, run: Run, wanted: ReadonlySet<string>): Recorded {
   const { commit, changed, date, node } = run
   const files = new Map(Object.entries(recorded))
@@ -45,7 +45,7 @@ export function withRun(recorded: Recorded, run: Run, wanted: ReadonlySet<string
     if (!wanted.has(file) || (before !== undefined && before.date > date)) continue
     files.set(file, { commit, changed, date, node, tests: run.tests.filter(test => test.file === file).map(({ name, outcome, ms }) => ({ name, outcome, ms })) })
   }
-  return Object.fromEntries([...files].filter(([file]) => wanted.has(file)).sort(([one], [other]) => one < other ? -1 : 1))
+  return Object.fromEntries([...files].sort(([one], [other]) => one < other ? -1 : 1))
 }
 
 /** What became of one test: the worst that was reported by its name. */

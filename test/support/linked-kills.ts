@@ -2,7 +2,8 @@
  * An app with a task of another engine, killed while numbered clicks flow through it: nothing lost, nothing doubled, state exact.
  *
  * The chain is `clicks → … → counted`, where the engine's task adds to each click how many its key has had: so the output says by itself whether
- * the engine's state survived. The ledger's two verifiers recount what came through, and `checkCounts` recomputes the counts.
+ * the engine's state survived. The ledger's two verifiers recount what came through, and `recounted` recomputes the counts. Where either is wrong, the topics'
+ * batches and the app's log are kept in a folder that outlives the test, which the output names.
  */
 import { strict as assert } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -12,6 +13,7 @@ import { Cluster } from '../../src/client/cluster.ts'
 import { realEnv } from '../../src/env/real/env.ts'
 import { Admin } from '../../src/client/admin.ts'
 import { readAll } from '../real/runtime/books.ts'
+import { keepEvidence } from '../real/runtime/evidence.ts'
 import { type BalanceSpec, verifyLedger } from './ledger.ts'
 import { countsEvidence, type WrongCount } from './linked-evidence.ts'
 import type { JobRequest } from '../../src/http/job-request.ts'
@@ -97,6 +99,10 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
       const { account } = await verifyLedger(client, bootstrap, options.balances)
       if (exact && (wrong.length > 0 || !account.balanced)) console.log(`${client}: ${JSON.stringify(account)}`)
       accounts.push(account)
+    }
+    if (exact && (wrong.length > 0 || accounts.some(account => !account.balanced))) {
+      const topics = new Set([input, ...options.balances.flatMap(balance => [balance.in.topic, balance.out.topic]), output])
+      console.log(`the topics' batches and the app's log are kept in ${await keepEvidence(cluster, [...topics], watched.log())}`)
     }
     if (exact) assert.ok(accounts.every(account => account.balanced), 'the books balance')
     if (exact) assert.equal(wrong.length, 0, 'rows whose count is not one more than the one before')

@@ -6,6 +6,7 @@
  */
 import { MillraceError } from '../../base/errors.ts'
 import type { ConnectSpec, Link } from '../../topology/foreign.ts'
+import { countOf } from '../count-of.ts'
 
 export interface ConnectOptions {
   /** By name: `{ lines: { 'connector.class': 'FileStreamSource', file: 'lines.txt', topic: 'lines' } }`. */
@@ -39,12 +40,11 @@ const OURS = ['bootstrap.servers', 'group.id', 'listeners', 'config.storage.topi
  */
 export function connect(options: ConnectOptions): ConnectSpec {
   const { connectors, workers = 1, plugins = [], version = '4.1', config = {}, javaOptions = ['-Xmx256m'] } = options
-  if (!Number.isInteger(workers) || workers < 1) throw new MillraceError('TOPOLOGY_INVALID', `connect({ workers }): a whole number of at least 1, not ${workers}`)
   if (Object.keys(connectors).length === 0) throw new MillraceError('TOPOLOGY_INVALID', "connect() needs what to run: { connectors: { name: { 'connector.class': … } } }")
   for (const [name, { 'connector.class': type }] of Object.entries(connectors)) {
     if (type === undefined) throw new MillraceError('TOPOLOGY_INVALID', `connect(): connector '${name}' has no connector.class`)
   }
   const taken = OURS.find(key => key in config)
   if (taken !== undefined) throw new MillraceError('TOPOLOGY_INVALID', `connect({ config }): ${taken} is the graph's to say; leave it out`)
-  return { engine: 'connect', link: USUAL, version, connectors, instances: workers, plugins, config, javaOptions }
+  return { engine: 'connect', link: USUAL, version, connectors, instances: countOf('connect', 'workers', workers), plugins, config, javaOptions }
 }

@@ -52,7 +52,7 @@ class ConnectJob implements Job {
     this.#context = context
     this.#rest = new ConnectRest(() => [...this.#urls.values()])
     this.#watch = new Watch({ clock: context.clock, everyMs: WATCH_MS, look: () => this.#look(), failed: error => this.#set({ state: 'restarting', lastError: messageOf(error) }) })
-    this.#workers = new Instances(task, { ...context, release: name => this.#releaseWorker(name) }, {
+    this.#workers = new Instances(task, task.on.instances, { ...context, release: name => this.#releaseWorker(name) }, {
       prepare: () => this.#prepare(), startInstance: (name, instance) => this.#startWorker(name, instance),
     })
   }

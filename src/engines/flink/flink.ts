@@ -9,6 +9,7 @@
 import { MillraceError } from '../../base/errors.ts'
 import { type Duration, ms } from '../../base/duration.ts'
 import type { FlinkJobSource, FlinkSpec, Link } from '../../topology/foreign.ts'
+import { countOf } from '../count-of.ts'
 
 export interface FlinkOptions {
   /** A SQL script: `CREATE TABLE …;` and one `INSERT` or one `EXECUTE STATEMENT SET`. */
@@ -50,9 +51,7 @@ const USUAL: Link = {
  */
 export function flink(options: FlinkOptions): FlinkSpec {
   const { parallelism = 1, taskManagers = 1, version = '2.0', checkpointInterval = '1 second' } = options
-  for (const [name, value] of Object.entries({ parallelism, taskManagers })) {
-    if (!Number.isInteger(value) || value < 1) throw new MillraceError('TOPOLOGY_INVALID', `flink({ ${name} }): a whole number of at least 1, not ${value}`)
-  }
+  for (const [name, value] of Object.entries({ parallelism, taskManagers })) countOf('flink', name, value)
   const { cluster } = options
   const job = jobOf(options)
   if (cluster !== undefined && job.kind === 'sql' && cluster.sqlGatewayUrl === undefined) throw new MillraceError('TOPOLOGY_INVALID', 'flink({ sql, cluster }): a script is submitted through the SQL Gateway: name its address as cluster.sqlGatewayUrl')

@@ -46,7 +46,7 @@ export const COSTS_ZH: Readonly<Record<string, string>> = {
   batch: '更大：每个分区更多内存，且主题须接受这样大的消息；更小：请求更多',
   fetch: '更大：更多内存；更小：任务要等待 broker',
   instances: '每个一个进程，每次改变都有一次再均衡；多于分区数的会闲置',
-  parallelism: '每个一个槽位；多于分区数的会闲置；改变时作业先做保存点再停下',
+  parallelism: '每个一个槽位或线程；多于分区数的会闲置；改变时作业先停下（Flink 先做保存点）再启动',
   checkpointInterval: '更短：状态写得更频繁，事务更多；更长：结果更晚。须低于事务超时',
   trigger: '更短：每批都有计划和检查点的开销；更长：结果更晚',
   maxOffsetsPerTrigger: '更低：追上需要更久；更高或不限：停顿之后的第一批会很久，被杀后要重做',

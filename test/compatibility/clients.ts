@@ -85,7 +85,10 @@ export const CLIENTS: Clients = {
       tests: at(EMBEDDED, 'two instances of a Kafka Streams application, killed like the tasks before them',
         'Kafka Streams rescaled from two to three to one, and killed, while clicks flow through it: every click once, every count right'),
     },
-    { kind: 'untested', ...STREAMS, what: '`exactly_once_v2` while the embedded broker itself is killed', why: 'no test kills a broker under it' },
+    {
+      kind: 'tested', ...STREAMS, what: '`exactly_once_v2` while the embedded broker itself is killed, alone and with each instance: every record once, every count right',
+      tests: at(EMBEDDED, 'the broker is killed under two instances of Kafka Streams, alone and with each of them: every click once, every count right'),
+    },
   ],
   Flink: [
     {
@@ -99,7 +102,10 @@ export const CLIENTS: Clients = {
         ...at('test/long/engines/flink-cluster.test.ts', 'a jar on a named cluster: stopped with a savepoint and started again; a job manager that comes back without its jobs gets it back from the last checkpoint; every click once'),
       ],
     },
-    { kind: 'untested', ...FLINK, what: 'restore from a checkpoint after the embedded broker was restarted', why: 'brokers are killed under it on Apache Kafka only' },
+    {
+      kind: 'tested', ...FLINK, what: 'restore from a checkpoint after the embedded broker was killed and restarted, its task manager and job manager killed with it: every record once',
+      tests: at(EMBEDDED, 'the broker is killed under a Flink SQL job, alone and with its task manager and its job manager: back from the checkpoint, every click once, every count right'),
+    },
   ],
   Spark: [
     {

@@ -1,9 +1,10 @@
 /** The chains of `examples/linked` that the kill tests run, and the clusters they run on. */
 import { strict as assert } from 'node:assert'
 import { join } from 'node:path'
+import { startBroker } from './broker.ts'
 import { type Kafka, startKafka } from './kafka.ts'
 import type { BalanceSpec } from './ledger.ts'
-import { linkedKills, type LinkedKillsOptions } from './linked-kills.ts'
+import { type KillableBroker, linkedKills, type LinkedKillsOptions } from './linked-kills.ts'
 import { startTestBroker } from './millrace.ts'
 import { ROOT } from './need.ts'
 
@@ -47,6 +48,16 @@ export async function onEmbedded(work: (bootstrap: string) => Promise<void>): Pr
   } finally {
     await broker.stop()
     broker.remove()
+  }
+}
+
+/** The embedded broker, to be killed too: it has the id 1. */
+export async function onKillableEmbedded(work: (cluster: { readonly bootstrap: string; readonly brokers: readonly KillableBroker[] }) => Promise<void>): Promise<void> {
+  const broker = await startBroker()
+  try {
+    await work({ bootstrap: broker.bootstrap, brokers: [{ id: 1, kill: () => broker.kill(), start: () => broker.start() }] })
+  } finally {
+    await broker.remove()
   }
 }
 

@@ -18,12 +18,18 @@ import { type BalanceSpec, verifyLedger } from './ledger.ts'
 import { countsEvidence, type WrongCount } from './linked-evidence.ts'
 import type { JobRequest } from '../../src/http/job-request.ts'
 import type { LedgerAccount } from '../../src/http/ledger.ts'
-import type { Kafka } from './kafka.ts'
 import { NumberedClicks } from './numbered-clicks.ts'
 import { seededRandom } from './seeded-random.ts'
 import { until, Watched } from './watched.ts'
 
-/** Brokers that die at once, and processes of the app that die while they come back. Of a single broker records must flow without it first. */
+/** Of Apache Kafka, or the embedded one. */
+export interface KillableBroker {
+  readonly id: number
+  kill(): Promise<void>
+  start(): Promise<unknown>
+}
+
+/** Brokers that die at once, and processes of the app that die while they come back. Where others are left, records must flow without a single one first. */
 export interface BrokerKill {
   readonly brokers: readonly number[]
   readonly meanwhile?: readonly string[] | undefined
@@ -35,8 +41,8 @@ export interface LinkedKillsOptions {
   readonly bootstrap: string
   /** Names of processes to kill, what to ask of a job, and brokers to kill, in turn. */
   readonly kills: readonly (string | JobRequest | BrokerKill)[]
-  /** Whose brokers are killed. */
-  readonly kafka?: Kafka | undefined
+  /** The cluster's. */
+  readonly brokers?: readonly KillableBroker[] | undefined
   /** Each kill waits for up to a second more; the random numbers' seed. Without it none does. */
   readonly seed?: number | undefined
   readonly input: string
@@ -85,7 +91,7 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
       await flows(cluster, output, `before the next step, ${JSON.stringify(kill)}`, watched)
       if (options.seed !== undefined) await realEnv.clock.sleep(random.below(1_000))
       if (typeof kill === 'string') await watched.kill(kill)
-      else if ('brokers' in kill) await brokersKilled(kill, options.kafka, watched, { cluster, topic: output })
+      else if ('brokers' in kill) await brokersKilled(kill, options.brokers ?? [], watched, { cluster, topic: output })
       else await watched.control(kill)
     }
     await flows(cluster, output, 'after the last kill', watched)
@@ -122,11 +128,11 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
   }
 }
 
-async function brokersKilled({ brokers, meanwhile = [] }: BrokerKill, kafka: Kafka | undefined, watched: Watched, { cluster, topic }: { readonly cluster: Cluster; readonly topic: string }): Promise<void> {
-  const killed = kafka?.brokers.filter(broker => brokers.includes(broker.id)) ?? []
+async function brokersKilled({ brokers, meanwhile = [] }: BrokerKill, all: readonly KillableBroker[], watched: Watched, { cluster, topic }: { readonly cluster: Cluster; readonly topic: string }): Promise<void> {
+  const killed = all.filter(broker => brokers.includes(broker.id))
   assert.equal(killed.length, brokers.length, 'there are such brokers')
   await Promise.all(killed.map(broker => broker.kill()))
-  if (brokers.length === 1) await flows(cluster, topic, `without broker ${brokers.join()}`, watched)
+  if (brokers.length === 1 && all.length > 1) await flows(cluster, topic, `without broker ${brokers.join()}`, watched)
   const processes = async (): Promise<void> => { for (const name of meanwhile) await watched.kill(name) }
   await Promise.all([...killed.map(broker => broker.start()), processes()])
   const admin = new Admin(cluster)

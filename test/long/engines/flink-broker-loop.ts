@@ -23,7 +23,7 @@ export const TURN: LinkedKillsOptions['kills'] = [
 export async function flinkBrokerLoop(kills: LinkedKillsOptions['kills'], seed: number): Promise<LinkedKillsResult> {
   let result: LinkedKillsResult | undefined
   await onThreeBrokers(async kafka => {
-    result = await linkedKills({ ...chainOf('flink'), bootstrap: kafka.bootstrap, kafka, kills, seed })
+    result = await linkedKills({ ...chainOf('flink'), bootstrap: kafka.bootstrap, brokers: kafka.brokers, kills, seed })
   })
   if (result === undefined) throw new Error('it has not run')
   return result

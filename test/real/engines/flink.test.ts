@@ -20,5 +20,5 @@ const ROUNDS: readonly BrokerKill[] = [
 test('Millrace → Flink → Millrace on three Kafka brokers, ten kills of brokers and ten of tasks, task manager and job manager at random moments: two verifiers find every click once on every hop, and both counts right', () => onThreeBrokers(async kafka => {
   assert.deepEqual([ROUNDS.flatMap(round => round.brokers).length, ROUNDS.flatMap(round => round.meanwhile ?? []).length], [10, 10])
   // Their JVMs live too short to be optimised.
-  await linkedKills({ ...chainOf('flink'), bootstrap: kafka.bootstrap, kafka, kills: ROUNDS, seed: 1, env: { JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1' } })
+  await linkedKills({ ...chainOf('flink'), bootstrap: kafka.bootstrap, brokers: kafka.brokers, kills: ROUNDS, seed: 1, env: { JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1' } })
 }))

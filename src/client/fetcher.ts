@@ -7,8 +7,8 @@
  * F3. After `seek`, `unassign` or `assign` nothing that was fetched before is handed out any more.
  * F4. Every batch handed out has had its CRC checked. A corrupt one stops that partition with `BATCH_CORRUPT`.
  * F5. `poll` is synchronous and makes no promise; `onData` is called when it may have something again.
- * F6. A broker has at most `LANES` requests in flight, each on a connection of its own, with disjoint partitions. What becomes
- *     fetchable while all of them are long polls at the end of their partitions does not wait for them: their connections are
+ * F6. A broker has at most `LANES` requests in flight, each on a connection of its own, with disjoint partitions. Where all have data
+ *     they share the lanes. What becomes fetchable while all of them are long polls at the end of their partitions does not wait for them: their connections are
  *     cut, and one request for all takes their place. A request waits only where the end of each of its partitions is known.
  * F7. Where the leader epoch has risen since the last fetch, OffsetForLeaderEpoch first shows that the position still
  *     exists (KIP-320). If it was truncated away that is handled like an offset out of range.
@@ -281,8 +281,18 @@ export class Fetcher {
     }
     for (const [node, group] of lookups) this.#launchLookups(node, group)
     let nodesLeft = fetchable.size
-    for (const [node, group] of fetchable) this.#launchFetch(node, group, nodesLeft--)
+    for (const [node, group] of fetchable) {
+      for (const part of this.#shared(node, group)) this.#launchFetch(node, part, nodesLeft)
+      nodesLeft--
+    }
     this.#wakeTimer.arm(wakeAt)
+  }
+
+  /** Partitions that all have data go over every lane at once: the broker reads the one answer while the other travels. */
+  #shared(node: number, group: PartitionFetch[]): PartitionFetch[][] {
+    const isBehind = group.length >= LANES && group.every(at => at.highWatermark >= 0 && !this.#isAtEnd(at))
+    if (!isBehind || [...this.#flights].some(flight => flight.node === node)) return [group]
+    return this.#lanes.map((_lane, index) => group.filter((_at, place) => place % LANES === index))
   }
 
   #launchFetch(node: number, group: PartitionFetch[], nodesLeft: number): void {

@@ -53,6 +53,7 @@ function fixture(onFrame: (text: string) => Promise<FrameOutcome> | FrameOutcome
   const made: Fixture = { sim, wire: new Wire(), frames: [], buffered: { bytes: 0 }, closedBecause: undefined }
   new Connection(1, made.wire, {
     clock: env.clock, session: openSession(env), frameBytesMax, buffered: made.buffered,
+    onSent: () => {},
     onFrame: bytes => { made.frames.push(bytes.toString()); return onFrame(bytes.toString()) },
     onClose: (_connection, why) => { made.closedBecause = why },
   })

@@ -43,6 +43,8 @@ export interface ConnectionHost {
   readonly buffered: { bytes: number }
   /** Starts the request at once; the outcome may come later, or at once. */
   onFrame(frame: Buffer, connection: Connection): Promise<FrameOutcome> | FrameOutcome
+  /** The system has copied these chunks of answers. */
+  onSent(chunks: readonly Buffer[]): void
   onClose(connection: Connection, why: string): void
 }
 
@@ -172,7 +174,7 @@ export class Connection {
       }
       for (const chunk of outcome) chunks.push(chunk)
     }
-    if (chunks.length > 0) this.socket.write(chunks)
+    if (chunks.length > 0) this.socket.write(chunks, () => this.#host.onSent(chunks))
     if (this.socket.bytesQueued > QUEUED_BYTES_MAX) this.#pause()
     else this.#resumeWhereBelow()
   }

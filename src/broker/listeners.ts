@@ -26,6 +26,7 @@ export interface ListenersOptions {
   readonly users: Users
   readonly sessionLifetimeMs: number
   readonly onFrame: (frame: Buffer, connection: Connection) => Promise<FrameOutcome> | FrameOutcome
+  readonly onSent: (chunks: readonly Buffer[]) => void
 }
 
 export class Listeners {
@@ -89,7 +90,7 @@ export class Listeners {
     const id = this.#nextId++
     clients.opened({ connectionId: id, remoteAddress: socket.remoteAddress, connectedAtMs: env.clock.now(), clientId: '', softwareName: '', softwareVersion: '', requests: 0 })
     this.#connections.set(id, new Connection(id, socket, {
-      clock: env.clock, session: new Session({ env, users, listener, tls: socket.tls, lifetimeMs: sessionLifetimeMs }), frameBytesMax: FRAME_BYTES_MAX, buffered: this.#buffered, onFrame: this.#options.onFrame,
+      clock: env.clock, session: new Session({ env, users, listener, tls: socket.tls, lifetimeMs: sessionLifetimeMs }), frameBytesMax: FRAME_BYTES_MAX, buffered: this.#buffered, onFrame: this.#options.onFrame, onSent: this.#options.onSent,
       onClose: (connection, why) => {
         this.#connections.delete(connection.id)
         clients.closed(connection.id)

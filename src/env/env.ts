@@ -145,8 +145,11 @@ export interface Socket {
   /** Of a TLS connection; `undefined` in plain text. */
   readonly tls?: SocketTls | undefined
   setHandlers(handlers: SocketHandlers): void
-  /** Queues chunks in order; they must not be changed afterwards. `false`: over the high-water mark, wait for `drain`. */
-  write(chunks: readonly Buffer[]): boolean
+  /**
+   * Queues chunks in order; they must not be changed afterwards, or until `onTaken` where it is called: then the system has copied all of them. It never is where they
+   * are handed on as they are (a network in memory), or where the connection ends first. `false`: over the high-water mark, wait for `drain`.
+   */
+  write(chunks: readonly Buffer[], onTaken?: () => void): boolean
   /** Bytes queued and not yet taken by the system. */
   readonly bytesQueued: number
   pause(): void

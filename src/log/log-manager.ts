@@ -26,6 +26,7 @@ import { decodePartitionMetadata, encodePartitionMetadata, join, makeDirectoryDu
 import { Flusher } from './flusher.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { LogContext } from './partition-log.ts'
+import { ReadBlocks } from './read-blocks.ts'
 import { recoverLog } from './recovery.ts'
 import { applyRetention } from './retention.ts'
 import { scrubLog } from './scrub.ts'
@@ -69,6 +70,8 @@ export class LogManager {
   /** The last stop was clean. */
   readonly wasClean: boolean
   readonly identity: DirectoryIdentity
+  /** Whose bytes a read's `records` may be: to be given back where they were sent. */
+  readonly readBlocks = new ReadBlocks()
   readonly #env: Env
   readonly #options: LogManagerOptions
   readonly #logger: Logger
@@ -319,6 +322,7 @@ export class LogManager {
       env: this.#env,
       flusher: this.#flusher,
       tailBudget: this.#tailBudget,
+      readBlocks: this.readBlocks,
       logger: this.#logger,
       checkReserve: bytes => this.#checkReserve(bytes),
       saveLogStart: () => this.#saveCheckpoints(),

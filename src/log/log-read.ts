@@ -9,6 +9,7 @@
  */
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES } from '../wire/record-batch.ts'
 import { placeOf } from './segment.ts'
+import type { ReadBlocks } from './read-blocks.ts'
 import type { BatchPlace, Segment } from './segment.ts'
 import type { TailCache } from './tail-cache.ts'
 import type { AbortedTransaction } from './types.ts'
@@ -23,15 +24,16 @@ export interface ReadRange {
   readonly minOneBatch: boolean
 }
 
-export function readBatches(segments: readonly Segment[], tail: TailCache, range: ReadRange): Buffer {
+/** What is large lies in one of `blocks`. */
+export function readBatches(segments: readonly Segment[], tail: TailCache, blocks: ReadBlocks, range: ReadRange): Buffer {
   if (range.offset >= range.bound) return EMPTY
   const cached = tail.from(range.offset)
-  if (cached !== undefined) return readTail(cached.chunks, cached.index, range)
+  if (cached !== undefined) return readTail(cached.chunks, cached.index, blocks, range)
   // A compacted segment may hold nothing at or after the offset any more: the next one does.
   for (let index = segmentIndexOf(segments, range.offset); index < segments.length; index++) {
     const segment = segments[index]
     if (segment === undefined || segment.baseOffset >= range.bound) break
-    const bytes = readSegment(segment, range)
+    const bytes = readSegment(segment, blocks, range)
     if (bytes !== undefined) return bytes
   }
   return EMPTY
@@ -70,7 +72,7 @@ export function segmentIndexOf(segments: readonly Segment[], offset: number): nu
   return Math.max(0, low - 1)
 }
 
-function readTail(chunks: readonly { readonly bytes: Buffer }[], index: number, range: ReadRange): Buffer {
+function readTail(chunks: readonly { readonly bytes: Buffer }[], index: number, blocks: ReadBlocks, range: ReadRange): Buffer {
   const parts: Buffer[] = []
   let bytes = 0
   for (let at = index; at < chunks.length; at++) {
@@ -83,16 +85,21 @@ function readTail(chunks: readonly { readonly bytes: Buffer }[], index: number, 
     if (taken < chunk.length) break
   }
   const first = parts[0]
-  return first === undefined ? EMPTY : parts.length === 1 ? first : Buffer.concat(parts, bytes)
+  if (first === undefined || parts.length === 1) return first ?? EMPTY
+  const joined = blocks.take(bytes)
+  let at = 0
+  for (const part of parts) at += part.copy(joined, at)
+  return joined
 }
 
-function readSegment(segment: Segment, range: ReadRange): Buffer | undefined {
+function readSegment(segment: Segment, blocks: ReadBlocks, range: ReadRange): Buffer | undefined {
   const first = segment.findBatch(range.offset)
   if (first === undefined) return undefined
   if (first.lastOffset >= range.bound) return EMPTY
   if (first.sizeBytes > range.bytesMax && !range.minOneBatch) return EMPTY
   // With the header of the batch after them: it says whether the last one's offsets can be true.
-  const bytes = segment.readBytes(first.position, Math.min(Math.max(first.sizeBytes, range.bytesMax) + BATCH_HEADER_BYTES, segment.sizeBytes - first.position))
+  const length = Math.min(Math.max(first.sizeBytes, range.bytesMax) + BATCH_HEADER_BYTES, segment.sizeBytes - first.position)
+  const bytes = segment.readBytes(first.position, length, blocks.take(length))
   const end = wholeBatches(bytes, 0, range)
   checkPlaces(segment, first.position, bytes, end)
   return end === bytes.length ? bytes : bytes.subarray(0, end)

@@ -29,6 +29,7 @@ import type { LeaderEpochs } from './leader-epochs.ts'
 import { abortedWithin, endOffsetOf, readBatches } from './log-read.ts'
 import { encodeKafkaSnapshot, encodeProducers } from './producer-snapshot.ts'
 import type { ProducerStates } from './producer-state.ts'
+import type { ReadBlocks } from './read-blocks.ts'
 import type { RecoveredLog } from './recovery.ts'
 import { Segment } from './segment.ts'
 import { TailCache } from './tail-cache.ts'
@@ -41,6 +42,7 @@ export interface LogContext {
   readonly env: Env
   readonly flusher: Flusher
   readonly tailBudget: TailBudget
+  readonly readBlocks: ReadBlocks
   readonly logger: Logger
   /** Throws KAFKA_STORAGE_ERROR where a client's append must be refused to keep the reserve. */
   checkReserve(bytes: number): void
@@ -170,7 +172,7 @@ export class PartitionLog implements FlushTarget {
     }
     const { highWatermark } = this
     const bound = isolation === 'committed' ? this.#stableOffset : highWatermark
-    const records = readBatches(this.segments, this.#tail, { offset, bound, bytesMax: options.bytesMax, minOneBatch: options.minOneBatch })
+    const records = readBatches(this.segments, this.#tail, this.context.readBlocks, { offset, bound, bytesMax: options.bytesMax, minOneBatch: options.minOneBatch })
     return {
       records,
       highWatermark,

@@ -250,9 +250,8 @@ export class Segment {
     if (before !== undefined && leaderEpoch < before.leaderEpoch && leaderEpoch !== -1) throw this.corrupt(position, `a batch has leader epoch ${leaderEpoch} after ${before.leaderEpoch}`)
   }
 
-  /** Bytes of the file; fewer than asked is an error. */
-  readBytes(position: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length)
+  /** Bytes of the file, into `bytes`; fewer than asked is an error. */
+  readBytes(position: number, length: number, bytes: Buffer = Buffer.allocUnsafe(length)): Buffer {
     let at = 0
     while (at < length) {
       const count = this.file.read(bytes, at, length - at, position + at)

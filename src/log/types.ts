@@ -120,7 +120,7 @@ export interface AbortedTransaction {
 }
 
 export interface ReadResult {
-  /** Whole batches as on disk; the first may begin before the asked offset. Must not be changed: it may be shared. */
+  /** Whole batches as on disk; the first may begin before the asked offset. Must not be changed: it may be shared. Where it was sent it may go back to `LogManager.readBlocks`. */
   readonly records: Buffer
   readonly highWatermark: number
   readonly lastStableOffset: number

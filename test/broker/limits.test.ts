@@ -128,7 +128,7 @@ test('connections: so many of one address, so many in all; one that leaves makes
     return Promise.resolve({ host, port, close: () => Promise.resolve() })
   } }
   const world: Env = { ...env, network }
-  const listeners = new Listeners({ env: world, logger: silentLogger, clients: new Clients(() => env.clock.now()), users: Users.open(world, '/users.json'), sessionLifetimeMs: 0, onFrame: () => 'none' })
+  const listeners = new Listeners({ env: world, logger: silentLogger, clients: new Clients(() => env.clock.now()), users: Users.open(world, '/users.json'), sessionLifetimeMs: 0, onSent: () => {}, onFrame: () => 'none' })
   await listeners.listen({ protocol: 'PLAINTEXT', host: '10.0.0.1', port: 9092, tls: undefined, mechanisms: [], advertise: undefined })
   const come = (host: string): ReturnType<typeof silentSocket> => {
     const socket = silentSocket(`${host}:1`)

@@ -50,6 +50,27 @@ test('bytes travel both ways over a socket, a taken port and a dead address are 
   await assert.rejects(realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 30_000 }), (error: unknown) => error instanceof MillraceError && error.code === 'CONNECTION_FAILED' && error.retriable)
 })
 
+test('a write says when the system has copied it, and never after the connection has ended', async () => {
+  let peer: Socket | undefined
+  const listener = await realEnv.network.listen({ host: '127.0.0.1', port: 0 }, socket => {
+    peer = socket
+    socket.setHandlers({ data: () => {}, drain: () => {}, close: () => {} })
+    socket.pause()
+  })
+  const socket = await realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 30_000 })
+  const closed = new Promise<void>(resolve => socket.setHandlers({ data: () => {}, drain: () => {}, close: () => resolve() }))
+  await new Promise<void>(resolve => void socket.write([Buffer.from('abc'), Buffer.from('def')], resolve))
+  let taken = false
+  // More than both sockets hold, and nobody reads.
+  socket.write([Buffer.alloc(64 * 1024 * 1024)], () => { taken = true })
+  await new Promise(resolve => setTimeout(resolve, 50))
+  socket.destroy()
+  peer?.destroy()
+  await closed
+  await listener.close()
+  assert.equal(taken, false)
+})
+
 function echo(socket: Socket): void {
   socket.setHandlers({ data: chunk => void socket.write([chunk]), drain: () => {}, close: () => {} })
 }

@@ -104,12 +104,15 @@ class RealSocket implements Socket {
     // A peer that has closed its half gets what is queued, then the end; Node does that by itself (allowHalfOpen is off).
   }
 
-  write(chunks: readonly Buffer[]): boolean {
+  write(chunks: readonly Buffer[], onTaken?: () => void): boolean {
     if (this.#socket.destroyed) return false
-    if (chunks.length === 1 && chunks[0] !== undefined) return this.#socket.write(chunks[0])
+    // Of what is cut off by a `destroy` Node says that it was written.
+    const written = onTaken === undefined ? undefined : (error?: Error | null): void => { if ((error === undefined || error === null) && !this.#socket.destroyed) onTaken() }
+    const last = chunks.length - 1
+    if (last === 0 && chunks[0] !== undefined) return this.#socket.write(chunks[0], written)
     this.#socket.cork()
     let belowMark = true
-    for (const chunk of chunks) belowMark = this.#socket.write(chunk)
+    for (const [index, chunk] of chunks.entries()) belowMark = this.#socket.write(chunk, index === last ? written : undefined)
     // Uncork in the same turn: corked chunks leave as one writev.
     this.#socket.uncork()
     return belowMark

@@ -6,7 +6,8 @@
  *   millrace engines install samza
  *   millrace start dist/examples/linked/samza.js
  *
- * LINKED_GUARANTEE=atLeastOnce takes the `distinct` out, to see what a kill then does.
+ * LINKED_GUARANTEE=atLeastOnce takes the `distinct` out, to see what a kill then does. LINKED_ZOOKEEPER=localhost:2181 names a ZooKeeper that runs: three JVMs share the
+ * partitions by it, and where one is killed the others take over what it had.
  */
 import { fileURLToPath } from 'node:url'
 import { app, int64, record, text, topic } from 'millrace'
@@ -23,9 +24,10 @@ export const counted = topic('linked.counted', { key: text, value: Counted, part
 // From dist/examples/linked, where this runs, to the source.
 const source = fileURLToPath(new URL('../../../examples/linked/CountClicksSamza.java', import.meta.url))
 
+const zookeeper = process.env['LINKED_ZOOKEEPER']
 const guarded = process.env['LINKED_GUARANTEE'] !== 'atLeastOnce'
 
 export default app('linked')
   .task('clean', ({ read }) => read(clicks).filter(click => click.id !== '').write(clean))
-  .task('count', { on: samza({ source }), reads: [clean], writes: [raw], duplicates: guarded ? { removedBy: 'once' } : 'tolerated' })
+  .task('count', { on: samza(zookeeper === undefined ? { source } : { source, zookeeper, instances: 3 }), reads: [clean], writes: [raw], duplicates: guarded ? { removedBy: 'once' } : 'tolerated' })
   .task('once', ({ read }) => (guarded ? read(raw).distinct({ by: click => click.id, within: '1 hour' }) : read(raw)).write(counted))

@@ -31,6 +31,8 @@ import type { Supervisor } from './supervisor.ts'
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 30_000
 const HOST = '127.0.0.1'
+/** A server that takes no connection within this time is not there. */
+const REACHED_MS_MAX = 5_000
 /** Where the search for free ports of engines begins. */
 const PORTS_FROM = 9_700
 
@@ -227,6 +229,10 @@ export class Jobs {
       java: major => requireJava(major, environment),
       supervise: async each => { await supervisor.start(this.#childOf(each, directory, task)) },
       release: name => supervisor.release(name),
+      async reach(host, port) {
+        const socket = await realEnv.network.connect({ host, port, timeoutMs: REACHED_MS_MAX })
+        socket.destroy()
+      },
       freePort: async () => {
         const port = await nextFreePort(realEnv.network, HOST, this.#portNext)
         this.#portNext = port + 1

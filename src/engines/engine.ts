@@ -96,6 +96,8 @@ export interface JobContext {
   readonly release: (name: string) => Promise<void>
   /** A port of the loopback interface that nobody listens on. */
   readonly freePort: () => Promise<number>
+  /** Resolves when something takes a TCP connection there; rejects with why not. */
+  readonly reach: (host: string, port: number) => Promise<void>
 }
 
 export interface Job {

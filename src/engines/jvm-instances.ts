@@ -34,9 +34,9 @@ export interface JvmEngine {
   /** When instance `name` runs. */
   readiness(name: string): Readiness
   /** What has to be there, or gone, before the job starts. */
-  prepare?(): void
-  /** Told each line that an instance says. */
-  heard?(line: string): void
+  prepare?(): void | Promise<void>
+  /** Told each line that instance `name` says. */
+  heard?(line: string, name: string): void
   status?(): Partial<JobStatus>
 }
 
@@ -99,7 +99,7 @@ class JvmKind implements InstanceKind {
   async prepare(): Promise<void> {
     const { version, program, javaOptions } = this.#task.on
     const { distribution, javaOptions: ours = [] } = this.#engine
-    this.#engine.prepare?.()
+    await this.#engine.prepare?.()
     const java = await this.#context.java(JAVA_MIN)
     const { classpath, manifest } = this.#context.installation(`${distribution}@${version}`)
     this.#program = { java, jvm: jvmArguments(this.#context.disk, program, classpath, [...manifest.javaOptions, ...ours, ...javaOptions]) }
@@ -114,7 +114,7 @@ class JvmKind implements InstanceKind {
     await this.#context.supervise({
       name, command: java, args: [...jvm, ...args], cwd: undefined, readyMsMax: READY_MS_MAX,
       env: { ...processEnvironment(this.#context.app, this.#task, this.#context.bootstrap, instance), MILLRACE_CONFIG: config },
-      ready: this.#engine.readiness(name), onLine: line => this.#engine.heard?.(line),
+      ready: this.#engine.readiness(name), onLine: line => this.#engine.heard?.(line, name),
     })
   }
 

@@ -9,11 +9,20 @@
  * Samza keeps its positions in a checkpoint topic of its own, so its lag is not in a consumer group. With transactional state its stores go back to the last
  * checkpoint: what was written since is written again, with the same content.
  */
+import { MillraceError } from '../base/errors.ts'
 import type { Link, SamzaSpec } from '../topology/foreign.ts'
+import { countOf } from './count-of.ts'
 import { soleJvmFields, type SoleJvmOptions } from './jvm-program.ts'
 
-/** One JVM: without ZooKeeper Samza's coordinator gives each all the work. Samza has a task for each partition; a pool of threads runs them. */
+/**
+ * Samza has a task for each partition. Without ZooKeeper there is one JVM, as Samza's coordinator gives each all the work, and a pool of threads runs them; by
+ * ZooKeeper any number of JVMs share them, each with such a pool.
+ */
 export interface SamzaOptions extends SoleJvmOptions {
+  /** A ZooKeeper that runs already: `localhost:2181`, or `a:2181,b:2181/samza`. */
+  readonly zookeeper?: string | undefined
+  /** Processes, by `zookeeper`; 1 without it. */
+  readonly instances?: number | undefined
   /** `1.8` without it. */
   readonly version?: string | undefined
   /** Of Samza: `{ 'task.commit.ms': '1000' }`. */
@@ -26,13 +35,25 @@ const USUAL: Link = {
   transactionalIdPrefix: undefined, transactionTimeoutMs: undefined, partitioner: 'hashCode', timestamps: 'written', keepsHeaders: false,
 }
 
+/** The servers that a connect string of ZooKeeper names; none where it is no such string. */
+export function placesOf(zookeeper: string): readonly { readonly host: string; readonly port: number }[] {
+  const [servers = ''] = zookeeper.split('/')
+  const places = servers.split(',').map(server => /^(.+):(\d+)$/.exec(server.trim()))
+  return places.every(place => place !== null) ? places.map(([, host = '', port]) => ({ host, port: Number(port) })) : []
+}
+
 /**
  * For `{ on }` of a task: a Samza application. Describes; starts nothing.
  *
  * @example
  *   .task('profiles', { on: samza({ source: 'Profiles.java' }), reads: [clicks], writes: [profiles], duplicates: { removedBy: 'once' } })
+ *   .task('profiles', { on: samza({ jar: 'profiles.jar', zookeeper: 'zk.internal:2181', instances: 3 }), … })
  */
 export function samza(options: SamzaOptions): SamzaSpec {
-  const { version = '1.8', config = {} } = options
-  return { engine: 'samza', link: USUAL, version, config, ...soleJvmFields('samza', options) }
+  const { version = '1.8', config = {}, zookeeper, instances = 1 } = options
+  if (zookeeper !== undefined && placesOf(zookeeper).length === 0) throw new MillraceError('TOPOLOGY_INVALID', `samza({ zookeeper }): 'host:port', or several with commas between them, not '${zookeeper}'`)
+  if (zookeeper === undefined && instances !== 1) {
+    throw new MillraceError('TOPOLOGY_INVALID', `samza({ instances: ${instances} }): without ZooKeeper each of them would do all the work again. Name one with { zookeeper: 'localhost:2181' }, or give the one instance more threads with { parallelism: ${instances} }`)
+  }
+  return { engine: 'samza', link: USUAL, version, config, zookeeper, instances: countOf('samza', 'instances', instances), ...soleJvmFields('samza', options) }
 }

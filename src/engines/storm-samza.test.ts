@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import { jobContext } from '../../test/support/job-context.ts'
-import { type Logger, silentLogger } from '../base/logger.ts'
+import { silentLogger } from '../base/logger.ts'
 import { Admin } from '../client/admin.ts'
 import { Cluster } from '../client/cluster.ts'
 import { app } from '../dsl/app.ts'
@@ -12,7 +12,7 @@ import { text } from '../serde/text.ts'
 import { build } from '../topology/build.ts'
 import type { ForeignSpec } from '../topology/foreign.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
-import type { EngineProcess, Job } from './engine.ts'
+import type { EngineProcess, Job, JobContext } from './engine.ts'
 import { readText } from './files.ts'
 import { endOf } from './java-trace.ts'
 import { jobOf } from './job.ts'
@@ -42,7 +42,7 @@ interface StartedJob {
 }
 
 /** The job of `on` and the process that it starts, on a cluster whose topics have three copies. */
-async function started(on: ForeignSpec, javaOptions: readonly string[] = [], logger: Logger = silentLogger): Promise<StartedJob> {
+async function started(on: ForeignSpec, parts: Partial<JobContext> = {}, javaOptions: readonly string[] = []): Promise<StartedJob> {
   const processes: EngineProcess[] = []
   const files: string[] = []
   const released: string[] = []
@@ -50,13 +50,14 @@ async function started(on: ForeignSpec, javaOptions: readonly string[] = [], log
   const admin = new Admin(Object.create(Cluster.prototype))
   admin.describeTopics = names => Promise.resolve(names.map(name => ({ name, topicId: '', internal: false, partitions: [{ partition: 0, leader: 1, leaderEpoch: 0, replicas: [1, 2, 3], inSync: [1] }] })))
   const context = jobContext({
-    admin, logger, java: () => Promise.resolve('java'), installation: () => ({ manifest, directory: '/d', classpath: ['/d/a.jar', '/d/b.jar'], pythonPath: undefined }),
+    admin, logger: silentLogger, java: () => Promise.resolve('java'), installation: () => ({ manifest, directory: '/d', classpath: ['/d/a.jar', '/d/b.jar'], pythonPath: undefined }),
     release: name => { released.push(name); return Promise.resolve() },
     supervise: each => {
       processes.push(each)
       files.push(readText(realEnv.disk, each.env['MILLRACE_CONFIG'] ?? ''))
       return Promise.resolve()
     },
+    ...parts,
   })
   const job = jobOf(taskOf(on), context)
   await job.start()
@@ -88,7 +89,7 @@ test('samza: at least once with a partitioner of its own, positions of its own, 
   const on = samza({ mainClass: 'Score' })
   const { link } = taskOf(on)
   assert.deepEqual([link.guarantee, link.partitioner, link.commitsOffsets], ['atLeastOnce', 'hashCode', false])
-  const { job, process, settings } = await started(on, ['--add-opens=x'])
+  const { job, process, settings } = await started(on, {}, ['--add-opens=x'])
   assert.deepEqual(process.args.slice(0, 2), ['--add-opens=x', '-Xmx256m'])
   told(settings, ['app.name=shop-score', 'task.checkpoint.replication.factor=3', 'systems.kafka.default.stream.replication.factor=3', 'task.transactional.state.restore.enabled=true', 'job.container.thread.pool.size=1'])
   assert.ok(isLine(process, '[main] INFO org.apache.samza.container.SamzaContainer - Entering run loop.'))
@@ -113,7 +114,7 @@ test('a sole JVM is rescaled by a stop and a start with other threads; one that 
 
 test('a store of Samza behind an object cache is warned of, once; one without it, and what only looks like one, is not', async () => {
   const warnings: string[] = []
-  const { process } = await started(samza({ mainClass: 'Score' }), [], { ...silentLogger, warn: message => warnings.push(message) })
+  const { process } = await started(samza({ mainClass: 'Score' }), { logger: { ...silentLogger, warn: message => warnings.push(message) } })
   const configured = (...settings: readonly string[]): void => process.onLine?.(`[main] INFO org.apache.samza.container.SamzaContainer$ - Using configuration: {${settings.join(', ')}}`)
   const changelog = (store: string): string => `stores.${store}.changelog=shop-score-1-table-${store}`
   configured('stores.default.changelog.replication.factor=1', changelog('seen'), 'stores.seen.object.cache.size=0')
@@ -152,7 +153,7 @@ test('why a JVM ended is the innermost cause of what was thrown, or what its com
 test('samza\'s metrics tell its lag and rate; what it has not said is not known', () => {
   let now = 0
   const metrics = new SamzaMetrics(() => now)
-  const say = (metric: string, value: number | string): void => metrics.take(`[Samza LoggingMetricsReporter Thread-0] INFO org.apache.samza.metrics.reporter.LoggingMetricsReporter - Metric: ${metric}, Value: ${value}`)
+  const say = (metric: string, value: number | string, instance = 'score-1'): void => metrics.take(`[Samza LoggingMetricsReporter Thread-0] INFO org.apache.samza.metrics.reporter.LoggingMetricsReporter - Metric: ${metric}, Value: ${value}`, instance)
   const processed = 'samza-container-0-org.apache.samza.container.SamzaContainerMetrics-process-envelopes'
   const lines: readonly (readonly [string, number])[] = [
     ['samza-container-0-org.apache.samza.system.kafka.KafkaSystemConsumerMetrics-kafka-numbers-0-messages-behind-high-watermark', 40],
@@ -178,6 +179,36 @@ test('samza\'s metrics tell its lag and rate; what it has not said is not known'
   now = 4_000
   say(processed, 110)
   assert.equal(metrics.status().inPerSecond, 100)
+  say(processed, 1_000, 'score-2')
+  say('samza-container-1-org.apache.samza.system.SystemConsumersMetrics-unprocessed-messages', 7, 'score-2')
+  now = 5_000
+  say(processed, 1_300, 'score-2')
+  assert.deepEqual([metrics.status().inPerSecond, metrics.status().lagRecords], [400, 57], 'of two instances the sum')
+  metrics.forgetShares()
+  assert.deepEqual(metrics.status(), { positions: [{ topic: 'numbers', partition: 1, offset: 42 }], inPerSecond: null, lagRecords: null })
+})
+
+test('samza by ZooKeeper: instances with folders of their own share the tasks; rescaling starts and releases the difference', async () => {
+  const reached: string[] = []
+  const on = samza({ mainClass: 'Score', zookeeper: 'a:2181,b:2182/samza', instances: 2, parallelism: 3 })
+  const { job, process, settings, directory, released, tellings } = await started(on, { reach: (host, port) => {
+    reached.push(`${host}:${port}`)
+    return host === 'b' ? Promise.resolve() : Promise.reject(new Error('ECONNREFUSED'))
+  } })
+  assert.equal(process.name, 'score-1')
+  told(settings, ['job.coordinator.factory=org.apache.samza.zk.ZkJobCoordinatorFactory', 'job.coordinator.zk.connect=a:2181,b:2182/samza', 'app.processor-id-generator.class=org.apache.samza.runtime.UUIDGenerator', 'job.container.thread.pool.size=3'])
+  assert.ok(!settings.includes('processor.id='), 'an id that stays would be refused while ZooKeeper waits for the one that was killed')
+  assert.deepEqual(reached, ['a:2181', 'b:2182'])
+  await job.rescale?.(3)
+  await job.rescale?.(1)
+  assert.deepEqual([tellings('job.logged.store.base.dir'), released, job.status().instances], [['1', '2', '3'].map(number => `${directory}/score-${number}-state`), ['score-2', 'score-3'], 1])
+})
+
+test('samza: instances without ZooKeeper, and a ZooKeeper that is none or is not there, are refused with what to do', async () => {
+  assert.throws(() => samza({ mainClass: 'Score', instances: 2 }), /without ZooKeeper each of them would do all the work again\. Name one with \{ zookeeper: 'localhost:2181' \}, or .*\{ parallelism: 2 \}/)
+  for (const zookeeper of ['', 'zk', 'zk:2181,other', '/samza']) assert.throws(() => samza({ mainClass: 'Score', zookeeper }), /'host:port', or several with commas/)
+  await assert.rejects(started(samza({ mainClass: 'Score', zookeeper: 'zk:2181' }), { reach: () => Promise.reject(new Error('ECONNREFUSED')) }),
+    { code: 'ENGINE_FAILED', retriable: true, message: "task 'score': no ZooKeeper takes a connection at zk:2181. Start it, name another in samza({ zookeeper }), or leave that out: then one JVM runs, and needs none." })
 })
 
 test("storm's own metrics: of spouts the latency of tuple trees, acknowledged and failed, of bolts the capacity; what it asks Storm for survives the command line", async () => {

@@ -56,7 +56,7 @@ function checkpointRules(task: AdvisedTask, facts: AdviceFacts): Advice[] {
 
 /** More of the same, as far as there are partitions for it. */
 function parallelismRule(task: AdvisedTask, facts: AdviceFacts): Advice[] {
-  const name = optionOf(facts, task.task, 'parallelism') === undefined ? 'instances' : 'parallelism'
+  const name = optionOf(facts, task.task, 'instances') === undefined ? 'parallelism' : 'instances'
   const option = optionOf(facts, task.task, name)
   if (option === undefined) return []
   const now = task.job?.instances ?? option.value ?? option.default ?? 1

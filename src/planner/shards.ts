@@ -94,6 +94,7 @@ function nativeShards(task: NativeTaskPlan, known: ReadonlyMap<string, number>):
 
 function workersOf(task: TaskPlan, { processes, threads }: Workers): number | null {
   if (task.kind === 'native') return processes * Math.max(1, threads)
+  if (task.on.engine === 'samza') return task.on.instances * task.on.parallelism
   if ('instances' in task.on) return task.on.instances
   return 'parallelism' in task.on ? task.on.parallelism : null
 }

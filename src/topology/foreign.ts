@@ -89,7 +89,7 @@ export interface KafkaStreamsSpec extends JvmSpec<'kafkaStreams'> {
   readonly instances: number
 }
 
-/** Of an engine that shares no work between JVMs without a cluster of its own: one of them, with so many threads for its partitions. */
+/** Of an engine that shares no work between JVMs by itself: one of them, with so many threads for its partitions. */
 export interface SoleJvmSpec<Engine extends 'storm' | 'samza' = 'storm' | 'samza'> extends JvmSpec<Engine> {
   /** Storm: executors of each spout and bolt. Samza: tasks that run at once. */
   readonly parallelism: number
@@ -99,7 +99,12 @@ export interface SoleJvmSpec<Engine extends 'storm' | 'samza' = 'storm' | 'samza
 export type StormSpec = SoleJvmSpec<'storm'>
 
 /** An application that its program runs by `LocalApplicationRunner`. */
-export type SamzaSpec = SoleJvmSpec<'samza'>
+export interface SamzaSpec extends SoleJvmSpec<'samza'> {
+  /** `host:port[,host:port …][/path]`, by which instances share its tasks; `undefined`: there is one. */
+  readonly zookeeper: string | undefined
+  /** Processes, each with `parallelism` threads. */
+  readonly instances: number
+}
 
 export interface FlinkSpec extends Spec {
   readonly engine: 'flink'

@@ -70,7 +70,7 @@ const instances: Option<ForeignSpec> = {
   set: (spec, value) => 'instances' in spec ? { ...spec, instances: value } : spec,
 }
 
-/** Of an engine that has one JVM. */
+/** Of an engine whose JVMs have pools of them. */
 const threads = (governs: string): Option<ForeignSpec> => ({
   name: 'parallelism', unit: 'count', default: 1, min: 1, max: 128, governs, costs: 'threads; more than partitions are idle; a change stops the job and starts it again',
   get: spec => spec.engine === 'storm' || spec.engine === 'samza' ? spec.parallelism : null,
@@ -120,7 +120,7 @@ function optionsOf(spec: ForeignSpec): readonly Option<ForeignSpec>[] {
       threads('executors of each spout and bolt, which share its partitions, as far as the program gives them the hint `parallelism`'),
       setting('storm', 'offset.commit.period.ms', 'config', { name: 'commitInterval', unit: 'ms', default: 1_000, min: 1, max: 600_000, governs: 'after a kill records come again by that much, as far as the program reads offset.commit.period.ms', costs: 'shorter: more commits; longer: more duplicates to remove' }),
       setting('storm', 'topology.max.spout.pending', 'config', { name: 'pending', unit: 'count', default: 1_000, min: 1, max: 1_000_000, governs: 'tuples of a spout that are under way at once, as far as the program sets it', costs: 'more: memory, and tuples that wait until their timeout are replayed; fewer: bolts wait for work' })]
-    case 'samza': return [
+    case 'samza': return [...spec.zookeeper === undefined ? [] : [instances],
       threads('tasks, one for each partition, that run at the same time'),
       setting('samza', 'task.commit.ms', 'config', { name: 'commitInterval', unit: 'ms', default: 1_000, min: 1, max: 600_000, governs: 'after a kill records come again by that much', costs: 'shorter: stores are flushed and checkpoints written more often; longer: more duplicates to remove' }),
       setting('samza', 'systems.kafka.producer.linger.ms', 'config', { name: 'linger', unit: 'ms', default: 10, min: 0, max: 60_000, governs: 'how long a batch that is not full waits for more', costs: 'longer: fewer requests and that much latency' }),

@@ -16,7 +16,7 @@ export function jobContext(parts: Partial<JobContext>): JobContext {
   return {
     app: 'shop', bootstrap: 'localhost:9092', directory: join(mkdtempSync(join(tmpdir(), 'millrace-job-')), 'job'), disk: realEnv.disk, clock: realEnv.clock, randomHex: digits => '7'.repeat(digits),
     logger: createLogger({ level: 'error', write: line => console.log(line), now: Date.now }),
-    admin: UNCONNECTED, installation: refused('installation'), java: refused('java'), supervise: refused('supervise'), release: refused('release'), freePort: refused('freePort'),
+    admin: UNCONNECTED, installation: refused('installation'), java: refused('java'), supervise: refused('supervise'), release: refused('release'), freePort: refused('freePort'), reach: refused('reach'),
     ...parts,
   }
 }

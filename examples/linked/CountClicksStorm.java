@@ -1,5 +1,5 @@
 // A Storm topology of a Millrace graph: how many clicks each key has had so far, written once for each click, and again after a kill.
-// Run by `storm({ source: 'CountClicksStorm.java' })`; what it reads, writes and how it is configured comes from its environment.
+// Run by `storm({ source: 'CountClicksStorm.java' })`, or submitted to a cluster as a jar of it by `storm({ jar, mainClass, cluster })`; what it reads, writes and how it is configured comes from its environment.
 //
 // Storm keeps a bolt's state in memory (or in a Redis), so a kill loses it. This bolt finds its counts in its own output: it reads that to its end before it counts.
 // What the spout replays is written again with the count it had: a task behind it takes the copies out by the click's id.
@@ -16,6 +16,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.storm.Config;
 import org.apache.storm.LocalCluster;
+import org.apache.storm.StormSubmitter;
 import org.apache.storm.kafka.bolt.KafkaBolt;
 import org.apache.storm.kafka.bolt.mapper.FieldNameBasedTupleToKafkaMapper;
 import org.apache.storm.kafka.spout.KafkaSpout;
@@ -72,6 +73,10 @@ public class CountClicksStorm {
         topology.setNumWorkers(1);
         topology.setMaxSpoutPending(Integer.parseInt(config.getProperty("topology.max.spout.pending")));
         topology.setMessageTimeoutSecs(Integer.parseInt(config.getProperty("topology.message.timeout.secs")));
+        if (config.getProperty("topology.submit").equals("cluster")) {
+            StormSubmitter.submitTopology(config.getProperty("topology.name"), topology, builder.createTopology());
+            return;
+        }
         LocalCluster cluster = new LocalCluster();
         LocalCluster.LocalTopology running = cluster.submitTopology(config.getProperty("topology.name"), topology, builder.createTopology());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {

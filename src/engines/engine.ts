@@ -21,7 +21,7 @@ import type { TopicPartition } from '../client/types.ts'
 import type { Clock, Disk } from '../env/env.ts'
 import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Installation } from './install/store.ts'
-import type { StormFigures } from './storm-metrics.ts'
+import type { StormFigures } from './storm/metrics.ts'
 
 /** `stopping` and `rescaling` are said by who asked the job for it, while it is under way. */
 export type JobState = 'starting' | 'running' | 'restarting' | 'failed' | 'stopped' | 'external' | 'stopping' | 'rescaling'

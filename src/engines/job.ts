@@ -9,7 +9,7 @@ import { kafkaStreamsJob } from './kafka-streams-job.ts'
 import { processJob } from './process-job.ts'
 import { sparkJob } from './spark/job.ts'
 import { samzaJob } from './samza-job.ts'
-import { stormJob } from './storm-job.ts'
+import { stormJob } from './storm/job.ts'
 
 export function jobOf(task: ForeignTaskPlan, context: JobContext): Job {
   const { on } = task

@@ -27,6 +27,8 @@ export type SettingsContext = Pick<JobContext, 'app' | 'bootstrap' | 'directory'
 export interface JvmEngine {
   /** As `millrace engines install` names it. */
   readonly distribution: string
+  /** A `.java` file of ours that runs the user's program: it is told that one's main class, and its arguments. */
+  readonly host?: string | undefined
   /** Of its JVMs, before the user's own. */
   readonly javaOptions?: readonly string[] | undefined
   /** What instance `name` is told in its properties file, the user's own settings last. */
@@ -98,11 +100,13 @@ class JvmKind implements InstanceKind {
   /** JI2. */
   async prepare(): Promise<void> {
     const { version, program, javaOptions } = this.#task.on
-    const { distribution, javaOptions: ours = [] } = this.#engine
+    const { distribution, host, javaOptions: ours = [] } = this.#engine
     await this.#engine.prepare?.()
     const java = await this.#context.java(JAVA_MIN)
     const { classpath, manifest } = this.#context.installation(`${distribution}@${version}`)
-    this.#program = { java, jvm: jvmArguments(this.#context.disk, program, classpath, [...manifest.javaOptions, ...ours, ...javaOptions]) }
+    const jvm = jvmArguments(this.#context.disk, program, classpath, [...manifest.javaOptions, ...ours, ...javaOptions])
+    // The last one says what is run.
+    this.#program = { java, jvm: host === undefined ? jvm : [...jvm.slice(0, -1), host, ...jvm.slice(-1)] }
   }
 
   async startInstance(name: string, instance: number): Promise<void> {

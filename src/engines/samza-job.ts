@@ -17,7 +17,8 @@ import type { ForeignTaskPlan } from '../topology/plan.ts'
 import type { Job, JobContext } from './engine.ts'
 import { ErrorLog } from './java-trace.ts'
 import { type JvmEngine, jvmInstances, type SettingsContext, SoleJvm } from './jvm-instances.ts'
-import { placesOf } from './samza.ts'
+import { reachOne } from './places.ts'
+import { serversOf } from './samza.ts'
 import { metricsLogged, SamzaMetrics } from './samza-metrics.ts'
 import { cachedStores, cachedStoreWarning } from './samza-stores.ts'
 
@@ -55,15 +56,9 @@ export function samzaJob(task: Task, context: JobContext): Job {
 
 /** Resolves when one of the servers takes a connection; its client would try for a minute and say little. */
 async function reach(task: string, zookeeper: string, context: JobContext): Promise<void> {
-  const failures: unknown[] = []
-  for (const { host, port } of placesOf(zookeeper)) {
-    try {
-      return await context.reach(host, port)
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  throw new MillraceError('ENGINE_FAILED', `task '${task}': no ZooKeeper takes a connection at ${zookeeper}. Start it, name another in samza({ zookeeper }), or leave that out: then one JVM runs, and needs none.`, { retriable: true, cause: failures[0] })
+  await reachOne(serversOf(zookeeper), context.reach).catch((cause: unknown) => {
+    throw new MillraceError('ENGINE_FAILED', `task '${task}': no ZooKeeper takes a connection at ${zookeeper}. Start it, name another in samza({ zookeeper }), or leave that out: then one JVM runs, and needs none.`, { retriable: true, cause })
+  })
 }
 
 /** SA4. */

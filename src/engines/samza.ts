@@ -13,6 +13,7 @@ import { MillraceError } from '../base/errors.ts'
 import type { Link, SamzaSpec } from '../topology/foreign.ts'
 import { countOf } from './count-of.ts'
 import { soleJvmFields, type SoleJvmOptions } from './jvm-program.ts'
+import { type Place, placesOf } from './places.ts'
 
 /**
  * Samza has a task for each partition. Without ZooKeeper there is one JVM, as Samza's coordinator gives each all the work, and a pool of threads runs them; by
@@ -35,11 +36,9 @@ const USUAL: Link = {
   transactionalIdPrefix: undefined, transactionTimeoutMs: undefined, partitioner: 'hashCode', timestamps: 'written', keepsHeaders: false,
 }
 
-/** The servers that a connect string of ZooKeeper names; none where it is no such string. */
-export function placesOf(zookeeper: string): readonly { readonly host: string; readonly port: number }[] {
-  const [servers = ''] = zookeeper.split('/')
-  const places = servers.split(',').map(server => /^(.+):(\d+)$/.exec(server.trim()))
-  return places.every(place => place !== null) ? places.map(([, host = '', port]) => ({ host, port: Number(port) })) : []
+/** The servers of ZooKeeper's connect string, which may have a path behind them; none where it is no such string. */
+export function serversOf(zookeeper: string): readonly Place[] {
+  return placesOf(zookeeper.replace(/\/.*$/, ''))
 }
 
 /**
@@ -51,7 +50,7 @@ export function placesOf(zookeeper: string): readonly { readonly host: string; r
  */
 export function samza(options: SamzaOptions): SamzaSpec {
   const { version = '1.8', config = {}, zookeeper, instances = 1 } = options
-  if (zookeeper !== undefined && placesOf(zookeeper).length === 0) throw new MillraceError('TOPOLOGY_INVALID', `samza({ zookeeper }): 'host:port', or several with commas between them, not '${zookeeper}'`)
+  if (zookeeper !== undefined && serversOf(zookeeper).length === 0) throw new MillraceError('TOPOLOGY_INVALID', `samza({ zookeeper }): 'host:port', or several with commas between them, not '${zookeeper}'`)
   if (zookeeper === undefined && instances !== 1) {
     throw new MillraceError('TOPOLOGY_INVALID', `samza({ instances: ${instances} }): without ZooKeeper each of them would do all the work again. Name one with { zookeeper: 'localhost:2181' }, or give the one instance more threads with { parallelism: ${instances} }`)
   }

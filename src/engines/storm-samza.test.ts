@@ -1,5 +1,7 @@
 import { strict as assert } from 'node:assert'
-import { delimiter, join } from 'node:path'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import { jobContext } from '../../test/support/job-context.ts'
 import { silentLogger } from '../base/logger.ts'
@@ -18,8 +20,8 @@ import { endOf } from './java-trace.ts'
 import { jobOf } from './job.ts'
 import { samza } from './samza.ts'
 import { metricsLogged, SamzaMetrics } from './samza-metrics.ts'
-import { storm } from './storm.ts'
-import { stormOptions } from './storm-metrics.ts'
+import { storm } from './storm/storm.ts'
+import { stormOptions } from './storm/metrics.ts'
 
 const numbers = topic('numbers', { key: text, value: text })
 const scores = topic('scores', { key: text, value: text })
@@ -186,6 +188,36 @@ test('samza\'s metrics tell its lag and rate; what it has not said is not known'
   assert.deepEqual([metrics.status().inPerSecond, metrics.status().lagRecords], [400, 57], 'of two instances the sum')
   metrics.forgetShares()
   assert.deepEqual(metrics.status(), { positions: [{ topic: 'numbers', partition: 1, offset: 42 }], inPerSecond: null, lagRecords: null })
+})
+
+/** A file that begins as a jar does. */
+function someJar(): string {
+  const jar = join(mkdtempSync(join(tmpdir(), 'millrace-jar-')), 'score.jar')
+  writeFileSync(jar, Buffer.from([0x50, 0x4b, 0x03, 0x04]))
+  return jar
+}
+
+test('storm on a cluster: a host of ours submits the jar, tells its figures, and is told where Nimbus is', async () => {
+  const jar = someJar()
+  const { job, process, settings, released, tellings } = await started(storm({ jar, mainClass: 'Score', args: ['fast'], cluster: { nimbus: 'a:6627,b:6627' } }), { reach: () => Promise.resolve() })
+  const [options, ...rest] = process.args.slice(process.args.indexOf(`-Dstorm.jar=${jar}`) + 1)
+  assert.match(decodeURIComponent(options ?? ''), /^-Dstorm\.options=nimbus\.seeds=\["a","b"\],nimbus\.thrift\.port=6627,/)
+  assert.deepEqual([rest.slice(0, 3), rest.slice(-3).map(path => basename(path))], [['-Xmx256m', '-cp', [jar, '/d/a.jar', '/d/b.jar'].join(delimiter)], ['MillraceTopology.java', 'Score', 'fast']])
+  told(settings, ['topology.submit=cluster', 'topology.name=shop-score', 'parallelism=1'])
+  const line = (runs: boolean): string => `MILLRACE {"topology":"shop-score-1-1","runs":${runs},"completeLatencyMs":12.5,"capacity":0.25,"acked":40,"failed":1,"error":"java.lang.IllegalStateException: x"}`
+  assert.ok(isLine(process, line(true)) && !isLine(process, line(false)))
+  assert.equal(job.status().storm, null)
+  for (const each of ['MILLRACE {"said":"Nimbus does not answer"}', 'MILLRACE', line(true)]) process.onLine?.(each)
+  assert.deepEqual([job.status().storm, job.status().lastError], [{ completeLatencyMs: 12.5, capacity: 0.25, acked: 40, failed: 1 }, 'java.lang.IllegalStateException: x'])
+  await job.rescale?.(2)
+  assert.deepEqual([tellings('parallelism'), released, job.status().instances], [['1', '2'], ['score'], 2])
+})
+
+test('storm on a cluster: no jar, a Nimbus that is none, and one that is not there, are refused with what to do', async () => {
+  assert.throws(() => storm({ source: 'Score.java', cluster: { nimbus: 'a:6627' } }), /workers of a cluster get the program as a jar\. Name it and its main class: \{ jar: "score\.jar", mainClass: "Score" \}/)
+  for (const nimbus of ['', 'a', 'a:6627,b:6628']) assert.throws(() => storm({ jar: 'score.jar', mainClass: 'Score', cluster: { nimbus } }), /nimbus is 'host:port', or several with one port/)
+  await assert.rejects(started(storm({ jar: someJar(), mainClass: 'Score', cluster: { nimbus: 'a:6627' } }), { reach: () => Promise.reject(new Error('ECONNREFUSED')) }),
+    { code: 'ENGINE_FAILED', retriable: true, message: "task 'score': no Nimbus takes a connection at a:6627. Start the Storm cluster, name another in storm({ cluster }), or leave that out: then all of Storm runs in one JVM." })
 })
 
 test('samza by ZooKeeper: instances with folders of their own share the tasks; rescaling starts and releases the difference', async () => {

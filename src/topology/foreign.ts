@@ -95,8 +95,11 @@ export interface SoleJvmSpec<Engine extends 'storm' | 'samza' = 'storm' | 'samza
   readonly parallelism: number
 }
 
-/** A topology that its program runs by `LocalCluster`. */
-export type StormSpec = SoleJvmSpec<'storm'>
+/** A topology that its program runs by `LocalCluster`, or submits to a cluster. */
+export interface StormSpec extends SoleJvmSpec<'storm'> {
+  /** Where its Nimbus answers, `host:port[,host:port …]`; `undefined`: all of Storm is in the one JVM. */
+  readonly nimbus: string | undefined
+}
 
 /** An application that its program runs by `LocalApplicationRunner`. */
 export interface SamzaSpec extends SoleJvmSpec<'samza'> {

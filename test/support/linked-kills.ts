@@ -35,12 +35,18 @@ export interface BrokerKill {
   readonly meanwhile?: readonly string[] | undefined
 }
 
+/** Something that is no process of the app. */
+export interface OtherKill {
+  readonly what: string
+  kill(): Promise<void>
+}
+
 export interface LinkedKillsOptions {
   /** The app's module. */
   readonly entry: string
   readonly bootstrap: string
   /** Names of processes to kill, what to ask of a job, and brokers to kill, in turn. */
-  readonly kills: readonly (string | JobRequest | BrokerKill)[]
+  readonly kills: readonly (string | JobRequest | BrokerKill | OtherKill)[]
   /** The cluster's. */
   readonly brokers?: readonly KillableBroker[] | undefined
   /** Each kill waits for up to a second more; the random numbers' seed. Without it none does. */
@@ -91,6 +97,7 @@ export async function linkedKills(options: LinkedKillsOptions): Promise<LinkedKi
       await flows(cluster, output, `before the next step, ${JSON.stringify(kill)}`, watched)
       if (options.seed !== undefined) await realEnv.clock.sleep(random.below(1_000))
       if (typeof kill === 'string') await watched.kill(kill)
+      else if ('what' in kill) await kill.kill()
       else if ('brokers' in kill) await brokersKilled(kill, options.brokers ?? [], watched, { cluster, topic: output })
       else await watched.control(kill)
     }

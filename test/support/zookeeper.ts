@@ -1,4 +1,4 @@
-/** A ZooKeeper of one server, from the jars of an installed distribution that brings one (Samza, Storm). */
+/** A ZooKeeper of one server, from the jars of an installed distribution that brings one: Samza as it is, Storm within its own packages. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,8 @@ import { ENGINES } from './need.ts'
 import { startProcess } from './processes.ts'
 
 const TICK_MS = 1_000
+const MAIN = 'org.apache.zookeeper.server.ZooKeeperServerMain'
+const MAINS = { 'samza@1.8': MAIN, 'storm@2.8': `org.apache.storm.shade.${MAIN}` } as const
 
 export interface ZooKeeper {
   /** `127.0.0.1:PORT`. */
@@ -16,13 +18,13 @@ export interface ZooKeeper {
   stop(): Promise<void>
 }
 
-export async function startZooKeeper(distribution: 'samza@1.8' | 'storm@2.8'): Promise<ZooKeeper> {
+export async function startZooKeeper(distribution: keyof typeof MAINS): Promise<ZooKeeper> {
   const { classpath } = openEngineStore(realEnv.disk, { MILLRACE_ENGINES: ENGINES }).installation(distribution)
   const directory = mkdtempSync(join(tmpdir(), 'millrace-zookeeper-'))
   const [port = 0] = await freePorts(1)
   const settings = join(directory, 'zoo.cfg')
   writeFileSync(settings, `tickTime=${TICK_MS}\ndataDir=${join(directory, 'data')}\nclientPort=${port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\nmaxClientCnxns=0\n`)
-  const server = startProcess('java', ['-Xmx128m', '-XX:TieredStopAtLevel=1', '-cp', classpath.join(':'), 'org.apache.zookeeper.server.ZooKeeperServerMain', settings])
+  const server = startProcess('java', ['-Xmx128m', '-XX:TieredStopAtLevel=1', '-cp', classpath.join(':'), MAINS[distribution], settings])
   try {
     await answers(port, server.exited)
   } catch (error) {

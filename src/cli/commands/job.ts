@@ -1,6 +1,6 @@
 /** `millrace job ls|describe|stop|start|restart|scale`: tasks on other engines, in an app that runs. */
 import type { JobStatus } from '../../engines/engine.ts'
-import { stormText } from '../../engines/storm-metrics.ts'
+import { stormText } from '../../engines/storm/metrics.ts'
 import { INSTANCES_MAX, type JobAction } from '../../http/job-request.ts'
 import { latencyText } from '../../http/latency.ts'
 import type { Live } from '../../http/server.ts'

@@ -8,7 +8,7 @@
  */
 import type { Admin } from '../../client/admin.ts'
 import type { Cluster } from '../../client/cluster.ts'
-import { type StormFigures, stormText } from '../../engines/storm-metrics.ts'
+import { type StormFigures, stormText } from '../../engines/storm/metrics.ts'
 import { collectLag, type PartitionLag } from '../../http/lag.ts'
 import { Latencies, type Latency, latencyText } from '../../http/latency.ts'
 import { metricsTail } from '../../http/metrics-tail.ts'

@@ -25,10 +25,14 @@ const WANTED = ['__complete-latency.*', '__ack-count.*', '__fail-count.*', '__ca
 
 /** `-Dstorm.options=…`: pairs with commas between them, each URL-encoded, the values JSON. */
 export function stormOptions(): string {
-  const settings: Readonly<Record<string, unknown>> = {
+  return optionsText({
     'topology.metrics.consumer.register': [{ class: 'org.apache.storm.metric.LoggingMetricsConsumer', 'parallelism.hint': 1, whitelist: WANTED }],
     'topology.enable.v2.metrics.tick': true, 'topology.v2.metrics.tick.interval.seconds': SECONDS, 'topology.builtin.metrics.bucket.size.secs': SECONDS, 'executor.metrics.frequency.secs': SECONDS,
-  }
+  })
+}
+
+/** The same of any settings. */
+export function optionsText(settings: Readonly<Record<string, unknown>>): string {
   return `-Dstorm.options=${Object.entries(settings).map(([name, value]) => encodeURIComponent(`${name}=${JSON.stringify(value)}`)).join(',')}`
 }
 

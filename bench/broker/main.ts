@@ -3,7 +3,7 @@
  *
  *   node dist/bench/broker/main.js [--records 1000000] [--seconds 20] [--recovery-mib 1024] [--only millrace-sync,kafka-flush,…] [--dry]
  *
- * Prints a table and writes it to docs/reports, with its figures as JSON in bench/results (`--dry`: to neither). The client is Millrace's own for
+ * Prints a table and writes it to docs/reports, its figures as JSON beside it (`--dry`: neither). The client is Millrace's own for
  * both, in this process; brokers are processes of their own, one after the other.
  */
 import { writeFileSync } from 'node:fs'
@@ -50,7 +50,7 @@ if (!values.dry) {
   const day = started.at.toISOString().slice(0, 10)
   writeFileSync(join(ROOT, 'docs', 'reports', `${day}-broker-beside-kafka.md`), text)
   const figures = Object.fromEntries([...rows].map(([name, row]) => [name, Object.fromEntries(FIGURES.map((figure, index) => [figure, row[index]]))]))
-  writeFileSync(join(ROOT, 'bench', 'results', `${day}-broker-beside-kafka.json`), `${JSON.stringify({ at: started.at.toISOString(), load: { began: started.load, ended }, records, seconds: Number(values.seconds), recoveryMib: Number(values['recovery-mib']), figures }, null, 1)}\n`)
+  writeFileSync(join(ROOT, 'docs', 'reports', `${day}-broker-beside-kafka.json`), `${JSON.stringify({ at: started.at.toISOString(), load: { began: started.load, ended }, records, seconds: Number(values.seconds), recoveryMib: Number(values['recovery-mib']), figures }, null, 1)}\n`)
 }
 process.exit(0)
 

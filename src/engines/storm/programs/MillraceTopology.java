@@ -6,7 +6,8 @@
 // H1. A topology that this host, or one before it, has submitted is watched and not submitted again: its configuration holds a fingerprint of jar, settings and
 //     arguments. One of the same name with another fingerprint is taken off first.
 // H2. SIGTERM takes the topology off: its spouts stop first, and what is under way has WAIT_SECONDS to be acknowledged. A host that is killed leaves it running.
-// H3. A Nimbus that does not answer changes nothing: the topology runs on, and it is asked again.
+// H3. A Nimbus that does not answer changes nothing: the topology runs on, and it is asked again. One that was started again refuses to submit and to take off
+//     until ZooKeeper has forgotten the one before it (`not a leader`, about its session's 20 s): both wait for a leader.
 import java.lang.reflect.InvocationTargetException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,7 @@ import java.util.Properties;
 import org.apache.storm.generated.ComponentAggregateStats;
 import org.apache.storm.generated.ExecutorSummary;
 import org.apache.storm.generated.KillOptions;
+import org.apache.storm.generated.NimbusSummary;
 import org.apache.storm.generated.NotAliveException;
 import org.apache.storm.generated.TopologyInfo;
 import org.apache.storm.generated.TopologyPageInfo;
@@ -30,6 +32,7 @@ import org.apache.storm.utils.Utils;
 public class MillraceTopology {
     private static final String FINGERPRINT = "millrace.fingerprint";
     private static final int WAIT_SECONDS = 5;
+    private static final long LEADER_MS_MAX = 60_000;
     private static final long GONE_MS_MAX = 20_000;
     private static final long SUBMITTED_MS_MAX = 60_000;
     private static final long LOOK_MS = 2_000;
@@ -54,7 +57,10 @@ public class MillraceTopology {
             takeOff();
             running = null;
         }
-        if (running == null) submit(args);
+        if (running == null) {
+            awaitLeader();
+            submit(args);
+        }
         Runtime.getRuntime().addShutdownHook(new Thread(MillraceTopology::end));
         watch();
     }
@@ -83,6 +89,17 @@ public class MillraceTopology {
     private static TopologySummary find() throws Exception {
         try (NimbusClient nimbus = nimbus()) {
             return nimbus.getClient().getClusterInfo().get_topologies().stream().filter(each -> each.get_name().equals(name)).findFirst().orElse(null);
+        }
+    }
+
+    /** H3. Returns also where none came: what is asked next says why. */
+    private static void awaitLeader() throws Exception {
+        for (long end = System.currentTimeMillis() + LEADER_MS_MAX; System.currentTimeMillis() < end; Thread.sleep(500)) {
+            try (NimbusClient nimbus = nimbus()) {
+                if (nimbus.getClient().getClusterInfo().get_nimbuses().stream().anyMatch(NimbusSummary::is_isLeader)) return;
+            } catch (Exception unreachable) {
+                say("{\"said\":" + json("Nimbus does not answer: " + unreachable) + "}");
+            }
         }
     }
 
@@ -181,6 +198,7 @@ public class MillraceTopology {
     private static void takeOff() throws Exception {
         KillOptions options = new KillOptions();
         options.set_wait_secs(WAIT_SECONDS);
+        awaitLeader();
         try (NimbusClient nimbus = nimbus()) {
             nimbus.getClient().killTopologyWithOpts(name, options);
         } catch (NotAliveException gone) {

@@ -33,7 +33,7 @@ const CONTENDERS: Readonly<Record<string, () => Promise<Running>>> = {
   'millrace-sync': () => millrace('sync'), 'kafka-flush': () => kafka({ 'log.flush.interval.messages': '1' }),
   'millrace-os': () => millrace('os'), 'kafka-default': () => kafka({}),
 }
-const FIGURES = ['ready, ms', 'idle, MiB', 'produce 100 B, records/s', 'consume 100 B, records/s', 'produce 1 KiB, records/s', 'consume 1 KiB, records/s', 'produce p50 at 5,000/s, ms', 'produce p99 at 5,000/s, ms', 'loaded, MiB', 'p99 with 2,000 partitions and 500 connections, ms', 'MiB with them', 'recovery after SIGKILL, ms'] as const
+const FIGURES = ['ready, ms', 'idle, MiB', 'produce 100 B, records/s', 'consume 100 B, records/s', 'produce 1 KiB, records/s', 'consume 1 KiB, records/s', 'produce 100 B, CPU µs/record', 'consume 100 B, CPU µs/record', 'produce 1 KiB, CPU µs/record', 'consume 1 KiB, CPU µs/record', 'produce p50 at 5,000/s, ms', 'produce p99 at 5,000/s, ms', 'loaded, MiB', 'p99 with 2,000 partitions and 500 connections, ms', 'MiB with them', 'recovery after SIGKILL, ms'] as const
 const only = values.only === '' ? Object.keys(CONTENDERS) : values.only.split(',')
 const load = (): string => loadavg().map(average => average.toFixed(1)).join(' ')
 const started = { at: new Date(), load: load() }
@@ -86,9 +86,10 @@ async function measured(name: string, broker: Running): Promise<number[]> {
   const idle = residentMib(broker.pid())
   const cluster = await connect(broker.bootstrap)
   // Both have compiled their hot paths before anything counts.
-  await throughput(cluster, 'warm-up', Math.min(200_000, records), 100)
-  const small = await throughput(cluster, 'small', records, 100)
-  const large = await throughput(cluster, 'large', Math.ceil(records / 4), 1024)
+  const pid = broker.pid()
+  await throughput(cluster, pid, 'warm-up', Math.min(200_000, records), 100)
+  const small = await throughput(cluster, pid, 'small', records, 100)
+  const large = await throughput(cluster, pid, 'large', Math.ceil(records / 4), 1024)
   const steady = await latencies(cluster, 'steady', 5000, Number(values.seconds))
   const loaded = residentMib(broker.pid())
   await makeTopic(cluster, 'many', 2000)
@@ -101,18 +102,18 @@ async function measured(name: string, broker: Running): Promise<number[]> {
   await cluster.close()
   const recoveryMs = await broker.restart()
   await broker.stop()
-  return [broker.readyMs, idle, small.producedPerSecond, small.consumedPerSecond, large.producedPerSecond, large.consumedPerSecond, steady.p50, steady.p99, loaded, crowded.p99, crowdedMib, recoveryMs]
+  return [broker.readyMs, idle, small.producedPerSecond, small.consumedPerSecond, large.producedPerSecond, large.consumedPerSecond, small.produceCpuUs, small.consumeCpuUs, large.produceCpuUs, large.consumeCpuUs, steady.p50, steady.p99, loaded, crowded.p99, crowdedMib, recoveryMs]
 }
 
 function page(): string {
   const names = [...rows.keys()]
-  const shown = (value: number | undefined): string => value === undefined ? '' : value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en')
+  const shown = (value: number | undefined): string => value === undefined ? '' : value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en')
   return [
     '# The embedded broker beside Apache Kafka 4.1', '',
     `\`node dist/bench/broker/main.js --records ${values.records} --seconds ${values.seconds} --recovery-mib ${values['recovery-mib']}\`, ${started.at.toISOString().slice(0, 16).replace('T', ' ')} UTC.`,
     `${type()} ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; load when it began ${started.load}, when it ended ${ended}.`,
     'One client (Millrace\'s own) for all, idempotent, uncompressed, batches of up to 256 KiB; equal durability: `sync` and `flush.messages=1` acknowledge after an fsync, `os` and Kafka\'s default before it. Both',
-    'had a tenth of the records as a warm-up; a topic is read three times, and the median told.', '',
+    'had a tenth of the records as a warm-up; a topic is read three times, and the median told. CPU is that of the broker\'s process alone.', '',
     `| | ${names.join(' | ')} |`, `|---|${names.map(() => '---:').join('|')}|`,
     ...FIGURES.map((figure, index) => `| ${figure} | ${names.map(name => shown(rows.get(name)?.[index])).join(' | ')} |`),
     '', `Recovery is of ${values['recovery-mib']} MiB in four partitions, besides what was written before and 2,000 empty partitions.`, '',

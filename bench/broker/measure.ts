@@ -4,6 +4,7 @@ import { connect as connectSocket } from 'node:net'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Admin, Cluster, Fetcher, Producer, realEnv } from 'millrace/client'
+import { cpuUsOf } from '../harness/usage.ts'
 
 /** At the most, per partition of the throughput topics. */
 const PARTITIONS = 4
@@ -12,6 +13,9 @@ const PRODUCE_AHEAD = 2000
 export interface Throughput {
   readonly producedPerSecond: number
   readonly consumedPerSecond: number
+  /** Processor time of the broker alone, in microseconds for a record: what the client costs is not in it. */
+  readonly produceCpuUs: number
+  readonly consumeCpuUs: number
 }
 
 export const connect = (bootstrap: string): Promise<Cluster> => Cluster.connect(realEnv, { bootstrap, clientId: 'bench' })
@@ -40,14 +44,19 @@ async function known(cluster: Cluster, name: string): Promise<number> {
 const WARM_UP_SHARE = 10
 const READS = 3
 
-/** `count` records written as fast as the broker acknowledges them, then read back from the start. */
-export async function throughput(cluster: Cluster, topic: string, count: number, valueBytes: number): Promise<Throughput> {
+/** `count` records written as fast as the broker of that process acknowledges them, then read back from the start. */
+export async function throughput(cluster: Cluster, pid: number, topic: string, count: number, valueBytes: number): Promise<Throughput> {
   await produce(cluster, `${topic}-warm-up`, Math.ceil(count / WARM_UP_SHARE), valueBytes)
   await consume(cluster, `${topic}-warm-up`, Math.ceil(count / WARM_UP_SHARE))
+  const before = cpuUsOf([pid])
   const producedPerSecond = await produce(cluster, topic, count, valueBytes)
+  const between = cpuUsOf([pid])
   const reads: number[] = []
   for (let read = 0; read < READS; read++) reads.push(await consume(cluster, topic, count))
-  return { producedPerSecond, consumedPerSecond: reads.sort((a, b) => a - b)[Math.floor(READS / 2)] ?? 0 }
+  return {
+    producedPerSecond, consumedPerSecond: reads.sort((a, b) => a - b)[Math.floor(READS / 2)] ?? 0,
+    produceCpuUs: (between - before) / count, consumeCpuUs: (cpuUsOf([pid]) - between) / count / READS,
+  }
 }
 
 /** Records per second. */

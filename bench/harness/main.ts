@@ -7,6 +7,7 @@
  * M2. Each round is written as it ends. `--resume` goes on with what is missing: rounds that failed run again, once.
  * M3. `--minutes`: no round begins after they have passed. The cases most asked for come first, and rounds are interleaved, so an ended run is a comparison of what it has.
  * M5. A headline run goes through all its cases in each round, so that one ended early compares the same in each.
+ * M6. Before the first round the first contender does its job once: a broker's code is compiled by its first rounds, which would be those of whoever comes first.
  * M4. A round that fails is written down and the run goes on; so does a case that cannot be set up.
  */
 import { execFileSync } from 'node:child_process'
@@ -72,6 +73,7 @@ async function main(): Promise<void> {
   for (const contender of running) commandOf(contender)
   const broker = await startBroker(join(SCRATCH, 'kafka'), kafkaClasspath())
   try {
+    await warmUp(broker)
     if (values.latency) await runLatency(results, broker, startedMs)
     // M5.
     else for (const [one, rounds] of values.headline ? Array.from({ length: results.roundsWanted }, (_, index) => cases.map(one => [one, [index]] as const)).flat() : cases.map(one => [one, Array.from({ length: results.roundsWanted }, (_, index) => index)] as const)) {
@@ -88,6 +90,17 @@ async function main(): Promise<void> {
   if (results.kind === 'full' || results.kind === 'headline') writeDocument()
   console.log(`${((Date.now() - startedMs) / 1_000).toFixed(0)} s; ${pathOf(results, 'md')}`)
   if (results.cases.some(({ contenders }) => contenders.some(({ rounds }) => rounds.some(({ kind }) => kind === 'failed')))) process.exitCode = 1
+}
+
+/** M6. */
+async function warmUp(broker: BenchBroker): Promise<void> {
+  const [one] = values.latency ? FULL : cases
+  const [contender] = one === undefined ? [] : contendersOf(one)
+  if (one === undefined || contender === undefined) return
+  await prepare(broker.bootstrap, one, contender.share)
+  const setup = { broker, runId: 'warm-up', patienceMs: Number(values.patience) * 1_000 }
+  await expect(setup, one, contender.share)
+  console.log(`${one.id.padEnd(24)} ${contender.name.padEnd(24)} warm-up  ${textOf(await runRound(setup, one, contender, 0))}`)
 }
 
 /** Every contender of a rate has its first round before any has its second. */

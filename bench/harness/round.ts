@@ -7,9 +7,10 @@
  *     them, repartition topics and changelogs included: later than its last row, never earlier.
  * D2. A round counts only if the gate holds: every input record is accounted for, none twice, and the results are those of the plain computation.
  * D3. While it runs nobody reads the output: its end is found by asking the broker for the last stable offsets, five times a second.
+ * D5. What those before it have written is on the disk before it begins (`sync`): it is not written back at its cost.
  * D4. Of a window in which rows came at fewer than `MOMENTS_MIN` moments, or shorter than `WINDOW_MS_MIN`, throughput is not said (`windowTooShort`).
  */
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -147,6 +148,7 @@ async function measured(job: Job): Promise<Measured> {
   await admin.createTopics([{ name: output, partitions: one.partitions, replicas: 1, configs: { 'message.timestamp.type': 'LogAppendTime', 'retention.ms': '-1' } }])
   const { command, args, cwd } = commandOf(contender)
   const pinned = one.cores === 'apart' ? { command: 'taskset', args: ['-c', '1', command, ...args] } : { command, args }
+  execFileSync('sync')
   const startedMs = Date.now()
   const child = startChild(pinned.command, pinned.args, { cwd, log: join(directory, 'said.log'), env: environmentOf({ broker, one, contender, name, input: job.input, output, directory }) })
   const sampler = new Sampler(child.pid, broker.pid)

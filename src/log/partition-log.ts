@@ -143,13 +143,13 @@ export class PartitionLog implements FlushTarget {
     }
     const active = this.#active()
     try {
-      active.write(batches)
+      active.write(batches, views)
     } catch (error) {
       throw this.#writeFailed(error, active)
     }
     for (const view of views) this.#note(active, view, nowMs)
     this.#logEndOffset = offset
-    this.#tail.add({ baseOffset, nextOffset: offset, bytes: batches })
+    this.#tail.add({ baseOffset, nextOffset: offset, bytes: batches }, options.companions)
     this.#dirty.add(active)
     context.flusher.markDirty(this, batches.length, options)
     if (context.flusher.durability.kind !== 'sync') this.#advance()

@@ -342,7 +342,8 @@ test('… and goes on from there: what is written then is sealed with what stood
     const manager = await sim.run(openManager(env))
     const log = await sim.run(openLog(manager))
     assert.deepEqual([log.recovery.bytesScanned, log.logEndOffset], [0, 20 + start])
-    appendRecords(log, [{ key: 'one', value: 'more' }])
+    // A small batch and a large one, whose own checksum goes into the seal's.
+    appendRecords(log, [{ key: 'one', value: 'more'.repeat(start === 1 ? 10_000 : 1) }])
     await sim.run(manager.close())
     kill()
   }

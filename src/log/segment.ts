@@ -11,7 +11,7 @@ import { assert } from '../base/assert.ts'
 import { MillraceError } from '../base/errors.ts'
 import type { Disk, DiskFile } from '../env/env.ts'
 import { writeFile } from '../env/whole-file.ts'
-import { crc32c, crc32cFrom } from '../wire/crc32c.ts'
+import { crc32c, crc32cFrom, crc32cJoined } from '../wire/crc32c.ts'
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../wire/record-batch.ts'
 import { fileName, INDEX_SUFFIX, join, LOG_SUFFIX, readWhole, SEAL_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, unlinkIfExists } from './files.ts'
 import { decodeAborted, encodeAborted, OffsetIndex, TimeIndex } from './indexes.ts'
@@ -41,6 +41,10 @@ const SEAL_BYTES = 64
 /** Seals of the first form, without the log's checksum, still hold for finished segments. */
 const FIRST_SEAL_MAGIC = 0x4d525331
 const FIRST_SEAL_BYTES = 60
+/** Of a batch's beginning (base offset, length, leader epoch, magic, the checksum itself): not in its checksum. */
+const UNCHECKED_BYTES = 21
+/** Below it, reading a batch again is cheaper. */
+const JOINED_BYTES_MIN = 16 * 1024
 const SUM_CHUNK_BYTES = 4 * 1024 * 1024
 const WINDOW_BYTES = 8192
 
@@ -82,11 +86,11 @@ export class Segment {
     this.#sum = options.create ? 0 : undefined
   }
 
-  /** Writes whole batches at the end, in one call; `note` follows for each. */
-  write(bytes: Buffer): void {
+  /** Writes whole batches at the end, in one call; `note` follows for each. `checked`: the same batches, where their own checksums are known to hold. */
+  write(bytes: Buffer, checked?: readonly BatchView[]): void {
     assert(!this.isSealed, 'only the active segment is written')
     this.file.write(bytes, this.sizeBytes)
-    if (this.#sum !== undefined) this.#sum = crc32cFrom(this.#sum, bytes)
+    if (this.#sum !== undefined) this.#sum = checked === undefined ? crc32cFrom(this.#sum, bytes) : checked.reduce(sumWith, this.#sum)
   }
 
   /** Takes a batch that stands at `sizeBytes` into size, times and indexes. */
@@ -347,6 +351,12 @@ export class Segment {
     }
     return sum
   }
+}
+
+/** Of what comes before a batch, and the batch: a large one is not read again for it, its own checksum covers all but its first bytes. */
+function sumWith(before: number, { buffer, start, end, sizeBytes, crc }: BatchView): number {
+  if (sizeBytes < JOINED_BYTES_MIN) return crc32cFrom(before, buffer.subarray(start, end))
+  return crc32cJoined(crc32cFrom(before, buffer.subarray(start, start + UNCHECKED_BYTES)), crc, sizeBytes - UNCHECKED_BYTES)
 }
 
 function isSoundSeal(seal: Buffer): boolean {

@@ -5,16 +5,25 @@
  * T2. All partitions share one budget, spent in the order of appending: an idle partition's tail is evicted by busy ones.
  * T3. The budget means memory: a batch that stands in memory much larger than itself (a few hundred bytes of what one socket
  *     read brought, or of a builder's buffer) is copied, so that it does not keep the rest alive; a dropped one is let go at once.
+ *     The few batches of one large request are not: they fill its memory together, come together and so go together (T2).
  */
 
 /** A batch in a memory block this many times its size, or larger, is copied. */
 const BLOCK_RATIO_MAX = 1.25
+/** Of more than these one that stays behind (where the others are compacted, or their topics deleted) would keep too much. */
+const COMPANIONS_MAX = 8
 
 export interface TailChunk {
   readonly baseOffset: number
   readonly nextOffset: number
   /** Whole batches, as written. */
   readonly bytes: Buffer
+}
+
+/** Batches of one request. */
+export interface Companions {
+  readonly count: number
+  readonly bytes: number
 }
 
 /** Stands where a chunk was dropped until the list is cut: a reference would keep its bytes, up to as many as the budget holds. */
@@ -60,13 +69,15 @@ export class TailCache {
     this.#budget = budget
   }
 
-  add(chunk: TailChunk): void {
+  /** `companions`: the batches that stand in one block of memory with this one and are appended with it, itself among them. */
+  add(chunk: TailChunk, companions?: Companions): void {
     if (chunk.bytes.length > this.#budget.bytesMax) {
       // Larger than everything: what is older would not be contiguous with what comes next.
       this.clear()
       return
     }
-    this.#chunks.push(chunk.bytes.buffer.byteLength > BLOCK_RATIO_MAX * chunk.bytes.length ? { ...chunk, bytes: Buffer.from(chunk.bytes) } : chunk)
+    const used = companions !== undefined && companions.count <= COMPANIONS_MAX ? companions.bytes : chunk.bytes.length
+    this.#chunks.push(chunk.bytes.buffer.byteLength > BLOCK_RATIO_MAX * used ? { ...chunk, bytes: Buffer.from(chunk.bytes) } : chunk)
     this.#budget.added(this, chunk.bytes.length)
   }
 

@@ -4,6 +4,7 @@
  * Offsets and positions are numbers; ranges are `[start, end)`; every timestamp is epoch milliseconds.
  * Errors are `MillraceError`s made by `kafkaError(code, …)` where a client must be told, else `LOG_CORRUPT`, `DISK_FAILED` …
  */
+import type { Companions } from './tail-cache.ts'
 
 /** When an append counts as durable. See `docs/operating` for what each may lose at a power cut. */
 export type Durability =
@@ -91,6 +92,8 @@ export interface AppendOptions {
   readonly transactionVersion?: 1 | 2 | undefined
   /** How many bytes the request's compressed batches may still become; each takes its part. */
   readonly decompression?: { bytesLeft: number } | undefined
+  /** The batches of its request, whose memory they share. */
+  readonly companions?: Companions | undefined
   /** Nobody waits for it: it becomes durable with whatever comes next, or a moment later. */
   readonly lazy?: boolean | undefined
 }

@@ -6,6 +6,8 @@
 import { createRequire } from 'node:module'
 
 const NATIVE_BYTES_MIN = 192
+/** Bit-reversed. */
+const POLYNOMIAL = 0x82f6_3b78
 const table = makeTable()
 const native = loadNative()
 
@@ -22,6 +24,52 @@ export function crc32c(buffer: Buffer, start: number = 0, end: number = buffer.l
 export function crc32cFrom(before: number, buffer: Buffer): number {
   if (native === undefined || buffer.length < NATIVE_BYTES_MIN) return crc32cByTable(buffer, 0, buffer.length, before)
   return native(buffer, before)
+}
+
+/**
+ * CRC-32C of bytes of which those in front have the checksum `before` and the `length` bytes behind them `behind`, without reading them: `before` times x to the
+ * power of 8 × `length`, modulo the polynomial, plus `behind`. Some 1 µs, whatever the length.
+ */
+export function crc32cJoined(before: number, behind: number, length: number): number {
+  return (productOf(shiftOf(length), before) ^ behind) >>> 0
+}
+
+/** x^(2^n), bit-reversed as checksums are: the highest bit is x^0. */
+const squares = makeSquares()
+let shiftLength = 0
+let shift = 0x8000_0000
+
+/** x^(8 × `bytes`); batches of one length come in a row. */
+function shiftOf(bytes: number): number {
+  if (bytes === shiftLength) return shift
+  let power = 0x8000_0000
+  for (let rest = bytes, square = 3; rest > 0; rest = Math.floor(rest / 2), square++) {
+    if (rest % 2 === 1) power = productOf(squares[square % squares.length] ?? 0, power)
+  }
+  shiftLength = bytes
+  shift = power
+  return power
+}
+
+/** Of two polynomials, modulo Castagnoli's. */
+function productOf(one: number, other: number): number {
+  let product = 0
+  let shifted = other
+  for (let rest = one; rest !== 0; rest <<= 1) {
+    if (rest < 0 || rest >= 0x8000_0000) product ^= shifted
+    shifted = (shifted & 1) === 0 ? shifted >>> 1 : (shifted >>> 1) ^ POLYNOMIAL
+  }
+  return product >>> 0
+}
+
+function makeSquares(): readonly number[] {
+  // The polynomial is x + 1 times a primitive one of degree 31: the order of x is 2^31 - 1, so that x^(2^31) is x again.
+  const values = [0x4000_0000]
+  for (let power = 1; power < 31; power++) {
+    const last = values.at(-1) ?? 0
+    values.push(productOf(last, last))
+  }
+  return values
 }
 
 /** The same in plain JavaScript, eight bytes at a time. */
@@ -49,7 +97,7 @@ function makeTable(): Int32Array {
   const values = new Int32Array(8 * 256)
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0x82f6_3b78
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ POLYNOMIAL
     values[byte] = crc
   }
   for (let row = 1; row < 8; row++) {

@@ -3,7 +3,7 @@ import { before, test } from 'node:test'
 import { BatchBuilder, controlBatch, endTxnMarkerOf } from './batch-builder.ts'
 import { CODECS, compress, decompress, loadCompression } from './compression.ts'
 import type { CodecName } from './compression.ts'
-import { crc32c, crc32cByTable, crc32cFrom } from './crc32c.ts'
+import { crc32c, crc32cByTable, crc32cFrom, crc32cJoined } from './crc32c.ts'
 import { murmur2, partitionOf } from './partitioner.ts'
 import { BatchView, setBaseOffset, setLeaderEpoch, setMaxTimestampLogAppend, validateBatches, walkBatches } from './record-batch.ts'
 import type { RecordHeader } from './record-batch.ts'
@@ -138,6 +138,15 @@ test('CRC-32C: known value, table and native agree', () => {
     const start = random.below(bytes.length + 1)
     assert.equal(crc32cByTable(bytes, start, bytes.length), crc32c(bytes, start), random.seedText)
     assert.equal(crc32cFrom(crc32c(bytes, 0, start), bytes.subarray(start)), crc32c(bytes), random.seedText)
+    assert.equal(crc32cJoined(crc32c(bytes, 0, start), crc32c(bytes, start), bytes.length - start), crc32c(bytes), random.seedText)
+  }
+})
+
+test('CRC-32C of two parts, of any length, is that of the whole', () => {
+  const random = seededRandom()
+  const bytes = random.bytes(3 * 1024 * 1024)
+  for (const end of [bytes.length, 1 << 20, 65_536, 65_537, 4_096]) {
+    for (const start of [0, 1, 61, random.below(end), end]) assert.equal(crc32cJoined(crc32c(bytes, 0, start), crc32c(bytes, start, end), end - start), crc32c(bytes, 0, end), random.seedText)
   }
 })
 

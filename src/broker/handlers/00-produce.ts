@@ -9,6 +9,7 @@
 import { MillraceError } from '../../base/errors.ts'
 import type { ErrorCode } from '../../base/errors.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
+import type { Companions } from '../../log/tail-cache.ts'
 import { produce } from '../../wire/apis/00-produce.ts'
 import { codecLoading, CODECS } from '../../wire/compression.ts'
 import { errorCode, kafkaCodeOf } from '../../wire/error-codes.ts'
@@ -29,6 +30,7 @@ interface Pending {
   readonly lost: Map<PartitionResponse, PartitionResponse>
   /** By producer id and epoch: what came of adding the request's partitions to its transaction. */
   readonly joined: Map<string, KafkaErrorName>
+  readonly batches: Companions
   readonly decompression: { bytesLeft: number }
 }
 
@@ -51,8 +53,15 @@ export const produceHandler = {
   advertisedFrom: 0,
 }
 
-function recordBytesOf({ topicData }: ProduceRequest): number {
-  return topicData.reduce((sum, { partitionData }) => sum + partitionData.reduce((all, { records }) => all + (records?.length ?? 0), 0), 0)
+function batchesOf({ topicData }: ProduceRequest): Companions {
+  let [count, bytes] = [0, 0]
+  for (const { partitionData } of topicData) {
+    for (const { records } of partitionData) {
+      count++
+      bytes += records?.length ?? 0
+    }
+  }
+  return { count, bytes }
 }
 
 /** A codec of the request that is not loaded yet. */
@@ -70,7 +79,8 @@ async function answer(core: Core, request: ProduceRequest, call: Call): Promise<
   const durable: Promise<void>[] = []
   /** Answers whose flush did not come about, and what is said instead. */
   const lost = new Map<PartitionResponse, PartitionResponse>()
-  const pending: Pending = { durable, lost, joined: new Map(), decompression: { bytesLeft: Math.max(DECOMPRESSED_BYTES_MAX, DECOMPRESSED_TIMES_MAX * recordBytesOf(request)) } }
+  const batches = batchesOf(request)
+  const pending: Pending = { durable, lost, joined: new Map(), batches, decompression: { bytesLeft: Math.max(DECOMPRESSED_BYTES_MAX, DECOMPRESSED_TIMES_MAX * batches.bytes) } }
   const responses = request.topicData.map(({ name, topicId, partitionData }) => {
     const topic = call.version >= 13 ? core.topics.byId(topicId) : core.topics.get(name)
     if (topic !== undefined) core.clients.uses(call.connectionId, 'writes', topic.name)
@@ -113,7 +123,7 @@ function partitionAnswer(core: Core, request: ProduceRequest, call: Call, topic:
 
 function append(core: Core, call: Call, topic: Topic, index: number, log: PartitionLog, records: Buffer, pending: Pending): PartitionResponse {
   const result = log.append(records, {
-    origin: 'client', decompression: pending.decompression,
+    origin: 'client', decompression: pending.decompression, companions: pending.batches,
     verifyTransaction: producer => {
       const error = core.transactions.coordinator.verifyError(producer, { topic: topic.name, partition: index })
       return error === 'NONE' ? undefined : produceError(error, call.version)

@@ -118,6 +118,8 @@ export class Broker {
         logs.background()
         return new Broker(core, listeners, addresses, failed)
       } catch (error) {
+        core.groups.close()
+        core.transactions.coordinator.close()
         await listeners.close(0)
         throw error
       }

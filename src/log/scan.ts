@@ -9,6 +9,9 @@ import { crc32c } from '../wire/crc32c.ts'
 import { batchFault, BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES, BatchView } from '../wire/record-batch.ts'
 
 const CHUNK_BYTES = 4 * 1024 * 1024
+/** The smallest that a disk writes whole; larger ones are multiples of it. */
+const SECTOR_BYTES = 512
+const OFFSET_BYTES = 8
 
 export interface ScanState {
   /** The lowest offset that the next batch may begin at. */
@@ -25,7 +28,8 @@ export interface ScanFault {
   readonly position: number
   /**
    * The lowest offset that may be concerned: what is bad may be this batch, or, where offsets may be missing, those that the one before it claims.
-   * A base offset of 0 is a sector that never reached the disk, though the rest of the batch did: this batch.
+   * A base offset that lacks the bytes in front of a sector's border (or all of them) is a sector that never reached the disk, though the rest of the batch did:
+   * this batch.
    */
   readonly offset: number
   readonly message: string
@@ -58,7 +62,7 @@ export function scanBatches(file: DiskFile, state: ScanState, onBatch: (batch: B
     if (fault === undefined) {
       const batch = new BatchView(chunk, at - chunkAt)
       fault = continuityFault(batch, state)
-      if (fault !== undefined) return { position: at, offset: state.gapless === true || batch.baseOffset === 0 ? state.nextOffset : Math.min(state.nextOffset, batch.baseOffset), message: fault }
+      if (fault !== undefined) return { position: at, offset: state.gapless === true || lacksSector(batch.baseOffset, at, state.nextOffset) ? state.nextOffset : Math.min(state.nextOffset, batch.baseOffset), message: fault }
       onBatch(batch)
       state.nextOffset = batch.lastOffset + 1
       state.leaderEpoch = Math.max(state.leaderEpoch, batch.leaderEpoch)
@@ -92,6 +96,13 @@ function continuityFault(batch: BatchView, state: ScanState): string | undefined
   if (state.gapless === true && batch.baseOffset > state.nextOffset) return `a batch begins at offset ${batch.baseOffset}, the one before ended at ${state.nextOffset}, and nothing was compacted here`
   if (batch.leaderEpoch < state.leaderEpoch && batch.leaderEpoch !== -1) return `a batch has leader epoch ${batch.leaderEpoch} after ${state.leaderEpoch}`
   return undefined
+}
+
+/** Whether the offset that is at `position` is `wanted` but for its first bytes, which belong to a sector that was lost and are zero. The CRC behind it holds: it does not cover them. */
+function lacksSector(offset: number, position: number, wanted: number): boolean {
+  if (offset === 0) return true
+  const lost = (SECTOR_BYTES - position % SECTOR_BYTES) % SECTOR_BYTES
+  return lost > 0 && lost < OFFSET_BYTES && offset === wanted % 2 ** (8 * (OFFSET_BYTES - lost))
 }
 
 function readAt(file: DiskFile, position: number, length: number): Buffer {

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand } from '../support/processes.ts'
 import type { Account } from './part.ts'
+import { simulatedCuts } from './simulated.ts'
 
 const FOLDER = dirname(fileURLToPath(import.meta.url))
 
@@ -22,6 +23,10 @@ test('Power cuts and kills lose nothing that was acknowledged', async () => {
   const { wrong, count, figures } = await run('simulated', 14)
   assert.deepEqual(wrong, [])
   assert.ok(count >= 10 && (figures['records'] ?? 0) > 100 && (figures['transactions'] ?? 0) > 10, JSON.stringify({ count, figures }))
+})
+
+test('A power cut that tears the offset of the newest batch in two, in a log that was compacted, is a torn tail', async () => {
+  assert.deepEqual((await simulatedCuts(202_611_240_051, 20)).wrong, [])
 })
 
 test('Damaged files are refused, found by the reader, or do no harm', async () => {

@@ -45,6 +45,7 @@ export class WireClient {
   request<A extends Api>(api: A, version: number, body: RequestInput<A>): Promise<ResponseOf<A>> {
     const correlationId = this.#correlationId++
     return new Promise((resolve, reject) => {
+      if (this.closed) return reject(new Error(`the connection was closed before the request ${api.name}`))
       // Answers are decoded by this very API's table.
       this.#pending.set(correlationId, { api, version, resolve: answer => resolve(answer as ResponseOf<A>), reject })
       this.#socket.write(encodeRequest(api, version, { correlationId, clientId: this.#clientId }, body))

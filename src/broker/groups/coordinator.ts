@@ -9,7 +9,7 @@
  * Q4. A group id is of one protocol at a time, classic or consumer; it changes to the other one only while it has no members, and
  *     keeps its offsets.
  */
-import type { Clock } from '../../env/env.ts'
+import type { Clock, Timer } from '../../env/env.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { KafkaErrorName } from '../../wire/error-codes.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
@@ -91,6 +91,7 @@ export class GroupCoordinator {
   readonly offsets = new GroupOffsets()
   readonly consumerGroups: ConsumerGroups
   #closed = false
+  #expiryTimer: Timer | undefined
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options
@@ -132,6 +133,7 @@ export class GroupCoordinator {
 
   close(): void {
     this.#closed = true
+    this.#expiryTimer?.cancel()
     this.consumerGroups.close()
     for (const group of this.#groups.values()) this.#rebalance.kill(group, 'COORDINATOR_NOT_AVAILABLE')
   }
@@ -365,7 +367,7 @@ export class GroupCoordinator {
     for (const group of this.consumerGroups.list()) {
       if (group.state === 'empty' && group.stateChangedAt <= bound && this.#offsetsExpired(group.groupId, bound)) void this.#removeConsumer(group).catch(ignored)
     }
-    this.#options.clock.setTimer(() => this.#scanForExpiry(), EXPIRY_SCAN_MS, { background: true })
+    this.#expiryTimer = this.#options.clock.setTimer(() => this.#scanForExpiry(), EXPIRY_SCAN_MS, { background: true })
   }
 }
 

@@ -22,7 +22,8 @@ import { codecPending } from '../wire/compression.ts'
 import { RecordCursor } from '../wire/record-batch.ts'
 import type { BatchView } from '../wire/record-batch.ts'
 import { emptyBatch, filterBatch } from './batch-filter.ts'
-import { COMPACTED_FILE, join, LOG_SUFFIX, fileName, unlinkIfExists, writeDurable } from './files.ts'
+import { compactsBelow } from './compacted-below.ts'
+import { join, LOG_SUFFIX, fileName, unlinkIfExists } from './files.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { CLEANED_SUFFIX, swapIn } from './segment-swap.ts'
 import { Segment } from './segment.ts'
@@ -76,7 +77,7 @@ class Compaction {
     const transactions = new TransactionWalk(abortedBelow(log, segments.at(-1)?.nextOffset ?? 0))
     await log.syncSnapshots()
     const { disk } = log.context.env
-    if (!disk.exists(join(log.directory, COMPACTED_FILE))) await writeDurable(disk, log.directory, COMPACTED_FILE, Buffer.alloc(0))
+    await compactsBelow(disk, log.directory, segments.at(-1)?.nextOffset ?? 0)
     let bytesAfter = 0
     for (const group of groupSegments(segments, log.config.segmentBytes)) bytesAfter += await this.#cleanGroup(group, transactions, endOffset)
     log.cleanedOffset = Math.max(log.cleanedOffset, endOffset)

@@ -28,8 +28,6 @@ export const PRODUCERS_SUFFIX = '.producers'
 export const DERIVED_SUFFIXES = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, SEAL_SUFFIX] as const
 export const EPOCHS_FILE = 'leader-epoch-checkpoint'
 export const METADATA_FILE = 'partition.metadata'
-/** Ours, empty: compaction has been here, so offsets may be missing between batches. Written before the first round. */
-export const COMPACTED_FILE = 'compacted'
 
 /** `00000000000000000042.log` for 42 and `.log`. */
 export function fileName(offset: number, suffix: string): string {

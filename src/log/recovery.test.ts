@@ -6,6 +6,7 @@ import { loadCompression } from '../wire/compression.ts'
 import { kafkaCodeOf } from '../wire/error-codes.ts'
 import { Sim, simEnv } from '../testing/sim/sim.ts'
 import { appendMarker, appendRecords, openLog, openManager, readAll, TOPIC_ID } from '../../test/support/log-batches.ts'
+import { compactedBelow, compactsBelow } from './compacted-below.ts'
 import { fileName } from './files.ts'
 import { scrubLog } from './scrub.ts'
 import type { LogConfig } from './types.ts'
@@ -370,11 +371,42 @@ test('after a cut the seal of the stop before does not come back: the start afte
 test('Y6: an offset that rotted where compaction may have left holes is found after a clean stop, though every batch is sound', async () => {
   const config = { cleanupCompact: true }
   const sim = await written({ clean: true, config })
+  const compactor = sim.process('compactor')
+  await sim.run(compactsBelow(compactor.env.disk, DIRECTORY, 1_000))
+  compactor.kill()
   const damaged = raiseBaseOffset(Buffer.from(sim.disk.contents(LOG_0)), 19)
   sim.disk.damage(LOG_0, () => damaged)
   await assert.rejects(reopen(sim, { config }), (error: unknown) => isCorrupt(error) && /clean stop/.test(String(error)))
   sim.powerCut()
   assert.deepEqual(sim.disk.contents(LOG_0), damaged)
+})
+
+test('above what was compacted no offset is missing: the newest batch, whose offset rotted, is found after a kill too', async () => {
+  const config = { cleanupCompact: true, segmentBytes: 1_000 }
+  const sim = await written({ clean: false, config, checkpoint: true })
+  const [path] = [...sim.disk.files()].map(([each]) => each).filter(each => each.endsWith('.log')).sort().slice(-1)
+  assert.ok(path !== undefined)
+  const base = Number(path.slice(DIRECTORY.length + 1, -'.log'.length))
+  const compactor = sim.process('compactor')
+  await sim.run(compactsBelow(compactor.env.disk, DIRECTORY, base))
+  compactor.kill()
+  const damaged = raiseBaseOffset(Buffer.from(sim.disk.contents(path)), 19 - base)
+  sim.disk.damage(path, () => damaged)
+  await assert.rejects(reopen(sim, { config }), (error: unknown) => isCorrupt(error) && /nothing was compacted/.test(String(error)))
+  assert.deepEqual(sim.disk.contents(path), damaged)
+})
+
+test('how far compaction came is kept; a file that rotted says nothing, and nothing is taken for damage by it', async () => {
+  const { sim, env } = simEnv({ seed: 1 })
+  const directory = '/data'
+  env.disk.makeDirectory(directory)
+  assert.equal(compactedBelow(env.disk, directory), 0)
+  for (const [offset, kept] of [[20, 20], [300, 300], [40, 300]] as const) {
+    await sim.run(compactsBelow(env.disk, directory, offset))
+    assert.equal(compactedBelow(env.disk, directory), kept)
+  }
+  sim.disk.damage('/data/compacted', bytes => { bytes[0] = (bytes[0] ?? 0) ^ 0x01 })
+  assert.equal(compactedBelow(env.disk, directory), Infinity)
 })
 
 function restarted(sim: Sim, name: string): { readonly env: Env; readonly kill: () => void } {

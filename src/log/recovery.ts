@@ -18,12 +18,14 @@
  *     seal's. Where it is not, the scan says where the damage is; where the scan finds none, the start is refused all the same.
  *     Finished segments are taken by their seal and read by the scrub, soon after the start.
  * Y7. A log start is saved before the files below it go (O1 of checkpoints), so a first segment above it means that files were lost.
+ * Y8. Above what was compacted (`compacted-below.ts`) no offset is missing between two batches: a base offset, which stands outside of every checksum, is held to that.
  */
 import { MillraceError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Clock, Disk } from '../env/env.ts'
 import type { BatchView } from '../wire/record-batch.ts'
-import { COMPACTED_FILE, DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, readWhole, SEAL_SUFFIX, SNAPSHOT_SUFFIX, unlinkIfExists, writeDurable } from './files.ts'
+import { compactedBelow, compactedSomewhere } from './compacted-below.ts'
+import { DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileName, PRODUCERS_SUFFIX, readWhole, SEAL_SUFFIX, SNAPSHOT_SUFFIX, unlinkIfExists, writeDurable } from './files.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { decodeKafkaSnapshot, decodeProducers } from './producer-snapshot.ts'
 import { ProducerStates } from './producer-state.ts'
@@ -91,7 +93,7 @@ class Recovery {
   async run(): Promise<RecoveredLog> {
     const { disk, clock, directory, clean, topic, partition } = this.#options
     const startedMs = clock.monotonic()
-    if (this.#options.foreign && !disk.exists(join(directory, COMPACTED_FILE))) await writeDurable(disk, directory, COMPACTED_FILE, Buffer.alloc(0))
+    if (this.#options.foreign) await compactedSomewhere(disk, directory)
     await finishSwaps(disk, directory)
     this.#openSegments()
     this.#checkStart()
@@ -140,12 +142,6 @@ class Recovery {
   #segment(baseOffset: number, create: boolean): Segment {
     const { disk, clock, directory, config } = this.#options
     return new Segment(disk, directory, baseOffset, { create, createdMs: clock.now(), indexIntervalBytes: config.indexIntervalBytes })
-  }
-
-  /** Nothing was ever compacted here: no offset may be missing, in no segment. */
-  #isGapless(): boolean {
-    const { disk, directory, config, foreign } = this.#options
-    return !foreign && !config.cleanupCompact && !disk.exists(join(directory, COMPACTED_FILE))
   }
 
   /** Y7. */
@@ -211,6 +207,7 @@ class Recovery {
   /** Scans from the `from`th segment on, cutting a torn tail; gives the log's end. */
   #scan(from: number): number {
     const before = this.#segments[from - 1]
+    const gapsBelow = compactedBelow(this.#options.disk, this.#options.directory)
     let state: ScanState = { nextOffset: before?.nextOffset ?? 0, leaderEpoch: 0, position: 0 }
     for (let index = from; index < this.#segments.length; index++) {
       const segment = this.#segments[index]
@@ -225,8 +222,7 @@ class Recovery {
         break
       }
       segment.resetNotes()
-      // The active segment is never compacted.
-      state = { nextOffset: segment.baseOffset, leaderEpoch: state.leaderEpoch, position: 0, gapless: this.#isGapless() }
+      state = { nextOffset: segment.baseOffset, leaderEpoch: state.leaderEpoch, position: 0, gapless: segment.baseOffset >= gapsBelow }
       const fault = scanBatches(segment.file, state, batch => this.#note(segment, batch))
       this.#bytesScanned += segment.sizeBytes
       this.#indexesRebuilt += 1

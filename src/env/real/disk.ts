@@ -98,9 +98,12 @@ class RealFile implements DiskFile {
   }
 }
 
+/** Of a socket's address on Linux. Node 20 fills an abstract name up with NULs, later ones take it as it is, and the kernel holds the two for different names: it is filled here. */
+const ABSTRACT_NAME_BYTES = 108
+
 async function lockByName(path: string): Promise<DiskLock | undefined> {
   const name = `millrace-${createHash('sha256').update(fs.realpathSync.native(path)).digest('hex').slice(0, 32)}`
-  const address = process.platform === 'linux' ? `\0${name}` : process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
+  const address = process.platform === 'linux' ? `\0${name}`.padEnd(ABSTRACT_NAME_BYTES, '\0') : process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
   const server = createServer(socket => socket.destroy())
   const held = await new Promise<boolean>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => error.code === 'EADDRINUSE' ? resolve(false) : reject(error))

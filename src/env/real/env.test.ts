@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
@@ -34,6 +34,18 @@ test('a file keeps what was written at its position, and a lock excludes a secon
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('a lock has one name on Linux, whatever Node holds it: the whole address is used', { skip: process.platform === 'linux' ? false : 'names of other systems are paths' }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-lock-'))
+  // The kernel shows NULs as @.
+  const names = (): Set<string> => new Set(readFileSync('/proc/net/unix', 'latin1').split('\n').flatMap(line => /@millrace-[0-9a-f]{32}@*$/.exec(line)?.[0] ?? []))
+  const before = names()
+  const lock = await realEnv.disk.lock(folder)
+  const taken = [...names()].filter(name => !before.has(name))
+  lock?.release()
+  rmSync(folder, { recursive: true, force: true })
+  assert.ok(taken.length > 0 && taken.every(name => name.length === 108), JSON.stringify(taken))
 })
 
 test('bytes travel both ways over a socket, a taken port and a dead address are named', async () => {

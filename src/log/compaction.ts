@@ -74,10 +74,10 @@ class Compaction {
     const endOffset = await this.#collectKeys(dirty) ?? cleanable.at(-1)?.nextOffset ?? 0
     const segments = cleanable.filter(segment => segment.baseOffset < endOffset)
     const bytesBefore = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
-    const transactions = new TransactionWalk(abortedBelow(log, segments.at(-1)?.nextOffset ?? 0))
+    const rewrittenBelow = segments.at(-1)?.nextOffset ?? 0
+    const transactions = new TransactionWalk(abortedBelow(log, rewrittenBelow))
     await log.syncSnapshots()
-    const { disk } = log.context.env
-    await compactsBelow(disk, log.directory, segments.at(-1)?.nextOffset ?? 0)
+    await compactsBelow(log.context.env.disk, log.directory, rewrittenBelow)
     let bytesAfter = 0
     for (const group of groupSegments(segments, log.config.segmentBytes)) bytesAfter += await this.#cleanGroup(group, transactions, endOffset)
     log.cleanedOffset = Math.max(log.cleanedOffset, endOffset)

@@ -2,8 +2,9 @@
  * Memory for large reads that are sent on: lent for a read, given back when the answer has left, so that the next read fills pages that the process has
  * already and leaves no garbage.
  *
- * B1. A block is with one reader at a time, who gives it back once and does not touch it afterwards. Who never does (a connection that was cut, an answer that
- *     was not sent, a network in memory, which hands on the very bytes) loses nothing: the block is collected as any other.
+ * B1. A block is with one reader at a time, who gives it back once and does not touch it afterwards.
+ * B4. Only `Socket.write` says when an answer has left, so only then is a block given back. One that stays out (the connection ended first, a fault hook answered in
+ *     its place, a network in memory hands on the very bytes) is no longer known here: the garbage collector has it. `test/broker/slow-readers.test.ts`.
  * B2. At most `keptBytesMax` lie here unused.
  * B3. What is smaller or larger than all blocks is memory of its own.
  */

@@ -88,8 +88,12 @@ public class MillraceTopology {
     /** The topology of that name that is not being taken off. */
     private static TopologySummary find() throws Exception {
         try (NimbusClient nimbus = nimbus()) {
-            return nimbus.getClient().getClusterInfo().get_topologies().stream().filter(each -> each.get_name().equals(name)).findFirst().orElse(null);
+            return find(nimbus);
         }
+    }
+
+    private static TopologySummary find(NimbusClient nimbus) throws Exception {
+        return nimbus.getClient().getClusterInfo().get_topologies().stream().filter(each -> each.get_name().equals(name)).findFirst().orElse(null);
     }
 
     /** H3. Returns also where none came: what is asked next says why. */
@@ -133,7 +137,7 @@ public class MillraceTopology {
         boolean runs = false;
         for (; !ending; Thread.sleep(LOOK_MS)) {
             try (NimbusClient nimbus = nimbus()) {
-                TopologySummary summary = find();
+                TopologySummary summary = find(nimbus);
                 if (summary == null || summary.get_status().equals("KILLED")) {
                     if (ending) return;
                     fail(new IllegalStateException("topology '" + name + "' is not on the cluster any more: somebody else has taken it off"));

@@ -1,21 +1,23 @@
 /** `npm start` as on a fresh machine: what it opens, what it says, what it survives, and that it finds its data again. */
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { SMALL } from '../src/cli/footprint.ts'
 import type { LedgerAccount } from '../src/http/ledger.ts'
 import { freePorts } from './support/kafka.ts'
 import { residentOf } from './support/memory.ts'
-import { startMillrace } from './support/millrace.ts'
-import type { Started } from './support/processes.ts'
+import { MAIN } from './support/millrace.ts'
+import { ROOT } from './support/need.ts'
+import { type Started, startProcess } from './support/processes.ts'
 import { isLoopback, processTree, socketsOf } from './support/sockets.ts'
 
 const READY_MS_MAX = 120_000
-/** 290 (Node 20) to 360 (Node 24) are usual, 540 were; a hundred shoppers and a slow machine may take more than fifty on a quick one. */
+/** 310 (Node 20) to 370 (Node 24) are usual; a hundred shoppers and a slow machine may take more than fifty on a quick one. */
 const RESIDENT_MIB_MAX = 450
 
 interface Page {
@@ -39,7 +41,7 @@ after(async () => {
 })
 
 async function start(): Promise<Started> {
-  const started = startMillrace(['demo', 'recommender', '--data', directory, '--port', String(ports.kafka), '--shop-port', String(ports.shop), '--status-port', String(ports.status), '--shoppers', '100'])
+  const started = startProcess(process.execPath, [...SMALL.flags, MAIN, 'demo', 'recommender', '--data', directory, '--port', String(ports.kafka), '--shop-port', String(ports.shop), '--status-port', String(ports.status), '--shoppers', '100'])
   await started.waitFor(/Ctrl-C ends it/, READY_MS_MAX)
   return started
 }
@@ -86,6 +88,11 @@ async function untilList(visitor: string, holds: (version: number) => boolean): 
 }
 
 const counted = (now: Page): number => now.ledger?.balances[0]?.counted ?? 0
+
+test('what is started here is what `npm start` starts', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { readonly scripts: Readonly<Record<string, string>> }
+  for (const [name, whole] of [['start', 'recommender'], ['linked', 'linked']] as const) assert.equal(scripts[name], `node ${SMALL.flags.join(' ')} dist/src/cli/main.js demo ${whole}`)
+})
 
 test('it opens the ports that it prints and no other, all on loopback, and talks to nobody outside', { skip: process.platform === 'linux' ? false : 'reads /proc, which is Linux' }, () => {
   const sockets = socketsOf(processTree(demo.pid))

@@ -1,7 +1,7 @@
 /**
  * One TCP connection that carries Kafka frames: pipelined requests out, answers matched by correlation id.
  *
- * K1. An answer is handed out as one contiguous frame without its size; nothing is allocated for announced bytes that have not arrived.
+ * K1. An answer is handed out as one contiguous frame without its size, in memory of its own.
  * K2. A frame longer than `responseBytesMax`, or an answer that nobody asked for, closes the connection.
  * K3. A request without an answer in time closes the connection: what comes after it could not be told apart from a stalled peer.
  * K4. After the close every waiting request is rejected, once, with a retriable error; nothing is resolved any more.
@@ -10,6 +10,7 @@
  */
 import { MillraceError } from '../base/errors.ts'
 import type { Clock, Env, Socket, Timer, TlsClientOptions } from '../env/env.ts'
+import { FrameAssembler } from '../wire/frame-assembler.ts'
 
 export interface ConnectionOptions {
   readonly host: string
@@ -30,7 +31,7 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
-const SIZE_BYTES = 4
+const CORRELATION_ID_BYTES = 4
 /** The first two bytes of a TLS alert: its type, and the version's first half. */
 const TLS_ALERT = 0x1503
 const CORRELATION_ID_MAX = 0x7fff_ffff
@@ -53,18 +54,16 @@ export class Connection {
   #timerAt = Infinity
   #closed: Error | undefined
   #onClose: (error: Error) => void = () => {}
-  /** Parts of a frame that is not complete yet. */
-  #parts: Buffer[] = []
-  #partBytes = 0
-  /** Size of that frame with its size field; 0 while the size itself is not complete. */
-  #frameBytes = 0
+  readonly #frames: FrameAssembler
 
   private constructor(socket: Socket, clock: Clock, options: ConnectionOptions) {
     this.address = `${options.host}:${options.port}`
     this.#socket = socket
     this.#clock = clock
     this.#options = options
+    this.#frames = new FrameAssembler(size => this.#accepts(size), options.responseBytesMax)
     socket.setHandlers({
+      space: () => this.#frames.space(),
       data: chunk => this.#receive(chunk),
       drain: () => { for (const writer of this.#writers.splice(0)) writer.resolve() },
       close: error => error instanceof MillraceError ? this.#fail(error) : this.#closeWith(`${error?.message ?? 'the broker closed it'}${this.closeHint}`, error),
@@ -145,69 +144,19 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
-    let rest = chunk
-    while (this.#closed === undefined) {
-      if (this.#partBytes === 0) {
-        const taken = this.#takeWhole(rest)
-        if (taken === rest.length) return
-        rest = taken === 0 ? rest : rest.subarray(taken)
-      }
-      if (this.#closed !== undefined) return
-      this.#parts.push(rest)
-      this.#partBytes += rest.length
-      if (this.#frameBytes === 0) {
-        if (this.#partBytes < SIZE_BYTES) return
-        this.#frameBytes = this.#sizeOf(this.#parts)
-      }
-      if (this.#closed !== undefined || this.#partBytes < this.#frameBytes) return
-      rest = this.#joinParts(rest)
-      if (rest.length === 0) return
-    }
+    this.#frames.push(chunk)
+    for (let frame = this.#frames.next(); frame !== undefined && this.#closed === undefined; frame = this.#frames.next()) this.#deliver(frame)
   }
 
-  /** Delivers the frames that lie whole in `chunk`, without a copy; returns how many bytes they took. */
-  #takeWhole(chunk: Buffer): number {
-    let offset = 0
-    while (chunk.length - offset >= SIZE_BYTES) {
-      const end = offset + this.#checkedSize(chunk.readInt32BE(offset))
-      if (this.#closed !== undefined || end > chunk.length) break
-      this.#deliver(chunk.subarray(offset + SIZE_BYTES, end))
-      offset = end
-    }
-    return offset
-  }
-
-  #sizeOf(parts: readonly Buffer[]): number {
-    const head = parts.length === 1 ? parts[0] : Buffer.concat(parts)
-    return head === undefined ? 0 : this.#checkedSize(head.readInt32BE(0))
-  }
-
-  /** Bytes of a frame with its size field, or a closed connection. */
-  #checkedSize(size: number): number {
+  /** K2. */
+  #accepts(size: number): boolean {
+    if (this.#closed !== undefined) return false
     if (size >>> 16 === TLS_ALERT && this.#options.tls === undefined) {
       this.#fail(new MillraceError('TLS_FAILED', `${this.address} answers in TLS: it is a TLS port. Speak TLS with it (security.tls in code, security.protocol=SSL or SASL_SSL in a properties file), or name the plain-text port.`))
-    } else if (size < SIZE_BYTES || size > this.#options.responseBytesMax) {
+    } else if (size < CORRELATION_ID_BYTES || size > this.#options.responseBytesMax) {
       this.#fail(new MillraceError('FRAME_MALFORMED', `${this.address} announced an answer of ${size} bytes; at most ${this.#options.responseBytesMax} are accepted. Is it a Kafka broker?`))
     }
-    return size + SIZE_BYTES
-  }
-
-  /** Makes one Buffer of the collected parts, delivers it, and returns what follows it in `last`, the newest part. */
-  #joinParts(last: Buffer): Buffer {
-    const surplus = this.#partBytes - this.#frameBytes
-    const frame = Buffer.allocUnsafeSlow(this.#frameBytes - SIZE_BYTES)
-    let skip = SIZE_BYTES
-    let offset = 0
-    for (const part of this.#parts) {
-      const start = Math.min(skip, part.length)
-      skip -= start
-      offset += part.copy(frame, offset, start)
-    }
-    this.#parts = []
-    this.#partBytes = 0
-    this.#frameBytes = 0
-    this.#deliver(frame)
-    return last.subarray(last.length - surplus)
+    return this.#closed === undefined
   }
 
   #deliver(frame: Buffer): void {
@@ -260,7 +209,7 @@ export class Connection {
     const waiting = [...this.#inFlight.values(), ...this.#waiting]
     this.#inFlight.clear()
     this.#waiting = []
-    this.#parts = []
+    this.#frames.clear()
     for (const pending of [...waiting, ...this.#writers.splice(0)]) pending.reject(error)
     for (const post of this.#heldPosts.splice(0)) post()
     this.#onClose(error)

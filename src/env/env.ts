@@ -167,7 +167,12 @@ export interface SocketTls {
 }
 
 export interface SocketHandlers {
-  /** `chunk` belongs to the receiver from now on; the socket never writes to it again. */
+  /**
+   * Where the next bytes had best be put, at least one; asked again for each read. Without it, or from a socket that cannot (TLS, a network in memory), each chunk comes in
+   * memory of its own.
+   */
+  space?(): Buffer
+  /** `chunk` is the front of what `space` gave last, or belongs to the receiver from now on: then the socket never writes to it again. */
   data(chunk: Buffer): void
   drain(): void
   /** Called exactly once, with the reason where it was not a clean end. Nothing is called after it. */

@@ -9,6 +9,7 @@ export const realNetwork: Network = { listen, connect }
 
 /** Handshakes under way count too; those that are done are counted by the broker. */
 const TLS_CONNECTIONS_MAX = 2048
+const READ_BYTES = 64 * 1024
 
 async function listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
   const server = options.tls === undefined ? net.createServer({ noDelay: true }, socket => onConnection(new RealSocket(socket))) : tlsServer(options, onConnection)
@@ -33,7 +34,7 @@ function tlsServer({ tls: wanted, onRefused }: ListenOptions, onConnection: (soc
   checkContext('The TLS listener', options)
   const server = tls.createServer({ ...options, noDelay: true }, socket => {
     const reason = refusedPeer(socket)
-    if (reason === undefined) return onConnection(new RealSocket(socket, tlsOf(socket)))
+    if (reason === undefined) return onConnection(new RealSocket(socket, { tls: tlsOf(socket) }))
     onRefused?.(addressOf(socket), reason)
     socket.on('error', () => { /* It is told above why it is cut. */ })
     socket.destroy()
@@ -46,7 +47,8 @@ function tlsServer({ tls: wanted, onRefused }: ListenOptions, onConnection: (soc
 function connect(options: ConnectOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (options.tls !== undefined) checkContext("The client's TLS options", clientOptions(options))
-    const socket = options.tls === undefined ? net.connect({ host: options.host, port: options.port, noDelay: true }) : tls.connect(clientOptions(options))
+    const reads = new Reads()
+    const socket = options.tls === undefined ? net.connect({ host: options.host, port: options.port, noDelay: true, onread: reads }) : tls.connect(clientOptions(options))
     const fail = (error: MillraceError): void => {
       socket.destroy()
       reject(error)
@@ -61,9 +63,9 @@ function connect(options: ConnectOptions): Promise<Socket> {
     socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer)
       socket.off('error', onError)
-      if (!(socket instanceof tls.TLSSocket)) return resolve(new RealSocket(socket))
+      if (!(socket instanceof tls.TLSSocket)) return resolve(new RealSocket(socket, { reads }))
       socket.setNoDelay(true)
-      resolve(new RealSocket(socket, tlsOf(socket), code => refusedByServer(options.tls, code)))
+      resolve(new RealSocket(socket, { tls: tlsOf(socket), explain: code => refusedByServer(options.tls, code) }))
     })
   })
 }
@@ -72,17 +74,35 @@ function addressOf(socket: net.Socket): string {
   return `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
 }
 
+/** Node's `onread`: the system's bytes go straight to where the handlers want them. */
+class Reads {
+  handlers: SocketHandlers | undefined
+  readonly buffer = (): Buffer => this.handlers?.space?.() ?? Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly callback = (length: number, into: Uint8Array): boolean => {
+    this.handlers?.data(Buffer.from(into.buffer, into.byteOffset, length))
+    return true
+  }
+}
+
+interface SocketParts {
+  readonly tls?: SocketTls
+  /** What the peer's TLS alert means; it may come as late as this. */
+  readonly explain?: (code: string) => string
+  readonly reads?: Reads
+}
+
 class RealSocket implements Socket {
   readonly remoteAddress: string
   readonly localAddress: string
   readonly localPort: number
   readonly tls: SocketTls | undefined
   readonly #socket: net.Socket
+  readonly #reads: Reads | undefined
   #failure: Error | undefined
 
-  /** `explain`: what the peer's TLS alert means; it may come as late as this. */
-  constructor(socket: net.Socket, tlsState?: SocketTls, explain?: (code: string) => string) {
+  constructor(socket: net.Socket, { tls: tlsState, explain, reads }: SocketParts = {}) {
     this.#socket = socket
+    this.#reads = reads
     this.tls = tlsState
     this.remoteAddress = addressOf(socket)
     this.localAddress = socket.localAddress ?? '?'
@@ -98,7 +118,8 @@ class RealSocket implements Socket {
   }
 
   setHandlers(handlers: SocketHandlers): void {
-    this.#socket.on('data', chunk => handlers.data(chunk))
+    if (this.#reads === undefined) this.#socket.on('data', chunk => handlers.data(chunk))
+    else this.#reads.handlers = handlers
     this.#socket.on('drain', () => handlers.drain())
     this.#socket.once('close', () => handlers.close(this.#failure))
     // A peer that has closed its half gets what is queued, then the end; Node does that by itself (allowHalfOpen is off).

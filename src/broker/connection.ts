@@ -3,7 +3,7 @@
  *
  *   reading ──socket closed, bad frame, cut──▶ closed
  *
- * N1. Nothing is allocated on the word of a size field: bytes are kept as they arrived until the frame is whole.
+ * N1. On the word of a size field at most `TRUSTED_BYTES` are allocated (and not touched before bytes arrive), beyond it twice of what has arrived.
  * N2. A size ≤ 0 or over `frameBytesMax` closes the connection (also "GET " and a TLS hello read as a size).
  *     Together all connections hold at most `BUFFERED_BYTES_MAX` of unfinished requests: who goes beyond with a large one is closed.
  * N3. Answers leave in the order of the requests, however long each takes.
@@ -13,8 +13,10 @@
  * N6. Before it has logged in, its requests are at most `UNAUTHENTICATED_BYTES_MAX` long and one at a time.
  */
 import type { Clock, Socket, Timer } from '../env/env.ts'
+import { FrameAssembler } from '../wire/frame-assembler.ts'
 import type { Session } from './security/session.ts'
 
+const TRUSTED_BYTES = 1024 * 1024
 const REQUESTS_MAX = 100
 const QUEUED_BYTES_MAX = 32 * 1024 * 1024
 const BUFFERED_BYTES_MAX = 256 * 1024 * 1024
@@ -56,7 +58,7 @@ export class Connection {
   readonly id: number
   readonly socket: Socket
   readonly #host: ConnectionHost
-  #chunks: Buffer[] = []
+  readonly #frames = new FrameAssembler(size => this.#accepts(size), TRUSTED_BYTES)
   #bytes = 0
   #slots: Slot[] = []
   #closed = false
@@ -65,7 +67,7 @@ export class Connection {
   #closeCallbacks = new Set<() => void>()
   #timer: Timer | undefined = undefined
   #lastFrameAt: number
-  #frames = 0
+  #framesRead = 0
 
   constructor(id: number, socket: Socket, host: ConnectionHost) {
     this.id = id
@@ -73,6 +75,7 @@ export class Connection {
     this.#host = host
     this.#lastFrameAt = host.clock.monotonic()
     socket.setHandlers({
+      space: () => this.#frames.space(),
       data: chunk => this.#onData(chunk),
       drain: () => this.#resumeWhereBelow(),
       close: error => this.#onClosed(error === undefined ? 'the client closed it' : error.message),
@@ -108,9 +111,8 @@ export class Connection {
 
   #onData(chunk: Buffer): void {
     if (this.#closed) return
-    this.#chunks.push(chunk)
-    this.#bytes += chunk.length
-    this.#host.buffered.bytes += chunk.length
+    this.#frames.push(chunk)
+    this.#account()
     if (this.#host.buffered.bytes > BUFFERED_BYTES_MAX && this.#bytes > BUFFERED_BYTES_ALWAYS) return this.close('too many bytes of unfinished requests on all connections')
     this.#readFrames()
   }
@@ -118,21 +120,32 @@ export class Connection {
   #readFrames(): void {
     if (this.#reading) return
     this.#reading = true
-    while (!this.#closed && !this.#paused && this.#bytes >= 4) {
-      const size = this.#peekSize()
-      const bytesMax = this.session.isAuthenticated ? this.#host.frameBytesMax : Math.min(this.#host.frameBytesMax, UNAUTHENTICATED_BYTES_MAX)
-      if (size <= 0 || size > bytesMax) {
-        this.close(`a frame of ${size} bytes was announced; at most ${bytesMax} are taken${this.session.isAuthenticated ? '' : ' before the log-in'}`)
-        break
-      }
-      if (this.#bytes < size + 4) break
-      const frame = this.#take(size + 4).subarray(4)
+    while (!this.#closed && !this.#paused) {
+      const frame = this.#frames.next()
+      if (frame === undefined) break
+      this.#account()
       this.#lastFrameAt = this.#host.clock.monotonic()
-      this.#frames += 1
+      this.#framesRead += 1
       this.#start(frame)
       if (this.#slots.length >= this.#requestsMax) this.#pause()
     }
+    this.#frames.keep()
     this.#reading = false
+  }
+
+  /** N2. */
+  #accepts(size: number): boolean {
+    const bytesMax = this.session.isAuthenticated ? this.#host.frameBytesMax : Math.min(this.#host.frameBytesMax, UNAUTHENTICATED_BYTES_MAX)
+    if (size > 0 && size <= bytesMax) return true
+    this.close(`a frame of ${size} bytes was announced; at most ${bytesMax} are taken${this.session.isAuthenticated ? '' : ' before the log-in'}`)
+    return false
+  }
+
+  /** What this connection holds of unfinished requests, in the sum of all. */
+  #account(): void {
+    const { bytes } = this.#frames
+    this.#host.buffered.bytes += bytes - this.#bytes
+    this.#bytes = bytes
   }
 
   get #requestsMax(): number {
@@ -194,41 +207,10 @@ export class Connection {
     this.#readFrames()
   }
 
-  #peekSize(): number {
-    const first = this.#chunks[0]
-    if (first !== undefined && first.length >= 4) return first.readInt32BE(0)
-    this.#chunks = [Buffer.concat(this.#chunks)]
-    return this.#chunks[0]?.readInt32BE(0) ?? 0
-  }
-
-  /** The first `length` bytes of what was received; a copy only where they came in pieces. */
-  #take(length: number): Buffer {
-    this.#bytes -= length
-    this.#host.buffered.bytes -= length
-    const pieces: Buffer[] = []
-    let left = length
-    let used = 0
-    for (const chunk of this.#chunks) {
-      if (left === 0) break
-      if (chunk.length > left) {
-        pieces.push(chunk.subarray(0, left))
-        this.#chunks[used] = chunk.subarray(left)
-        left = 0
-        break
-      }
-      pieces.push(chunk)
-      left -= chunk.length
-      used += 1
-    }
-    if (used > 0) this.#chunks.splice(0, used)
-    const [only] = pieces
-    return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, length)
-  }
-
   #watch(delayMs: number): void {
     this.#timer = this.#host.clock.setTimer(() => {
       const quietMs = this.#host.clock.monotonic() - this.#lastFrameAt
-      if (this.#frames === 0) return this.close(`no request came within ${HANDSHAKE_MS} ms`)
+      if (this.#framesRead === 0) return this.close(`no request came within ${HANDSHAKE_MS} ms`)
       if (!this.session.isAuthenticated) return this.close(`it did not log in within ${HANDSHAKE_MS} ms`)
       if (this.#slots.length === 0 && !this.#paused) {
         if (this.#bytes > 0 && quietMs >= PARTIAL_FRAME_MS) return this.close(`a request was left half sent for ${PARTIAL_FRAME_MS} ms`)
@@ -244,7 +226,7 @@ export class Connection {
     this.#timer?.cancel()
     this.#host.buffered.bytes -= this.#bytes
     this.#bytes = 0
-    this.#chunks = []
+    this.#frames.clear()
     this.#slots = []
     for (const callback of this.#closeCallbacks) callback()
     this.#closeCallbacks.clear()

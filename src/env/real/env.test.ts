@@ -86,3 +86,32 @@ test('a write says when the system has copied it, and never after the connection
 function echo(socket: Socket): void {
   socket.setHandlers({ data: chunk => void socket.write([chunk]), drain: () => {}, close: () => {} })
 }
+
+test('both ends read straight into the space that is asked of them, on this Node', async () => {
+  const inSpace: Record<string, boolean[]> = { accepted: [], connected: [] }
+  /** Answers each chunk with one, until it has had three. */
+  const bounce = (name: string, socket: Socket): Promise<void> => new Promise(resolve => {
+    const space = Buffer.allocUnsafeSlow(256)
+    socket.setHandlers({
+      space: () => space,
+      data: chunk => {
+        inSpace[name]?.push(chunk.buffer === space.buffer)
+        if (inSpace[name]?.length === 3) resolve()
+        socket.write([Buffer.from('on')])
+      },
+      drain: () => {},
+      close: () => {},
+    })
+  })
+  let accepted: Promise<void> | undefined
+  const listener = await realEnv.network.listen({ host: '127.0.0.1', port: 0 }, socket => { accepted = bounce('accepted', socket) })
+  const socket = await realEnv.network.connect({ host: '127.0.0.1', port: listener.port, timeoutMs: 30_000 })
+  const connected = bounce('connected', socket)
+  socket.write([Buffer.from('go')])
+  await connected
+  await accepted
+  socket.destroy()
+  await listener.close()
+  // Memory for the first read was asked for before there were handlers.
+  for (const name of ['accepted', 'connected']) assert.deepEqual(inSpace[name]?.slice(1, 3), [true, true], name)
+})

@@ -12,7 +12,7 @@ const TLS_CONNECTIONS_MAX = 2048
 const READ_BYTES = 64 * 1024
 
 async function listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
-  const server = options.tls === undefined ? net.createServer({ noDelay: true }, socket => onConnection(new RealSocket(socket))) : tlsServer(options, onConnection)
+  const server = options.tls === undefined ? net.createServer({ noDelay: true }, socket => onConnection(new RealSocket(socket, { reads: readsOf(socket) }))) : tlsServer(options, onConnection)
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'EADDRINUSE') {
@@ -84,11 +84,35 @@ class Reads {
   }
 }
 
+/**
+ * `onread` for a socket that a server has accepted, for which Node has no option: what its constructor would have done. Where a Node does it in another way,
+ * `undefined`, and chunks come in memory of their own.
+ */
+function readsOf(socket: net.Socket): Reads | undefined {
+  const { buffer, generator, callback } = onreadSymbols
+  const handle: unknown = '_handle' in socket ? socket._handle : undefined
+  if (buffer === undefined || generator === undefined || callback === undefined || typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle) || typeof handle.useUserBuffer !== 'function') return undefined
+  const reads = new Reads()
+  const first = reads.buffer()
+  Object.assign(socket, { [buffer]: first, [generator]: reads.buffer, [callback]: reads.callback })
+  handle.useUserBuffer(first)
+  return reads
+}
+
+/** The types of Node have `onread` only where a socket connects. */
+const probeOptions: net.SocketConstructorOpts & { readonly onread: Reads } = { onread: new Reads() }
+const onreadSymbols = symbolsOf(new net.Socket(probeOptions))
+
+function symbolsOf(socket: net.Socket): { readonly buffer: symbol | undefined, readonly generator: symbol | undefined, readonly callback: symbol | undefined } {
+  const named = (name: string): symbol | undefined => Object.getOwnPropertySymbols(socket).find(({ description }) => description === name)
+  return { buffer: named('kBuffer'), generator: named('kBufferGen'), callback: named('kBufferCb') }
+}
+
 interface SocketParts {
   readonly tls?: SocketTls
   /** What the peer's TLS alert means; it may come as late as this. */
   readonly explain?: (code: string) => string
-  readonly reads?: Reads
+  readonly reads?: Reads | undefined
 }
 
 class RealSocket implements Socket {

@@ -111,7 +111,10 @@ export class Broker {
       const users = await openUsers(env, logger, options, resolved)
       const core = await openCore(env, logger, resolved, logs, users, options.onOpening)
       const dispatch = new Dispatch(core, options.control)
-      const listeners = new Listeners({ env, logger, clients: core.clients, users, sessionLifetimeMs: options.sessionLifetimeMs ?? 0, onFrame: (frame, connection) => dispatch.onFrame(frame, connection), onSent: chunks => chunks.forEach(chunk => logs.readBlocks.give(chunk)) })
+      const listeners = new Listeners({
+        env, logger, clients: core.clients, users, sessionLifetimeMs: options.sessionLifetimeMs ?? 0, frameMemory: logs.blocks,
+        onFrame: (frame, connection) => dispatch.onFrame(frame, connection), onSent: chunks => chunks.forEach(chunk => logs.blocks.give(chunk)),
+      })
       try {
         const addresses: ListenerSettings[] = []
         for (const settings of resolved.listeners) addresses.push(await listeners.listen(settings))

@@ -14,6 +14,7 @@
  */
 import type { Clock, Socket, Timer } from '../env/env.ts'
 import { FrameAssembler } from '../wire/frame-assembler.ts'
+import type { FrameMemory } from '../wire/frame-assembler.ts'
 import type { Session } from './security/session.ts'
 
 const TRUSTED_BYTES = 1024 * 1024
@@ -41,6 +42,8 @@ export interface ConnectionHost {
   readonly clock: Clock
   readonly session: Session
   readonly frameBytesMax: number
+  /** Where frames lie; memory of their own where it is not said. */
+  readonly frameMemory?: FrameMemory | undefined
   /** What all connections together have received and not begun to handle. */
   readonly buffered: { bytes: number }
   /** Starts the request at once; the outcome may come later, or at once. */
@@ -58,7 +61,7 @@ export class Connection {
   readonly id: number
   readonly socket: Socket
   readonly #host: ConnectionHost
-  readonly #frames = new FrameAssembler(size => this.#accepts(size), TRUSTED_BYTES)
+  readonly #frames: FrameAssembler
   #bytes = 0
   #slots: Slot[] = []
   #closed = false
@@ -73,6 +76,7 @@ export class Connection {
     this.id = id
     this.socket = socket
     this.#host = host
+    this.#frames = new FrameAssembler(size => this.#accepts(size), TRUSTED_BYTES, host.frameMemory)
     this.#lastFrameAt = host.clock.monotonic()
     socket.setHandlers({
       space: () => this.#frames.space(),

@@ -97,6 +97,11 @@ export class Control {
     this.#hooks = []
   }
 
+  /** A hook sees the requests of this API, and may keep them. */
+  watches(apiKey: number): boolean {
+    return this.#hooks.some(registered => registered.apiKey === apiKey)
+  }
+
   /** What is to be done with the request; `undefined`: nothing out of the ordinary. */
   intercept(request: InterceptedRequest): ControlAction | undefined {
     for (const registered of this.#hooks) {

@@ -7,6 +7,8 @@
  * S3. A failure inside a handler is logged and closes the connection: no client ever sees a half-made answer.
  * S4. Before a connection has logged in, or when its log-in has expired, it gets ApiVersions and SASL alone; asking for more closes it.
  * S5. With an authorizer each request passes its rule (`authorization/table.ts`) before its handler sees it, and each answer behind it.
+ * S6. A frame is its request's for good: state and answers may refer to its bytes. Where the handler says that it lets go of them, and no fault hook sees the
+ *     request, the frame's memory is used again once it is answered.
  */
 import { messageOf, MillraceError } from '../base/errors.ts'
 import type { Socket } from '../env/env.ts'
@@ -61,16 +63,18 @@ export class Dispatch {
       return 'close'
     }
     const request = decodeRequest(handler.api, header.apiVersion, header.reader)
+    if (handler.letsGo !== true || this.#control?.watches(header.apiKey) === true) this.#core.logs.blocks.keep(frame)
     const arrived = this.#core.env.clock.monotonic()
     const outcome = this.#answer(handler, header, request, connection)
-    if (!(outcome instanceof Promise)) return this.#counted(outcome, header, frame.length, arrived)
-    return outcome.then(settled => this.#counted(settled, header, frame.length, arrived))
+    if (!(outcome instanceof Promise)) return this.#done(outcome, header, frame, arrived)
+    return outcome.then(settled => this.#done(settled, header, frame, arrived))
   }
 
-  #counted(outcome: FrameOutcome, header: RequestHeader, bytesIn: number, arrived: number): FrameOutcome {
+  #done(outcome: FrameOutcome, header: RequestHeader, frame: Buffer, arrived: number): FrameOutcome {
     let bytesOut = 0
     if (typeof outcome !== 'string') for (const chunk of 'last' in outcome ? outcome.last : outcome) bytesOut += chunk.length
-    this.#core.metrics.count(header.apiKey, bytesIn, bytesOut, this.#core.env.clock.monotonic() - arrived)
+    this.#core.metrics.count(header.apiKey, frame.length, bytesOut, this.#core.env.clock.monotonic() - arrived)
+    if (outcome !== 'close') this.#core.logs.blocks.give(frame)
     return outcome
   }
 

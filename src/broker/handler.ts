@@ -70,6 +70,8 @@ export interface Handler {
   readonly versionMax: number
   /** Where ApiVersions says more than is served (Produce: KAFKA-18659), the first version it says. */
   readonly advertisedFrom?: number | undefined
+  /** Once it has answered nobody refers to the request's bytes, but who holds their block (`MemoryBlocks`), and neither does the answer: the next request may lie there. */
+  readonly letsGo?: boolean
   handle(core: Core, request: unknown, call: Call): unknown
 }
 

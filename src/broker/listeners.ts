@@ -7,6 +7,7 @@
  */
 import type { Logger } from '../base/logger.ts'
 import type { Env, Listener, Socket } from '../env/env.ts'
+import type { FrameMemory } from '../wire/frame-assembler.ts'
 import type { Clients } from './clients.ts'
 import { Connection } from './connection.ts'
 import type { FrameOutcome } from './connection.ts'
@@ -25,6 +26,8 @@ export interface ListenersOptions {
   readonly clients: Clients
   readonly users: Users
   readonly sessionLifetimeMs: number
+  /** Where frames lie; memory of their own where it is not said. */
+  readonly frameMemory?: FrameMemory | undefined
   readonly onFrame: (frame: Buffer, connection: Connection) => Promise<FrameOutcome> | FrameOutcome
   readonly onSent: (chunks: readonly Buffer[]) => void
 }
@@ -90,7 +93,8 @@ export class Listeners {
     const id = this.#nextId++
     clients.opened({ connectionId: id, remoteAddress: socket.remoteAddress, connectedAtMs: env.clock.now(), clientId: '', softwareName: '', softwareVersion: '', requests: 0 })
     this.#connections.set(id, new Connection(id, socket, {
-      clock: env.clock, session: new Session({ env, users, listener, tls: socket.tls, lifetimeMs: sessionLifetimeMs }), frameBytesMax: FRAME_BYTES_MAX, buffered: this.#buffered, onFrame: this.#options.onFrame, onSent: this.#options.onSent,
+      clock: env.clock, session: new Session({ env, users, listener, tls: socket.tls, lifetimeMs: sessionLifetimeMs }), frameBytesMax: FRAME_BYTES_MAX, frameMemory: this.#options.frameMemory, buffered: this.#buffered,
+      onFrame: this.#options.onFrame, onSent: this.#options.onSent,
       onClose: (connection, why) => {
         this.#connections.delete(connection.id)
         clients.closed(connection.id)

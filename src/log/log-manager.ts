@@ -26,7 +26,7 @@ import { decodePartitionMetadata, encodePartitionMetadata, join, makeDirectoryDu
 import { Flusher } from './flusher.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { LogContext } from './partition-log.ts'
-import { ReadBlocks } from './read-blocks.ts'
+import { MemoryBlocks } from './memory-blocks.ts'
 import { recoverLog } from './recovery.ts'
 import { applyRetention } from './retention.ts'
 import { scrubLog } from './scrub.ts'
@@ -70,8 +70,8 @@ export class LogManager {
   /** The last stop was clean. */
   readonly wasClean: boolean
   readonly identity: DirectoryIdentity
-  /** Whose bytes a read's `records` may be: to be given back where they were sent. */
-  readonly readBlocks = new ReadBlocks()
+  /** Whose bytes a read's `records` may be: to be given back where they were sent. What is appended from one of them is held here as long as the tail cache has it. */
+  readonly blocks = new MemoryBlocks()
   readonly #env: Env
   readonly #options: LogManagerOptions
   readonly #logger: Logger
@@ -101,7 +101,7 @@ export class LogManager {
     this.#lock = opened.lock
     this.#checkpoints = opened.checkpoints
     this.#marks = opened.marks
-    this.#tailBudget = new TailBudget(options.tailBytesMax ?? 64 * 1024 * 1024)
+    this.#tailBudget = new TailBudget(options.tailBytesMax ?? 64 * 1024 * 1024, this.blocks)
     this.#flusher = new Flusher({
       clock: env.clock,
       disk: env.disk,
@@ -322,7 +322,7 @@ export class LogManager {
       env: this.#env,
       flusher: this.#flusher,
       tailBudget: this.#tailBudget,
-      readBlocks: this.readBlocks,
+      blocks: this.blocks,
       logger: this.#logger,
       checkReserve: bytes => this.#checkReserve(bytes),
       saveLogStart: () => this.#saveCheckpoints(),

@@ -8,13 +8,15 @@
  *     flipped must not send a reader past records. The CRC of what they hold is the reader's to check, as with Kafka.
  */
 import { BATCH_HEADER_BYTES, BATCH_OVERHEAD_BYTES } from '../wire/record-batch.ts'
+import type { MemoryBlocks } from './memory-blocks.ts'
 import { placeOf } from './segment.ts'
-import type { ReadBlocks } from './read-blocks.ts'
 import type { BatchPlace, Segment } from './segment.ts'
 import type { TailCache } from './tail-cache.ts'
 import type { AbortedTransaction } from './types.ts'
 
 const EMPTY = Buffer.alloc(0)
+/** A shorter piece of a cached batch is copied: it may leave as a part of another chunk, and its block is never given back. */
+const HELD_BYTES_MIN = 4096
 
 export interface ReadRange {
   readonly offset: number
@@ -24,8 +26,8 @@ export interface ReadRange {
   readonly minOneBatch: boolean
 }
 
-/** What is large lies in one of `blocks`. */
-export function readBatches(segments: readonly Segment[], tail: TailCache, blocks: ReadBlocks, range: ReadRange): Buffer {
+/** What is large lies in one of `blocks`, held for the reader. */
+export function readBatches(segments: readonly Segment[], tail: TailCache, blocks: MemoryBlocks, range: ReadRange): Buffer {
   if (range.offset >= range.bound) return EMPTY
   const cached = tail.from(range.offset)
   if (cached !== undefined) return readTail(cached.chunks, cached.index, blocks, range)
@@ -72,7 +74,7 @@ export function segmentIndexOf(segments: readonly Segment[], offset: number): nu
   return Math.max(0, low - 1)
 }
 
-function readTail(chunks: readonly { readonly bytes: Buffer }[], index: number, blocks: ReadBlocks, range: ReadRange): Buffer {
+function readTail(chunks: readonly { readonly bytes: Buffer }[], index: number, blocks: MemoryBlocks, range: ReadRange): Buffer {
   const parts: Buffer[] = []
   let bytes = 0
   for (let at = index; at < chunks.length; at++) {
@@ -85,14 +87,19 @@ function readTail(chunks: readonly { readonly bytes: Buffer }[], index: number, 
     if (taken < chunk.length) break
   }
   const first = parts[0]
-  if (first === undefined || parts.length === 1) return first ?? EMPTY
+  if (first === undefined) return EMPTY
+  if (parts.length === 1) {
+    if (first.length < HELD_BYTES_MIN) return Buffer.from(first)
+    blocks.hold(first)
+    return first
+  }
   const joined = blocks.take(bytes)
   let at = 0
   for (const part of parts) at += part.copy(joined, at)
   return joined
 }
 
-function readSegment(segment: Segment, blocks: ReadBlocks, range: ReadRange): Buffer | undefined {
+function readSegment(segment: Segment, blocks: MemoryBlocks, range: ReadRange): Buffer | undefined {
   const first = segment.findBatch(range.offset)
   if (first === undefined) return undefined
   if (first.lastOffset >= range.bound) return EMPTY

@@ -9,7 +9,7 @@
  * L2. Under `sync` the high watermark is what is durable, so that no reader sees what a power cut could take back; under
  *     `interval` and `os` it is the log's end.
  * L3. An append is synchronous: checked, its offsets and epoch patched in place, written with one call, and noted. The
- *     Buffer belongs to the log from then on (the tail cache keeps it).
+ *     Buffer belongs to the log from then on (the tail cache keeps it, and holds its block where it is in one).
  * L4. A failed write leaves the log as it was: a full disk is refused with KAFKA_STORAGE_ERROR (retriable) after the file was
  *     cut back; any other error takes the disk out of service.
  * L5. Maintenance (retention, compaction, trim's deletions) runs one at a time per partition.
@@ -27,9 +27,9 @@ import { DERIVED_SUFFIXES, EPOCHS_FILE, fileName, join, LOG_SUFFIX, parseFileNam
 import type { Flusher, FlushTarget, FlushWork } from './flusher.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { abortedWithin, endOffsetOf, readBatches } from './log-read.ts'
+import type { MemoryBlocks } from './memory-blocks.ts'
 import { encodeKafkaSnapshot, encodeProducers } from './producer-snapshot.ts'
 import type { ProducerStates } from './producer-state.ts'
-import type { ReadBlocks } from './read-blocks.ts'
 import type { RecoveredLog } from './recovery.ts'
 import { Segment } from './segment.ts'
 import { TailCache } from './tail-cache.ts'
@@ -42,7 +42,7 @@ export interface LogContext {
   readonly env: Env
   readonly flusher: Flusher
   readonly tailBudget: TailBudget
-  readonly readBlocks: ReadBlocks
+  readonly blocks: MemoryBlocks
   readonly logger: Logger
   /** Throws KAFKA_STORAGE_ERROR where a client's append must be refused to keep the reserve. */
   checkReserve(bytes: number): void
@@ -172,7 +172,7 @@ export class PartitionLog implements FlushTarget {
     }
     const { highWatermark } = this
     const bound = isolation === 'committed' ? this.#stableOffset : highWatermark
-    const records = readBatches(this.segments, this.#tail, this.context.readBlocks, { offset, bound, bytesMax: options.bytesMax, minOneBatch: options.minOneBatch })
+    const records = readBatches(this.segments, this.#tail, this.context.blocks, { offset, bound, bytesMax: options.bytesMax, minOneBatch: options.minOneBatch })
     return {
       records,
       highWatermark,

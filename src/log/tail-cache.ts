@@ -6,7 +6,9 @@
  * T3. The budget means memory: a batch that stands in memory much larger than itself (a few hundred bytes of what one socket
  *     read brought, or of a builder's buffer) is copied, so that it does not keep the rest alive; a dropped one is let go at once.
  *     The few batches of one large request are not: they fill its memory together, come together and so go together (T2).
+ * T4. What stands in a block of `MemoryBlocks` is held there while it is cached, and given back when it is dropped.
  */
+import type { MemoryBlocks } from './memory-blocks.ts'
 
 /** A batch in a memory block this many times its size, or larger, is copied. */
 const BLOCK_RATIO_MAX = 1.25
@@ -32,12 +34,14 @@ const DROPPED: TailChunk = { baseOffset: -1, nextOffset: -1, bytes: Buffer.alloc
 /** The budget of all partitions of a log manager. */
 export class TailBudget {
   readonly bytesMax: number
+  readonly blocks: MemoryBlocks
   bytes = 0
   #queue: (TailCache | undefined)[] = []
   #head = 0
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, blocks: MemoryBlocks) {
     this.bytesMax = bytesMax
+    this.blocks = blocks
   }
 
   /** `cache` has taken in `bytes`. */
@@ -77,7 +81,7 @@ export class TailCache {
       return
     }
     const used = companions !== undefined && companions.count <= COMPANIONS_MAX ? companions.bytes : chunk.bytes.length
-    this.#chunks.push(chunk.bytes.buffer.byteLength > BLOCK_RATIO_MAX * used ? { ...chunk, bytes: Buffer.from(chunk.bytes) } : chunk)
+    this.#chunks.push({ ...chunk, bytes: chunk.bytes.buffer.byteLength > BLOCK_RATIO_MAX * used ? this.#copied(chunk.bytes) : this.#held(chunk.bytes) })
     this.#budget.added(this, chunk.bytes.length)
   }
 
@@ -89,7 +93,7 @@ export class TailCache {
     }
     const chunk = this.#chunks[this.#head]
     if (chunk === undefined) return
-    this.#budget.bytes -= chunk.bytes.length
+    this.#dropped(chunk)
     this.#chunks[this.#head] = DROPPED
     this.#head += 1
     if (this.#head * 2 > this.#chunks.length) {
@@ -101,7 +105,7 @@ export class TailCache {
   /** Forgets every chunk that begins below `offset`: compaction has rewritten what stands there. */
   dropBelow(offset: number): void {
     for (let chunk = this.#chunks[this.#head]; chunk !== undefined && chunk.baseOffset < offset; chunk = this.#chunks[this.#head]) {
-      this.#budget.bytes -= chunk.bytes.length
+      this.#dropped(chunk)
       this.#ghosts += 1
       this.#head += 1
     }
@@ -110,12 +114,29 @@ export class TailCache {
   }
 
   clear(): void {
-    for (let index = this.#head; index < this.#chunks.length; index++) {
-      this.#budget.bytes -= this.#chunks[index]?.bytes.length ?? 0
+    for (const chunk of this.#chunks.slice(this.#head)) {
+      this.#dropped(chunk)
       this.#ghosts += 1
     }
     this.#chunks = []
     this.#head = 0
+  }
+
+  #copied(bytes: Buffer): Buffer {
+    const copy = this.#budget.blocks.take(bytes.length)
+    bytes.copy(copy)
+    return copy
+  }
+
+  /** T4. */
+  #held(bytes: Buffer): Buffer {
+    this.#budget.blocks.hold(bytes)
+    return bytes
+  }
+
+  #dropped({ bytes }: TailChunk): void {
+    this.#budget.bytes -= bytes.length
+    this.#budget.blocks.give(bytes)
   }
 
   /** The chunks from the one that holds `offset` on; `undefined` where that is not cached. */

@@ -123,7 +123,7 @@ export interface AbortedTransaction {
 }
 
 export interface ReadResult {
-  /** Whole batches as on disk; the first may begin before the asked offset. Must not be changed: it may be shared. Where it was sent it may go back to `LogManager.readBlocks`. */
+  /** Whole batches as on disk; the first may begin before the asked offset. Must not be changed: it may be shared. Where it was sent it may go back to `LogManager.blocks`. */
   readonly records: Buffer
   readonly highWatermark: number
   readonly lastStableOffset: number

@@ -5,7 +5,8 @@
  * push(chunk) ─▶ next() ─▶ frame, frame, … undefined      the socket asks space() where the next bytes are to go
  * ```
  *
- * A1. A frame lies in memory of its own, without its size: whoever gets it may keep it, and keeps nothing else alive by it.
+ * A1. A frame lies in memory of its own, without its size: whoever gets it may keep it, and keeps nothing else alive by it. Where that memory comes from is the
+ *     owner's to say (`FrameMemory`); he who gave some that is used again says too when a frame is read no more.
  * A2. On the word of a size field no more memory is taken than `trustedBytes`; beyond it at most twice of what has arrived.
  * A3. Bytes that the socket has put into `space()` while a frame is under way lie where they belong, and are not copied again. Between frames they go into
  *     memory that all connections share, since it is emptied before the turn ends.
@@ -18,12 +19,26 @@ const DIRECT_BYTES_MIN = 16 * 1024
 const SHARED_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 
+/** Where frames lie. */
+export interface FrameMemory {
+  take(bytes: number): Buffer
+  /** A frame that has moved to larger memory. */
+  give(frame: Buffer): void
+}
+
+const OWN_MEMORY: FrameMemory = {
+  // Small ones share a slab of Node's: `Slow` costs as much as a small frame's work.
+  take: bytes => bytes < Buffer.poolSize >>> 1 ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes),
+  give: () => { /* The garbage collector finds it. */ },
+}
+
 /** A3. */
 let shared: Buffer | undefined
 
 export class FrameAssembler {
   readonly #checkSize: (size: number) => boolean
   readonly #trustedBytes: number
+  readonly #memory: FrameMemory
   /** What was pushed and not yet looked at. */
   #rest: Buffer = NOTHING
   /** The frame that is under way; it has `#size` bytes at its end, and may lie in less memory until then (A2). */
@@ -32,9 +47,10 @@ export class FrameAssembler {
   #size = 0
 
   /** `checkSize`: false where nothing more is to be read, since a frame of that size is refused. */
-  constructor(checkSize: (size: number) => boolean, trustedBytes: number) {
+  constructor(checkSize: (size: number) => boolean, trustedBytes: number, memory: FrameMemory = OWN_MEMORY) {
     this.#checkSize = checkSize
     this.#trustedBytes = trustedBytes
+    this.#memory = memory
   }
 
   /** Bytes that were pushed and have not left with a frame. */
@@ -67,9 +83,7 @@ export class FrameAssembler {
       this.#size = size
       this.#filled = 0
       this.#rest = this.#rest.subarray(SIZE_BYTES)
-      const wanted = Math.min(size, Math.max(this.#trustedBytes, this.#rest.length))
-      // Small ones share a slab of Node's: `Slow` costs as much as a small frame's work.
-      this.#frame = wanted < Buffer.poolSize >>> 1 ? Buffer.allocUnsafe(wanted) : Buffer.allocUnsafeSlow(wanted)
+      this.#frame = this.#memory.take(Math.min(size, Math.max(this.#trustedBytes, this.#rest.length)))
     }
     while (this.#rest.length > 0 && this.#filled < this.#size) {
       if (this.#filled === this.#frame.length) this.#grow()
@@ -100,8 +114,11 @@ export class FrameAssembler {
   }
 
   #grow(): void {
-    const frame = Buffer.allocUnsafeSlow(Math.min(this.#size, this.#filled * 2))
-    this.#frame?.copy(frame, 0, 0, this.#filled)
+    const frame = this.#memory.take(Math.min(this.#size, this.#filled * 2))
+    if (this.#frame !== undefined) {
+      this.#frame.copy(frame, 0, 0, this.#filled)
+      this.#memory.give(this.#frame)
+    }
     this.#frame = frame
   }
 }

@@ -51,6 +51,7 @@ export const produceHandler = {
     return completion === undefined && codec === undefined ? answer(core, request, call) : Promise.all([completion, codec]).then(() => answer(core, request, call))
   }),
   advertisedFrom: 0,
+  letsGo: true,
 }
 
 function batchesOf({ topicData }: ProduceRequest): Companions {
